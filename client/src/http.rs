@@ -1,0 +1,378 @@
+//! One call: send, try again where that is safe, read the answer or the problem.
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
+use reqwest::{Method, Url};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::base_url::BaseUrl;
+use crate::error::Error;
+use crate::redact;
+use crate::tls;
+use crate::wire::Problem;
+use crate::wire::oauth::OauthError;
+
+/// Most bytes of an answer that are read into memory.
+const MAX_ANSWER: usize = 16 << 20;
+/// How often a call is sent at most.
+const TRIES: u32 = 3;
+/// How often an answer `in_flight` is asked again.
+const TRIES_IN_FLIGHT: u32 = 20;
+/// Longest wait between two tries; where the server asks for more, the caller is told instead.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Receives lines about each call, already without secrets.
+pub type Trace = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How to reach a server.
+#[derive(Clone)]
+pub struct Config {
+    /// Where.
+    pub base: BaseUrl,
+    /// Limit of one call without long-poll.
+    pub timeout: Duration,
+    /// PEM file with the authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Receives lines about each call.
+    pub trace: Option<Trace>,
+    /// Also headers and bodies, redacted.
+    pub trace_bodies: bool,
+}
+
+/// A connection to one server, with or without a token.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    config: Config,
+    token: Option<SecretString>,
+}
+
+/// What a call sends.
+pub(crate) struct Call {
+    method: Method,
+    url: Url,
+    body: Option<(&'static str, Vec<u8>)>,
+    key: Option<String>,
+    basic: Option<HeaderValue>,
+    patience: Duration,
+    oauth: bool,
+}
+
+/// A good answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) bytes: Vec<u8>,
+    request_id: Option<String>,
+}
+
+impl Client {
+    /// Prepares a client; nothing is sent yet. Proxies come from `HTTPS_PROXY` and `NO_PROXY`; plain http (loopback only) never
+    /// uses one. Redirects are not followed: a token goes to the host that was named and to no other.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("hallpass/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(config.timeout.min(Duration::from_secs(10)));
+        builder = if config.base.is_https() {
+            builder.https_only(true).tls_backend_preconfigured(tls::config(config.ca_file.as_deref())?)
+        } else {
+            builder.no_proxy()
+        };
+        let http = builder.build().map_err(|error| {
+            Error::Setting(format!("the HTTP client cannot be set up: {}", root_of(&error)))
+        })?;
+        Ok(Self { http, config, token: None })
+    }
+
+    /// The same connection, speaking for whoever holds `token`.
+    #[must_use]
+    pub fn with_token(mut self, token: SecretString) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Where it speaks to.
+    pub fn base(&self) -> &BaseUrl {
+        &self.config.base
+    }
+
+    /// A call to `/api/v1/…`, each segment escaped.
+    pub(crate) fn api<'a>(&self, method: Method, segments: impl IntoIterator<Item = &'a str>) -> Call {
+        self.call(method, ["api", "v1"].into_iter().chain(segments))
+    }
+
+    /// A call to a path of the server.
+    pub(crate) fn call<'a>(&self, method: Method, segments: impl IntoIterator<Item = &'a str>) -> Call {
+        let url = self.config.base.at(segments);
+        Call { method, url, body: None, key: None, basic: None, patience: self.config.timeout, oauth: false }
+    }
+
+    /// Sends, and reads the answer as JSON.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        self.send(call).await?.json()
+    }
+
+    /// Sends; tries again after a lost connection or a busy server where a repetition cannot do harm: GETs, and POSTs
+    /// with an idempotency key.
+    pub(crate) async fn send(&self, call: Call) -> Result<Answer, Error> {
+        let repeatable = call.method == Method::GET || call.key.is_some();
+        let (mut tries, mut in_flight) = (1, 0);
+        loop {
+            let error = match self.send_once(&call).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let wait = error
+                .retry_after()
+                .map_or_else(|| Duration::from_millis(100 << tries.min(4)), Duration::from_secs);
+            let again = match &error {
+                _ if !repeatable || wait > PATIENCE => false,
+                Error::Problem { problem, .. } if problem.code == "in_flight" => {
+                    in_flight += 1;
+                    in_flight < TRIES_IN_FLIGHT
+                }
+                Error::Problem { problem, .. } => {
+                    matches!(problem.code.as_str(), "overloaded" | "shutting_down" | "store_unavailable")
+                }
+                Error::Unreachable { .. } => true,
+                Error::Strange { status, .. } => matches!(status, 502..=504),
+                _ => false,
+            };
+            if !again || tries >= TRIES && in_flight == 0 {
+                return Err(error);
+            }
+            tries += 1;
+            self.trace(|| format!("trying again in {} ms: {error}", wait.as_millis()));
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn send_once(&self, call: &Call) -> Result<Answer, Error> {
+        let response = self.open(call).await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = self.read(response).await?;
+        if self.config.trace_bodies {
+            self.trace(|| format!("< {}", redact::body(text_of(&headers, &CONTENT_TYPE), &bytes)));
+        }
+        let request_id = request_id_of(&headers);
+        if (200..300).contains(&status) {
+            return Ok(Answer { status, bytes, request_id });
+        }
+        Err(refusal(status, &headers, &bytes, request_id, call.oauth))
+    }
+
+    /// Sends and gives the response with its body unread, whatever its status.
+    async fn open(&self, call: &Call) -> Result<reqwest::Response, Error> {
+        let mut headers = HeaderMap::new();
+        let secret = |text: &str| -> Result<HeaderValue, Error> {
+            let mut value = HeaderValue::from_str(text).map_err(|_| {
+                Error::Setting("the token has characters that a token cannot have".to_owned())
+            })?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        if let Some(basic) = &call.basic {
+            headers.insert(AUTHORIZATION, basic.clone());
+        } else if let (Some(token), false) = (&self.token, call.oauth) {
+            headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", token.expose_secret()))?);
+        }
+        if let Some(key) = &call.key {
+            headers.insert(HeaderName::from_static("idempotency-key"), secret(key)?);
+        }
+        if let Some((content_type, _)) = &call.body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        self.trace(|| {
+            let query = call.url.query().map(|q| format!("?{}", redact::form(q))).unwrap_or_default();
+            format!("> {} {}{query}", call.method, call.url.path())
+        });
+        if self.config.trace_bodies {
+            for (name, value) in &headers {
+                self.trace(|| {
+                    format!(
+                        "> {name}: {}",
+                        if value.is_sensitive() { redact::REDACTED } else { value.to_str().unwrap_or("?") }
+                    )
+                });
+            }
+            if let Some((content_type, bytes)) = &call.body {
+                self.trace(|| format!("> {}", redact::body(content_type, bytes)));
+            }
+        }
+        let mut request =
+            self.http.request(call.method.clone(), call.url.clone()).headers(headers).timeout(call.patience);
+        if let Some((_, bytes)) = &call.body {
+            request = request.body(bytes.clone());
+        }
+        let begun = Instant::now();
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.trace(|| {
+            let id = request_id_of(response.headers()).unwrap_or_else(|| "none".to_owned());
+            format!(
+                "< {} after {} ms, request id {id}",
+                response.status().as_u16(),
+                begun.elapsed().as_millis()
+            )
+        });
+        Ok(response)
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                return Err(Error::Strange {
+                    status: response.status().as_u16(),
+                    what: "the answer is too long".to_owned(),
+                    request_id: None,
+                });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    /// Sends and hands the body on piece by piece, for answers of any length. `patience` limits each silence, not the whole.
+    pub(crate) async fn stream(
+        &self,
+        mut call: Call,
+        sink: &mut (dyn FnMut(&[u8]) -> std::io::Result<()> + Send),
+    ) -> Result<(), Error> {
+        let silence = call.patience;
+        call.patience = Duration::from_secs(24 * 3_600);
+        let mut response =
+            tokio::time::timeout(silence, self.open(&call)).await.map_err(|_| self.silent())??;
+        let status = response.status().as_u16();
+        if !(200..300).contains(&status) {
+            let headers = response.headers().clone();
+            let bytes = self.read(response).await?;
+            return Err(refusal(status, &headers, &bytes, request_id_of(&headers), false));
+        }
+        loop {
+            let chunk = tokio::time::timeout(silence, response.chunk()).await.map_err(|_| self.silent())?;
+            match chunk.map_err(|error| self.unreachable(&error))? {
+                Some(chunk) => sink(&chunk)
+                    .map_err(|error| Error::Setting(format!("the answer cannot be written: {error}")))?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn silent(&self) -> Error {
+        Error::Unreachable { server: self.config.base.authority(), why: "no answer in time".to_owned() }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Error {
+        let why = if error.is_timeout() { "no answer in time".to_owned() } else { root_of(error) };
+        Error::Unreachable { server: self.config.base.authority(), why }
+    }
+
+    fn trace(&self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &self.config.trace {
+            trace(&line());
+        }
+    }
+}
+
+impl Call {
+    /// Adds a query parameter, where there is a value.
+    pub(crate) fn query(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.url.query_pairs_mut().append_pair(name, value);
+        }
+        self
+    }
+    /// A JSON body, with an idempotency key so that it may be tried again.
+    pub(crate) fn body<T: Serialize>(mut self, body: &T, key: &str) -> Result<Self, Error> {
+        let bytes = serde_json::to_vec(body)
+            .map_err(|error| Error::Setting(format!("the request cannot be written: {error}")))?;
+        self.body = Some(("application/json", bytes));
+        self.key = Some(key.to_owned());
+        Ok(self)
+    }
+    /// A form for an OAuth endpoint; errors are OAuth's, and the client's token is not sent.
+    pub(crate) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
+        let mut form = Url::parse("form:").ok();
+        if let Some(form) = &mut form {
+            form.query_pairs_mut().extend_pairs(pairs);
+        }
+        let text = form.as_ref().and_then(Url::query).unwrap_or_default();
+        self.body = Some(("application/x-www-form-urlencoded", text.as_bytes().to_vec()));
+        self.oauth = true;
+        self
+    }
+    /// HTTP Basic, already encoded.
+    pub(crate) fn basic(mut self, mut value: HeaderValue) -> Self {
+        value.set_sensitive(true);
+        self.basic = Some(value);
+        self
+    }
+    /// Waits longer than usual, for a long-poll.
+    pub(crate) fn patient(mut self, more: Duration) -> Self {
+        self.patience += more;
+        self
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.bytes).map_err(|error| Error::Strange {
+            status: self.status,
+            what: format!("the answer is not what this version of the command understands: {error}"),
+            request_id: self.request_id.clone(),
+        })
+    }
+    /// The body as text.
+    pub(crate) fn text(self) -> Result<String, Error> {
+        let (status, request_id) = (self.status, self.request_id);
+        String::from_utf8(self.bytes).map_err(|_| Error::Strange {
+            status,
+            what: "the answer is not text".to_owned(),
+            request_id,
+        })
+    }
+}
+
+/// Reads a refusal: a problem, an OAuth error, or something that is not Hallpass's.
+fn refusal(status: u16, headers: &HeaderMap, bytes: &[u8], request_id: Option<String>, oauth: bool) -> Error {
+    let retry_after = text_of(headers, &RETRY_AFTER).parse().ok();
+    if oauth && let Ok(error) = serde_json::from_slice::<OauthError>(bytes) {
+        return Error::Oauth { status, error: Box::new(error), request_id, retry_after };
+    }
+    if let Ok(problem) = serde_json::from_slice::<Problem>(bytes) {
+        return Error::Problem { problem: Box::new(problem), retry_after };
+    }
+    let what = match status {
+        300..=399 => format!(
+            "the server answers with a redirect to “{}”, which is not followed; use the address that it really has",
+            text_of(headers, &LOCATION)
+        ),
+        404 => "there is no Hallpass API at this address".to_owned(),
+        _ => "the answer does not come from Hallpass; is something in between?".to_owned(),
+    };
+    Error::Strange { status, what, request_id }
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn request_id_of(headers: &HeaderMap) -> Option<String> {
+    Some(text_of(headers, &HeaderName::from_static("x-request-id")).to_owned()).filter(|id| !id.is_empty())
+}
+
+/// The innermost cause: "Connection refused" says more than "error sending request".
+fn root_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

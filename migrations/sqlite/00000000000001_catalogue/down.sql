@@ -1,0 +1,11 @@
+DROP TABLE catalogue_revision;
+DROP TABLE clients;
+DROP TABLE roles;
+DROP TABLE workflows;
+DROP TABLE target_owners;
+DROP TABLE targets;
+DROP TABLE workload_owners;
+DROP TABLE workloads;
+DROP TABLE group_members;
+DROP TABLE groups;
+DROP TABLE users;

@@ -1,0 +1,234 @@
+//! Checkpoints in a file that only grows.
+//!
+//! Each record is a signed note followed by one empty line. A note is itself a text, an empty line and signature
+//! lines that begin with an em dash, so the file is blocks between empty lines, in pairs: text, signatures. The
+//! last pair that ends in an empty line is the newest note; a record torn by a crash does not, and is passed over.
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use data_encoding::BASE64;
+use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
+
+/// Longest note that is written, bytes; the end of the file is searched over four times this length.
+const MAX_NOTE: usize = 64 * 1024;
+
+/// Appends checkpoints to a file, durably. The file may be renamed (rotated) at any time: the next checkpoint makes
+/// a new one, and until then the newest is read from the renamed one.
+#[derive(Clone, Debug)]
+pub struct CheckpointFile {
+    path: Arc<PathBuf>,
+    // One record at a time; two servers write to two files.
+    appending: Arc<Mutex<()>>,
+}
+
+impl CheckpointFile {
+    /// A sink at this path. Nothing is made before the first checkpoint.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: Arc::new(path.into()), appending: Arc::new(Mutex::new(())) }
+    }
+
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || work(&this)).await.ok()
+    }
+
+    fn append(&self, note: &str) -> io::Result<()> {
+        let _one = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file =
+            OpenOptions::new().read(true).append(true).create(true).mode(0o640).open(&*self.path)?;
+        let length = file.metadata()?.len();
+        let mut record = String::with_capacity(note.len() + 3);
+        if length > 0 && read_end(&mut file, 2)? != "\n\n" {
+            // A torn record: it is ended, so that this one stands apart.
+            record.push_str("\n\n");
+        }
+        record.push_str(note);
+        record.push('\n');
+        file.write_all(record.as_bytes())?;
+        file.sync_data()?;
+        if length == 0 { sync_folder(&self.path) } else { Ok(()) }
+    }
+
+    fn read_newest(&self) -> Option<String> {
+        let here = File::open(&*self.path).ok().and_then(|file| newest_in(file).ok().flatten());
+        here.or_else(|| {
+            let rotated = rotated(&self.path).unwrap_or_default();
+            rotated.iter().find_map(|path| newest_in(File::open(path).ok()?).ok().flatten())
+        })
+    }
+}
+
+#[async_trait]
+impl CheckpointSink for CheckpointFile {
+    fn describe(&self) -> String {
+        format!("file {}", self.path.display())
+    }
+
+    async fn publish(&self, note: &str) -> Result<(), String> {
+        if note.len() > MAX_NOTE || !is_note(note) {
+            return Err("not a signed note".to_owned());
+        }
+        let note = note.to_owned();
+        let written = self.blocking(move |this| this.append(&note)).await;
+        written.ok_or("the writer stopped")?.map_err(|error| format!("{}: {error}", self.path.display()))
+    }
+
+    async fn newest(&self) -> Option<String> {
+        self.blocking(Self::read_newest).await.flatten()
+    }
+}
+
+/// One text without empty lines, one block of signatures, each line ended.
+fn is_note(note: &str) -> bool {
+    note.strip_suffix('\n')
+        .and_then(|note| note.split_once("\n\n"))
+        .is_some_and(|(text, signatures)| is_text(text) && is_signatures(signatures))
+}
+
+fn is_text(block: &str) -> bool {
+    !block.is_empty() && !block.starts_with('\n') && !block.contains("\n\n") && !block.starts_with("— ")
+}
+
+/// Signature lines (C2SP signed-note): an Ed25519 one is 4 + 64 bytes, so a torn one is noticed.
+fn is_signatures(block: &str) -> bool {
+    block.split('\n').all(|line| {
+        line.strip_prefix("— ")
+            .and_then(|rest| rest.split_once(' '))
+            .and_then(|(_, signature)| BASE64.decode(signature.as_bytes()).ok())
+            .is_some_and(|bytes| bytes.len() >= 68)
+    })
+}
+
+fn newest_in(mut file: File) -> io::Result<Option<String>> {
+    Ok(last_note(&read_end(&mut file, 4 * MAX_NOTE)?))
+}
+
+fn last_note(end: &str) -> Option<String> {
+    // What follows the last empty line is torn.
+    let (complete, _) = end.rsplit_once("\n\n")?;
+    let blocks: Vec<&str> = complete.split("\n\n").collect();
+    blocks.windows(2).rev().find_map(|pair| match pair {
+        // A torn record that was ended later leaves further line breaks in front.
+        [text, signatures] if is_text(text.trim_start_matches('\n')) && is_signatures(signatures) => {
+            Some(format!("{}\n\n{signatures}\n", text.trim_start_matches('\n')))
+        }
+        _ => None,
+    })
+}
+
+/// The last `length` bytes at most, as text.
+fn read_end(file: &mut File, length: usize) -> io::Result<String> {
+    let size = file.metadata()?.len();
+    let length = u64::try_from(length).unwrap_or(u64::MAX);
+    file.seek(SeekFrom::Start(size.saturating_sub(length)))?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Files beside `path` whose names begin with its name and `.` or `-`, as rotation makes them, newest first.
+fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let name = path.file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder_of(path))? {
+        let entry = entry?;
+        let other = entry.file_name().to_string_lossy().into_owned();
+        if other.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['.', '-']))
+            && !other.ends_with(".gz")
+        {
+            found.push((entry.metadata()?.modified()?, entry.path()));
+        }
+    }
+    found.sort_by(|a, b| b.0.cmp(&a.0));
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(size: u64) -> String {
+        format!(
+            "hallpass.example/audit\n{size}\nAAAA\n\n— hallpass.example/audit {}\n",
+            BASE64.encode(&[7; 68])
+        )
+    }
+
+    #[tokio::test]
+    async fn the_newest_note_is_read_back_byte_for_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = CheckpointFile::new(folder.path().join("checkpoints"));
+        assert_eq!(sink.newest().await, None);
+        for size in 0..50 {
+            sink.publish(&note(size)).await.unwrap();
+            assert_eq!(sink.newest().await, Some(note(size)));
+        }
+        let text = std::fs::read_to_string(folder.path().join("checkpoints")).unwrap();
+        assert_eq!(text, (0..50).map(|size| note(size) + "\n").collect::<String>());
+        // Another process that opens the same file.
+        assert_eq!(CheckpointFile::new(folder.path().join("checkpoints")).newest().await, Some(note(49)));
+    }
+
+    #[tokio::test]
+    async fn rotation_at_any_time_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoints");
+        let sink = CheckpointFile::new(&path);
+        sink.publish(&note(1)).await.unwrap();
+        std::fs::rename(&path, folder.path().join("checkpoints.1")).unwrap();
+        assert_eq!(sink.newest().await, Some(note(1)));
+        sink.publish(&note(2)).await.unwrap();
+        assert_eq!(sink.newest().await, Some(note(2)));
+        // Truncated in place, as `copytruncate` does.
+        File::create(&path).unwrap();
+        assert_eq!(sink.newest().await, Some(note(1)));
+        sink.publish(&note(3)).await.unwrap();
+        assert_eq!(sink.newest().await, Some(note(3)));
+    }
+
+    #[tokio::test]
+    async fn a_torn_record_hides_neither_the_one_before_nor_the_one_after() {
+        let whole = note(1) + "\n";
+        let torn = note(2) + "\n";
+        for cut in 0..torn.len() {
+            if !torn.is_char_boundary(cut) {
+                continue;
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("checkpoints");
+            std::fs::write(&path, format!("{whole}{}", &torn[..cut])).unwrap();
+            let sink = CheckpointFile::new(&path);
+            // With its signatures whole, but its empty line torn, a note is not taken as complete.
+            assert_eq!(sink.newest().await, Some(note(1)), "cut at {cut}");
+            sink.publish(&note(3)).await.unwrap();
+            assert_eq!(sink.newest().await, Some(note(3)), "cut at {cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_notes_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = CheckpointFile::new(folder.path().join("checkpoints"));
+        let good = note(1);
+        for bad in ["", "\n", "a\n", "a\n\n", &format!("{good}\n"), &format!("\n{good}"), good.trim_end()] {
+            assert!(sink.publish(bad).await.is_err(), "{bad:?}");
+        }
+        let nowhere = CheckpointFile::new(folder.path().join("no/such/folder"));
+        assert!(nowhere.publish(&good).await.is_err());
+        assert_eq!(nowhere.newest().await, None);
+    }
+}

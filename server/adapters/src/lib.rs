@@ -1,0 +1,8 @@
+//! The outside world: one folder for each port of the domain, one file or folder for each kind of adapter.
+
+pub mod checkpoints;
+pub mod clock;
+pub mod notifiers;
+pub mod sealing;
+pub mod signers;
+pub mod targets;

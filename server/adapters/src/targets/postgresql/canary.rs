@@ -1,0 +1,174 @@
+//! The check of a target: rights and settings as they are written, then a trial of everything that revocation needs, with a
+//! throw-away account. A target that passes can be relied on to take away what it gave.
+use hallpass_domain::credential::{Credential, Plan};
+use hallpass_domain::ports::target::{Canary, Removal, Step, TargetConnector, TargetError};
+use hallpass_domain::secret::random_alphanumeric;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::PostgresqlConnector;
+use super::session::{Link, Script, script};
+
+const FACTS: Script = script!("facts": "facts");
+const QUARANTINE: Script = script!("quarantine": "quarantine");
+const CLEAN: Script = script!("canary_clean": "canary_clean");
+
+/// Oldest version with what the scripts use and a security team behind it.
+const OLDEST: i32 = 130_000;
+
+#[derive(Deserialize)]
+struct Facts {
+    version: String,
+    version_num: i32,
+    standby: bool,
+    user: String,
+    #[serde(rename = "super")]
+    superuser: bool,
+    createrole: bool,
+    signal: bool,
+    stats: bool,
+    prepared: i32,
+    plpgsql: bool,
+    quarantine: Option<Quarantine>,
+}
+
+#[derive(Deserialize)]
+struct Quarantine {
+    login: bool,
+    powerful: bool,
+    members: Vec<String>,
+    groups: Vec<String>,
+}
+
+impl PostgresqlConnector {
+    /// Finds what is wrong, each with what to do.
+    pub(super) async fn check(&self, credential: &Credential) -> Result<Canary, TargetError> {
+        let quarantine = &self.settings.quarantine_role;
+        let facts: Facts = self.ddl.run(FACTS, &json!({ "quarantine": quarantine })).await?;
+        let mut problems = settings_problems(&facts);
+        match &facts.quarantine {
+            Some(role) => problems.extend(quarantine_problems(quarantine, role)),
+            None if problems.is_empty() => {
+                let made: Result<(), _> = self.ddl.run(QUARANTINE, &json!({ "quarantine": quarantine })).await;
+                match made {
+                    Ok(()) => {}
+                    Err(down @ TargetError::Down(_)) => return Err(down),
+                    Err(e) => problems.push(format!("the quarantine role {quarantine} cannot be made: {e}")),
+                }
+            }
+            None => {}
+        }
+        if problems.is_empty() {
+            self.trial(credential, &mut problems).await?;
+        }
+        Ok(Canary { version: facts.version, problems })
+    }
+
+    /// Creates, logs in, owns something, and takes all of it away again.
+    async fn trial(&self, credential: &Credential, problems: &mut Vec<String>) -> Result<(), TargetError> {
+        let Plan::PostgresqlLogin { database, .. } = &credential.plan;
+        let password = |length| {
+            random_alphanumeric(length).map(SecretString::from).map_err(|e| TargetError::Refused(e.to_string()))
+        };
+        let (right, wrong) = (password(24)?, password(25)?);
+        let mut credential = credential.clone();
+        match self.create_login(&credential, &right).await {
+            Ok(created) => credential.external_oid = created.external_oid,
+            Err(down @ TargetError::Down(_)) => return Err(down),
+            Err(e) => {
+                problems.push(format!("a login cannot be created: {e}"));
+                return Ok(());
+            }
+        }
+        let name = &credential.external_name;
+        if self.dialer.holder(name, &wrong, database).await.is_ok() {
+            problems.push(
+                "a login is let in with a wrong password: pg_hba.conf must ask for scram-sha-256, never trust".into(),
+            );
+        }
+        let holder = self.dialer.holder(name, &right, database).await;
+        let mut object = None;
+        match &holder {
+            Ok(session) => match session.client.query_one("SELECT pg_catalog.lo_create(0)", &[]).await {
+                Ok(row) => object = row.try_get::<_, u32>(0).ok(),
+                Err(e) => problems.push(format!("a login cannot work: {}", super::errors::target_error(&e))),
+            },
+            Err(e) => problems.push(format!(
+                "a login is not let in ({e}): pg_hba.conf must allow it to {database} by scram-sha-256 from here"
+            )),
+        }
+        for step in [Step::Deny, Step::EndSessions, Step::Remove] {
+            let answer = self.step(step, std::slice::from_ref(&credential)).await.pop();
+            let (done, words): (fn(&Removal) -> bool, _) = match step {
+                Step::Deny => (|r| r.denied, "its login cannot be refused"),
+                Step::EndSessions => (|r| r.sessions_ended, "its sessions cannot be ended"),
+                Step::Remove | Step::VerifyAbsent => (|r| r.removed, "it cannot be removed"),
+            };
+            match answer {
+                Some(Ok(removal)) if done(&removal) => {}
+                Some(Err(down @ TargetError::Down(_))) => return Err(down),
+                Some(Err(e)) => problems.push(format!("{words}: {e}")),
+                _ => problems.push(words.into()),
+            }
+        }
+        if let Some(object) = object {
+            let link = Link::new(
+                std::sync::Arc::clone(&self.dialer),
+                &self.settings.admin_user,
+                database,
+                self.settings.statement_timeout_ms,
+            );
+            let args = json!({ "quarantine": self.settings.quarantine_role, "object": object });
+            if let Err(e) = link.run::<_, ()>(CLEAN, &args).await {
+                problems.push(format!("large object {object} of the trial is left in {database}: {e}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn settings_problems(facts: &Facts) -> Vec<String> {
+    let user = &facts.user;
+    let mut problems = Vec::new();
+    if facts.version_num < OLDEST {
+        problems.push("PostgreSQL 13 or later is needed".into());
+    }
+    if facts.standby {
+        problems.push("this server is a standby: give the address of the primary".into());
+    }
+    if !facts.superuser && !facts.createrole {
+        problems.push(format!("{user} may not create roles: ALTER ROLE {user} CREATEROLE"));
+    }
+    if !facts.superuser && !facts.signal {
+        problems.push(format!("{user} may not end sessions: GRANT pg_signal_backend TO {user}"));
+    }
+    if facts.version_num >= 180_000 && !facts.superuser && !facts.stats {
+        problems.push(format!("{user} cannot tell starting sessions apart: GRANT pg_read_all_stats TO {user}"));
+    }
+    if facts.prepared > 0 {
+        problems.push(
+            "max_prepared_transactions is not 0: a prepared transaction keeps its locks after its login is gone, and only \
+             a superuser can end it. Set it to 0"
+                .into(),
+        );
+    }
+    if !facts.plpgsql {
+        problems.push("the language plpgsql is missing in the maintenance database: CREATE EXTENSION plpgsql".into());
+    }
+    problems
+}
+
+fn quarantine_problems(name: &str, role: &Quarantine) -> Vec<String> {
+    let mut problems = Vec::new();
+    if role.login || role.powerful {
+        problems.push(format!("the quarantine role {name} may log in or has powers: it must be a plain NOLOGIN role"));
+    }
+    if !role.members.is_empty() {
+        problems.push(format!("the quarantine role {name} has members: {}", role.members.join(", ")));
+    }
+    if !role.groups.is_empty() {
+        problems.push(format!("the quarantine role {name} is a member of {}", role.groups.join(", ")));
+    }
+    problems
+}

@@ -1,0 +1,138 @@
+//! PostgreSQL clusters: short-lived login roles. What is issued, the rights that our administrator needs, and what
+//! revocation can and cannot cut stand in `docs/targets/postgresql.md`.
+//!
+//! One file a verb; the statements themselves are in `sql/`, whole and constant.
+mod accounts;
+mod canary;
+mod create;
+mod deny;
+mod dial;
+mod errors;
+mod list;
+mod naming;
+mod remove;
+mod scram;
+mod session;
+mod sessions;
+mod verify;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hallpass_domain::credential::{Credential, Plan};
+use hallpass_domain::ports::target::{
+    Canary, ConnectionInfo, Created, Descriptor, Listed, Removal, Step, TargetConnector, TargetError,
+    TargetSession,
+};
+use hallpass_domain::role::CredentialKind;
+use hallpass_domain::target::{PgTls, PostgresqlTarget};
+use secrecy::SecretString;
+
+use self::accounts::Account;
+use self::dial::Dialer;
+use self::session::Link;
+use self::verify::Memory;
+
+/// The kind, in words.
+pub const DESCRIPTOR: Descriptor = Descriptor {
+    target: "postgresql",
+    credential: CredentialKind::PostgresqlLogin,
+    label: "PostgreSQL login",
+    issues: "A login role of its own, which joins the role's groups, with a password that is shown once and an end that the \
+             server itself enforces.",
+    use_it: "Connect with any PostgreSQL client, or let `hallpass run ROLE -- psql` do it.",
+    cuts: "New logins are refused, open sessions are ended whatever they do, memberships are withdrawn, what the login owned \
+           goes to a role without privileges, and the login is dropped and looked for until it is proven gone.",
+    cannot_cut: "Changes already committed stay, such as rows, triggers on tables of others, or jobs planned by extensions; so \
+                 do objects created after SET ROLE to a group, sessions on read replicas, and server sessions that a pooler \
+                 opened under another login.",
+};
+
+/// A connector to one cluster.
+pub struct PostgresqlConnector {
+    settings: PostgresqlTarget,
+    instance: String,
+    dialer: Arc<Dialer>,
+    /// Role DDL, one after the other.
+    ddl: Link,
+    /// Looking and ending sessions, which must not wait behind DDL.
+    look: Link,
+    memory: Memory,
+}
+
+impl PostgresqlConnector {
+    /// Checks settings and reads certificates; connects to nothing. `instance` is the installation's name in account names
+    /// (`[a-z0-9]`, at most 16).
+    pub fn new(
+        settings: &PostgresqlTarget,
+        instance: &str,
+        password: Option<SecretString>,
+    ) -> Result<Self, TargetError> {
+        if !naming::instance_is_sound(instance) {
+            return Err(TargetError::Refused("the instance name must be 1 to 16 of [a-z0-9]".into()));
+        }
+        let dialer = Arc::new(Dialer::new(settings, instance, password)?);
+        let link = || {
+            Link::new(
+                Arc::clone(&dialer),
+                &settings.admin_user,
+                &settings.maintenance_database,
+                settings.statement_timeout_ms,
+            )
+        };
+        Ok(Self {
+            ddl: link(),
+            look: link(),
+            settings: settings.clone(),
+            instance: instance.to_owned(),
+            memory: Memory::default(),
+            dialer,
+        })
+    }
+
+    fn accounts(&self, batch: &[Credential]) -> Vec<Account> {
+        batch.iter().map(|credential| Account::of(&self.instance, credential)).collect()
+    }
+}
+
+#[async_trait]
+impl TargetConnector for PostgresqlConnector {
+    async fn canary(&self, credential: &Credential) -> Result<Canary, TargetError> {
+        self.check(credential).await
+    }
+
+    async fn create(&self, credential: &Credential, password: &SecretString) -> Result<Created, TargetError> {
+        self.create_login(credential, password).await
+    }
+
+    fn connection_info(&self, credential: &Credential) -> ConnectionInfo {
+        let Plan::PostgresqlLogin { database, .. } = &credential.plan;
+        ConnectionInfo {
+            host: self.settings.public_host.clone().unwrap_or_else(|| self.settings.host.clone()),
+            port: self.settings.port,
+            database: database.clone(),
+            sslmode: match self.settings.tls {
+                PgTls::VerifyFull => "verify-full",
+                PgTls::Disable => "disable",
+            }
+            .into(),
+        }
+    }
+
+    async fn sessions(&self, credential: &Credential) -> Result<Vec<TargetSession>, TargetError> {
+        self.list_sessions(credential).await
+    }
+
+    async fn step(&self, step: Step, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {
+        match step {
+            Step::Deny => self.deny(batch).await,
+            Step::EndSessions => self.end_sessions(batch).await,
+            Step::Remove => self.remove(batch).await,
+            Step::VerifyAbsent => self.verify_absent(batch).await,
+        }
+    }
+
+    async fn list_marked(&self) -> Result<Vec<Listed>, TargetError> {
+        self.list().await
+    }
+}

@@ -1,0 +1,205 @@
+//! The broker: the parts that every use case needs, and commit with its retry.
+use std::sync::Arc;
+
+use hallpass_domain::Timestamp;
+use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
+use hallpass_domain::ports::clock::{Clock, Trust};
+use hallpass_domain::ports::notifier::{MailRenderer, Notifier};
+use hallpass_domain::ports::sealer::Sealer;
+use hallpass_domain::ports::store::{CommitError, ReadError, Store};
+use hallpass_domain::ports::target::Targets;
+use hallpass_domain::ports::token_signer::TokenSigner;
+use hallpass_domain::refusal::Refusal;
+use hallpass_domain::transition::Transition;
+
+use crate::access::Access;
+use crate::health::Health;
+use crate::credentials::token_cache::TokenCache;
+use crate::nudge::Nudges;
+use crate::reconcile::reports::Reports;
+
+/// Settings that rules and use cases need.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// External base URL without a trailing slash (`https://access.example.org`); the issuer (RFC 8414).
+    pub base_url: String,
+    /// Name of this installation in account names at targets: 4 to 8 of `[a-z0-9]`, fixed at first start.
+    pub instance: String,
+    /// Name of this process among replicas, unique per start.
+    pub worker: String,
+    /// Origin line of the audit log (C2SP checkpoint).
+    pub log_origin: String,
+    /// Path to a passwords file is never here: secrets stay in the parts that use them.
+    pub session_seconds: i64,
+    /// A session unused for so long is over.
+    pub session_idle_seconds: i64,
+    /// Life of an API token from the device flow, seconds.
+    pub api_token_seconds: i64,
+    /// True where several servers share the database: revocations wait for the others.
+    pub replicated: bool,
+}
+
+/// What the broker is made of; filled by the composition root.
+pub struct Parts {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Encryption at rest.
+    pub sealer: Arc<dyn Sealer>,
+    /// Token signatures.
+    pub signer: Arc<dyn TokenSigner>,
+    /// The way to targets.
+    pub targets: Arc<dyn Targets>,
+    /// The way to people.
+    pub notifier: Arc<dyn Notifier>,
+    /// Turns stored mails into text and HTML.
+    pub renderer: Arc<dyn MailRenderer>,
+    /// Signs checkpoints of the audit log.
+    pub log_signer: Arc<crate::reconcile::seal_audit::LogSigner>,
+    /// Places that hold checkpoints.
+    pub checkpoint_sinks: Vec<Arc<dyn CheckpointSink>>,
+    /// Settings.
+    pub settings: Settings,
+}
+
+/// The broker.
+pub struct Broker {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Encryption at rest.
+    pub sealer: Arc<dyn Sealer>,
+    /// Token signatures.
+    pub signer: Arc<dyn TokenSigner>,
+    /// The way to targets.
+    pub targets: Arc<dyn Targets>,
+    /// The way to people.
+    pub notifier: Arc<dyn Notifier>,
+    /// Mail texts.
+    pub renderer: Arc<dyn MailRenderer>,
+    /// Signs checkpoints.
+    pub log_signer: Arc<crate::reconcile::seal_audit::LogSigner>,
+    /// Places that hold checkpoints.
+    pub checkpoint_sinks: Vec<Arc<dyn CheckpointSink>>,
+    /// Settings.
+    pub settings: Settings,
+    /// Tokens as introspection sees them.
+    pub tokens: TokenCache,
+    /// Wakes reconcilers.
+    pub nudges: Nudges,
+    /// What the reconcilers did last.
+    pub reports: Reports,
+    /// Password pool, throttles.
+    pub access: Access,
+    /// Whether the store can be written: while it cannot, nothing is issued and tokens answer inactive.
+    pub health: Health,
+    /// Targets that are down.
+    pub breakers: crate::reconcile::breaker::Breakers,
+}
+
+/// How often a decision is taken again after a conflict before the caller is told.
+const TRIES: usize = 5;
+
+/// A decision that must be taken again, or the end of it.
+pub enum Decided<T> {
+    /// Commit this and answer `T`.
+    Commit(Transition, T),
+    /// Nothing to change: answer `T`.
+    Answer(T),
+}
+
+impl Broker {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            store: parts.store, clock: parts.clock, sealer: parts.sealer, signer: parts.signer, targets: parts.targets,
+            notifier: parts.notifier, renderer: parts.renderer, log_signer: parts.log_signer,
+            checkpoint_sinks: parts.checkpoint_sinks, settings: parts.settings,
+            tokens: TokenCache::new(), nudges: Nudges::new(), reports: Reports::new(), access: Access::new(),
+            health: Health::new(), breakers: crate::reconcile::breaker::Breakers::new(),
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The catalogue as committed.
+    pub async fn catalogue(&self) -> Result<Arc<Catalogue>, Refusal> {
+        Ok(self.store.catalogue().await.map_err(unreadable)?)
+    }
+
+    /// Refuses while the clock may not be trusted for issuing.
+    pub fn may_issue(&self) -> Result<(), Refusal> {
+        match self.clock.trust() {
+            Trust::Good | Trust::HoldBulk => Ok(()),
+            Trust::NoIssuing => Err(Refusal::unavailable("clock_skew", "The server's clock differs from its database's by more than 30 s, so nothing is issued until that is mended. Access that ends still ends.")),
+        }
+    }
+
+    /// Decide → commit, deciding again after a conflict, a few times; then the caller gets the conflict.
+    /// `decide` loads what it needs and answers what to commit.
+    pub async fn commit_deciding<T, Fut>(&self, decide: impl Fn() -> Fut) -> Result<T, Refusal>
+    where
+        Fut: Future<Output = Result<Decided<T>, Refusal>>,
+    {
+        let mut last = String::new();
+        for _ in 0..TRIES {
+            match decide().await? {
+                Decided::Answer(answer) => return Ok(answer),
+                Decided::Commit(transition, answer) => match self.commit(transition).await {
+                    Ok(()) => return Ok(answer),
+                    Err(CommitError::Conflict(what)) => last = what,
+                    Err(other) => return Err(uncommitted(other)),
+                },
+            }
+        }
+        Err(uncommitted(CommitError::Conflict(last)))
+    }
+
+    /// Commits, makes introspection forget what changed, and wakes whoever acts on it.
+    pub async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
+        let wake = crate::nudge::wakes(&transition);
+        let stale = crate::credentials::token_cache::Stale::of(&transition);
+        let done = self.store.commit(transition).await;
+        // Also after an error: a commit whose answer was lost may have happened.
+        self.tokens.forget(&stale);
+        match &done {
+            Ok(()) => self.health.written(),
+            Err(CommitError::Unavailable(_)) => self.health.failed(),
+            Err(_) => {}
+        }
+        if done.is_ok() {
+            self.nudges.wake(wake);
+        }
+        done
+    }
+}
+
+/// A read error as a refusal.
+pub fn unreadable(error: ReadError) -> Refusal {
+    tracing::error!(%error, "store read failed");
+    Refusal::unavailable("store_unavailable", "The database cannot be read right now. Nothing was changed; try again in a moment.")
+}
+
+/// A commit error as a refusal.
+pub fn uncommitted(error: CommitError) -> Refusal {
+    match error {
+        CommitError::Conflict(what) => {
+            tracing::info!(what, "conflict");
+            Refusal::conflict("conflict", "Somebody else changed this at the same moment. Look at it again and repeat what you meant to do.")
+        }
+        CommitError::Refused(what) => {
+            tracing::error!(what, "the database refused a change");
+            Refusal::conflict("refused_by_store", "The database refused this change, so nothing was changed. Look at it again.")
+        }
+        CommitError::Unavailable(what) => {
+            tracing::error!(what, "store cannot be written");
+            Refusal::unavailable("store_unavailable", "The database cannot be written right now, so nothing was changed. Try again in a moment.")
+        }
+    }
+}

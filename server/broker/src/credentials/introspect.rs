@@ -1,0 +1,49 @@
+//! Introspection (RFC 7662): one hash and one map look-up while warm, one indexed read while cold.
+use hallpass_domain::ids::TargetId;
+use hallpass_domain::secret::SecretHash;
+use hallpass_domain::target::TargetSettings;
+use serde_json::json;
+
+use super::token::authorization_details;
+use super::token_cache::CachedToken;
+use crate::broker::Broker;
+
+/// The answer for anything that is not active, and nothing else in it (RFC 7662 §2.2).
+pub const INACTIVE: &str = r#"{"active":false}"#;
+
+impl Broker {
+    /// Whether `token` is active for the resource server of `target`, as the JSON to answer. Found by the hash of its
+    /// exact bytes, never by a claim in it; time limits are compared at every answer; when the store cannot be
+    /// written or read, the answer is inactive.
+    pub async fn introspect(&self, target: TargetId, token: &str) -> std::sync::Arc<str> {
+        let now = self.now();
+        if !self.health.is_writable() {
+            return INACTIVE.into();
+        }
+        let hash = SecretHash::of(token);
+        if let Some(known) = self.tokens.get(&hash, now) {
+            return known.filter(|t| t.target == target).map_or_else(|| INACTIVE.into(), |t| t.answer);
+        }
+        self.introspect_cold(target, hash, now).await.unwrap_or_else(|| INACTIVE.into())
+    }
+
+    async fn introspect_cold(&self, target: TargetId, hash: SecretHash, now: hallpass_domain::Timestamp) -> Option<std::sync::Arc<str>> {
+        let epoch = self.tokens.epoch();
+        let (token, grant) = self.store.token_by_hash(&hash).await.inspect_err(|e| tracing::error!(error = %e, "introspection answers inactive")).ok()??;
+        let catalogue = self.store.catalogue().await.ok()?;
+        if token.revoked_at.is_some() || now >= token.expires_at || !grant.allows_at(now) || !catalogue.is_enabled(grant.principal) {
+            return None;
+        }
+        let (role, place) = (catalogue.roles.get(&grant.role_id)?, catalogue.targets.get(&token.target_id)?);
+        let TargetSettings::Oauth(oauth) = &place.settings else { return None };
+        let answer: std::sync::Arc<str> = json!({
+            "active": true, "scope": role.name, "client_id": token.client_id.map_or_else(|| "hallpass-portal".to_owned(), |c| c.to_string()),
+            "sub": grant.principal.to_string(), "aud": oauth.audience, "iss": self.settings.base_url, "token_type": "Bearer",
+            "exp": token.expires_at.timestamp(), "iat": token.issued_at.timestamp(), "nbf": grant.starts_at.timestamp(), "jti": token.id,
+            "authorization_details": [authorization_details(role, place, &grant)],
+        }).to_string().into();
+        let cached = CachedToken { grant: grant.id, target: token.target_id, expires_at: token.expires_at, answer: answer.clone() };
+        self.tokens.put(epoch, hash, cached, &grant);
+        (token.target_id == target).then_some(answer)
+    }
+}

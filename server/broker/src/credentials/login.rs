@@ -1,0 +1,197 @@
+//! Issue a login at a target: write ahead, create, go live, and only then show the secret.
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::Duration;
+use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::credential::{Credential, CredentialState, Plan, external_name};
+use hallpass_domain::grant::Grant;
+use hallpass_domain::ids::{CredentialId, GrantId};
+use hallpass_domain::ports::target::{ConnectionInfo, TargetError};
+use hallpass_domain::refusal::Refusal;
+use hallpass_domain::role::{CredentialKind, PostgresqlRole, RoleSettings};
+use hallpass_domain::scope::Scope;
+use hallpass_domain::secret::random_alphanumeric;
+use hallpass_domain::transition::{Change, Rested, Transition};
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::token::issuable;
+use crate::broker::{Broker, Decided, unreadable};
+use crate::caller::Caller;
+use crate::events::event;
+use crate::grants::ending::revoking_event;
+
+/// Seconds in which the target must have created the account.
+const CREATE_SECONDS: i64 = 10;
+/// Logins of one grant that may be unrevoked at a time.
+const MAX_LOGINS: usize = 5;
+
+/// A login just issued; the only time that its password leaves.
+#[derive(Debug)]
+pub struct IssuedLogin {
+    /// Its row, live.
+    pub credential: Credential,
+    /// Its password: 190 bits.
+    pub password: SecretString,
+    /// Where and how it is used.
+    pub connection: ConnectionInfo,
+}
+
+impl Broker {
+    /// Issues a login under `grant` to its principal.
+    pub async fn issue_login(self: &Arc<Self>, caller: &Caller, grant: GrantId) -> Result<IssuedLogin, Refusal> {
+        // The work goes on where the caller hangs up: a dropped future must not leave a create unfinished for its lease.
+        let (broker, caller) = (Arc::clone(self), caller.clone());
+        tokio::spawn(async move { broker.issue_login_inner(&caller, grant).await })
+            .await
+            .unwrap_or_else(|_| Err(Refusal::unavailable("internal", "Issuing was interrupted. What was begun is removed; try again.")))
+    }
+
+    async fn issue_login_inner(&self, caller: &Caller, grant_id: GrantId) -> Result<IssuedLogin, Refusal> {
+        self.may_issue()?;
+        let intended = self.intend_login(caller, grant_id).await?;
+        let catalogue = self.catalogue().await?;
+        let password = random_alphanumeric(32).map(SecretString::from).map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
+        let connector = catalogue.targets.get(&intended.target_id).ok_or_else(|| Refusal::not_found("target")).and_then(|t| self.targets.connector(t).map_err(target_trouble));
+        let created = match &connector {
+            Ok(connector) => {
+                hallpass_domain::failpoint::hit("target.create.before");
+                let created = connector.create(&intended, &password).await;
+                hallpass_domain::failpoint::hit("target.create.after");
+                created.map(|c| (c, connector)).map_err(target_trouble)
+            }
+            Err(refusal) => Err(refusal.clone()),
+        };
+        match created {
+            Ok((created, connector)) => {
+                let live = self.go_live(caller, &intended, created.external_oid).await;
+                match live {
+                    Ok(credential) => Ok(IssuedLogin { connection: connector.connection_info(&credential), credential, password }),
+                    Err(refusal) => {
+                        self.abandon(&intended, created.external_oid, "not_live").await;
+                        Err(refusal)
+                    }
+                }
+            }
+            Err(refusal) => {
+                self.abandon(&intended, None, refusal.code).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The row ahead of the account. It is ours to finish until the create deadline.
+    async fn intend_login(&self, caller: &Caller, grant_id: GrantId) -> Result<Credential, Refusal> {
+        self.commit_deciding(move || async move {
+            let now = self.now();
+            let catalogue = self.catalogue().await?;
+            let grant = self.store.grant(grant_id).await.map_err(unreadable)?.filter(|g| g.principal == caller.principal()).ok_or_else(|| Refusal::not_found("grant"))?;
+            let plan = login_plan(&catalogue, &grant, now)?;
+            let unrevoked = self.store.credentials_of(grant_id).await.map_err(unreadable)?.iter().filter(|c| c.state != CredentialState::Revoked).count();
+            if unrevoked >= MAX_LOGINS {
+                return Err(Refusal::conflict("too_many_logins", format!("{MAX_LOGINS} logins of this grant exist already. Use one of them, or end the grant and ask again.")));
+            }
+            let id = CredentialId::new(now);
+            let deadline = (now + Duration::seconds(CREATE_SECONDS)).min(grant.ends_at);
+            let credential = Credential {
+                id, grant_id, target_id: grant.target_id, kind: CredentialKind::PostgresqlLogin, state: CredentialState::Intended,
+                external_name: external_name(&self.settings.instance, id), plan, not_after: grant.ends_at, create_deadline: deadline, due_at: deadline,
+                intended_at: now, live_at: None, denied_at: None, sessions_ended_at: None, removed_at: None, verified_at: None,
+                attempts: 0, next_attempt_at: deadline, last_error: None, alerted_at: None,
+                claimed_by: Some(self.settings.worker.clone()), claimed_until: Some(deadline), fence: 1, external_oid: None, version: 1,
+            };
+            let transition = Transition::new(now)
+                .rests_on(Rested::Grant(grant.id, grant.version))
+                .with(Change::Credential(Box::new(credential.clone())))
+                .event(event(now, "credential.intended", caller.actor(), &subjects(&credential),
+                    json!({ "external_name": credential.external_name, "not_after": credential.not_after.to_rfc3339(), "create_deadline": deadline.to_rfc3339() }), json!({})));
+            Ok(Decided::Commit(transition, credential))
+        })
+        .await
+    }
+
+    /// `intended → live`: guarded by our fence, the grant still allowing use, and time.
+    async fn go_live(&self, caller: &Caller, intended: &Credential, external_oid: Option<i64>) -> Result<Credential, Refusal> {
+        self.commit_deciding(move || async move {
+            let now = self.now();
+            let over = || Refusal::conflict("grant_over", "The grant ended while the login was being made, so it is not given out and is removed.");
+            let current = self.store.credential(intended.id).await.map_err(unreadable)?.ok_or_else(over)?;
+            let grant = self.store.grant(intended.grant_id).await.map_err(unreadable)?.ok_or_else(over)?;
+            if current.state != CredentialState::Intended || current.fence != intended.fence || !grant.allows_at(now) || now >= current.not_after {
+                return Err(over());
+            }
+            let live = Credential {
+                state: CredentialState::Live, live_at: Some(now), due_at: current.not_after.min(grant.ends_at), next_attempt_at: current.not_after,
+                claimed_by: None, claimed_until: None, external_oid, version: current.version + 1, ..current
+            };
+            let transition = Transition::new(now)
+                .rests_on(Rested::Grant(grant.id, grant.version))
+                .event(event(now, "credential.live", caller.actor(), &subjects(&live),
+                    json!({ "external_name": live.external_name, "not_after": live.not_after.to_rfc3339(), "oid": external_oid.map(|o| o.to_string()) }), json!({})))
+                .with(Change::Credential(Box::new(live.clone())));
+            Ok(Decided::Commit(transition, live))
+        })
+        .await
+    }
+
+    /// Hands an unfinished create to the reconcilers: whatever is or may come to be at the target is made absent.
+    /// Best effort: where this cannot be committed, the lease's end does the same.
+    async fn abandon(&self, intended: &Credential, external_oid: Option<i64>, why: &str) {
+        let handed = self.commit_deciding(move || async move {
+            let now = self.now();
+            let Some(current) = self.store.credential(intended.id).await.map_err(unreadable)? else { return Ok(Decided::Answer(())) };
+            if current.fence != intended.fence || matches!(current.state, CredentialState::Revoking | CredentialState::Revoked) {
+                return Ok(Decided::Answer(()));
+            }
+            let next = Credential {
+                state: CredentialState::Revoking, due_at: now, next_attempt_at: now, claimed_by: None, claimed_until: None,
+                last_error: Some(why.to_owned()), external_oid: external_oid.or(current.external_oid), version: current.version + 1, ..current
+            };
+            Ok(Decided::Commit(Transition::new(now).event(revoking_event(&next, "system:issue", now)).with(Change::Credential(Box::new(next))), ()))
+        })
+        .await;
+        if let Err(refusal) = handed {
+            tracing::warn!(credential = %intended.id, %refusal, "an unfinished create waits for the end of its lease");
+        }
+    }
+}
+
+/// Noun and id of everything that an event about a credential is about.
+pub(crate) fn subjects(c: &Credential) -> [(&'static str, String); 3] {
+    [("credential", c.id.to_string()), ("grant", c.grant_id.to_string()), ("target", c.target_id.to_string())]
+}
+
+/// A target's failure while issuing, for the caller.
+fn target_trouble(error: TargetError) -> Refusal {
+    tracing::warn!(%error, "issuing at a target failed");
+    match error {
+        TargetError::Down(_) => Refusal::unavailable("target_down", "The target cannot be reached right now, so no login was made. Try again in a minute."),
+        TargetError::TooLate => Refusal::unavailable("target_slow", "The target was too slow to make the login, so none was made. Try again."),
+        TargetError::Refused(_) | TargetError::NotOurs => Refusal::unavailable("target_refused", "The target refused to make the login. Its owner and the administrators see why in the log."),
+    }
+}
+
+fn login_plan(catalogue: &Catalogue, grant: &Grant, now: hallpass_domain::Timestamp) -> Result<Plan, Refusal> {
+    let (role, _) = issuable(catalogue, grant, now)?;
+    let RoleSettings::PostgresqlLogin(settings) = &role.settings else {
+        return Err(Refusal::invalid("wrong_kind", "kind", "This role does not give logins."));
+    };
+    Ok(Plan::PostgresqlLogin { database: database(settings, &grant.scope), groups: groups(settings, &grant.scope), connection_limit: settings.connection_limit })
+}
+
+/// The role's database, or the one in scope parameter `database`.
+fn database(settings: &PostgresqlRole, scope: &Scope) -> String {
+    scope.0.get("database").and_then(|v| v.iter().next()).cloned().unwrap_or_else(|| settings.database.clone())
+}
+
+/// Groups of the role and of the scope values, each once.
+fn groups(settings: &PostgresqlRole, scope: &Scope) -> Vec<String> {
+    let mut all: BTreeSet<String> = settings.groups.iter().cloned().collect();
+    for (param, values) in &scope.0 {
+        if let Some(by_value) = settings.scope_groups.get(param) {
+            all.extend(values.iter().filter_map(|v| by_value.get(v)).flatten().cloned());
+        }
+    }
+    all.into_iter().collect()
+}

@@ -1,0 +1,7 @@
+//! Credentials: issue, introspect, revoke; `perform` is the only way to a target.
+pub mod introspect;
+pub mod login;
+pub mod perform;
+pub mod revoke_token;
+pub mod token;
+pub mod token_cache;

@@ -1,0 +1,162 @@
+//! Issue an access token: build and sign, commit the record with the hash of the exact token, answer.
+use chrono::Duration;
+use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::credential::Token;
+use hallpass_domain::grant::{Grant, GrantState};
+use hallpass_domain::ids::{ClientId, GrantId, TokenId};
+use hallpass_domain::principal::Principal;
+use hallpass_domain::refusal::{Class, Refusal};
+use hallpass_domain::role::{Role, RoleSettings};
+use hallpass_domain::secret::SecretHash;
+use hallpass_domain::target::{OauthTarget, Target, TargetSettings, Verification};
+use hallpass_domain::transition::{Change, Rested, Transition};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::broker::{Broker, Decided, unreadable};
+use crate::caller::Caller;
+use crate::events::event;
+
+/// Longest life of a token for a target that checks offline, seconds (design, chapter 4).
+pub const OFFLINE_SECONDS: i64 = 300;
+
+/// A token just issued; the only time that it leaves.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: SecretString,
+    /// Its record.
+    pub record: Token,
+    /// Role name: the `scope` of the answer.
+    pub role: String,
+    /// RFC 9396 details as granted.
+    pub details: Value,
+}
+
+impl Broker {
+    /// Issues a token under `grant` to its principal.
+    pub async fn issue_token(&self, caller: &Caller, grant: GrantId) -> Result<IssuedToken, Refusal> {
+        self.may_issue()?;
+        self.commit_deciding(move || async move {
+            let catalogue = self.catalogue().await?;
+            let grant = self.store.grant(grant).await.map_err(unreadable)?.filter(|g| g.principal == caller.principal()).ok_or_else(|| Refusal::not_found("grant"))?;
+            self.build_token(&catalogue, caller, &grant)
+        })
+        .await
+    }
+
+    /// Issues a token of a role by name: under the usable grant, or under a standing role's own grant.
+    pub async fn issue_token_for_role(&self, caller: &Caller, role: &str) -> Result<IssuedToken, Refusal> {
+        self.may_issue()?;
+        self.commit_deciding(move || async move {
+            let catalogue = self.catalogue().await?;
+            let principal = caller.principal();
+            let role = catalogue.role_named(role).filter(|r| catalogue.is_eligible(r, principal))
+                .ok_or_else(|| Refusal::new(Class::NotFound, "unknown_role", "There is no such role for this client."))?;
+            if let Some(grant) = self.usable_grant(principal, role.id).await? {
+                return self.build_token(&catalogue, caller, &grant);
+            }
+            if !role.standing || !matches!(principal, Principal::Workload(_)) {
+                return Err(Refusal::forbidden("no_grant", format!("There is no active grant of {} for this client. Ask for it first.", role.name)));
+            }
+            let grant = self.standing_grant(role, principal);
+            let Decided::Commit(mut transition, issued) = self.build_token(&catalogue, caller, &grant)? else {
+                return Err(Refusal::conflict("conflict", "Try again."));
+            };
+            transition.rested.retain(|r| !matches!(r, Rested::GrantHeld(..)));
+            transition.changes.insert(0, Change::Grant(Box::new(grant.clone())));
+            transition.events.insert(0, event(grant.created_at, "grant.standing", caller.actor(),
+                &[("grant", grant.id.to_string()), ("role", role.id.to_string()), ("target", role.target_id.to_string()), ("subject", principal.to_string())],
+                json!({ "role_revision": role.revision, "ends_at": grant.ends_at.to_rfc3339() }), json!({})));
+            Ok(Decided::Commit(transition, issued))
+        })
+        .await
+    }
+
+    /// A short grant behind a standing role: it has an end and an audit trail like any other.
+    fn standing_grant(&self, role: &Role, principal: Principal) -> Grant {
+        let now = self.now();
+        Grant {
+            id: GrantId::new(now),
+            request_id: None,
+            principal,
+            role_id: role.id,
+            target_id: role.target_id,
+            tier: role.tier,
+            scope: hallpass_domain::scope::Scope::defaults(&role.scope_schema),
+            starts_at: now,
+            ends_at: now + Duration::try_seconds(role.usual_seconds.min(role.max_seconds)).unwrap_or_default(),
+            state: GrantState::Active,
+            end_reason: None,
+            ended_by: None,
+            verified_at: None,
+            created_at: now,
+            version: 1,
+        }
+    }
+
+    fn build_token(&self, catalogue: &Catalogue, caller: &Caller, grant: &Grant) -> Result<Decided<IssuedToken>, Refusal> {
+        let now = self.now();
+        let (role, target) = issuable(catalogue, grant, now)?;
+        let (RoleSettings::AccessToken(settings), TargetSettings::Oauth(oauth)) = (&role.settings, &target.settings) else {
+            return Err(Refusal::invalid("wrong_kind", "kind", "This role does not give access tokens."));
+        };
+        let expires_at = token_end(settings.token_seconds, oauth, grant, now);
+        let id = TokenId::new(now);
+        let client = caller.client();
+        let details = json!([authorization_details(role, target, grant)]);
+        let claims = claims(&self.settings.base_url, id, role, oauth, grant, client, now, expires_at, &details);
+        let token = self.signer.sign_jwt(oauth.alg, "at+jwt", &claims, now).map_err(|e| {
+            tracing::error!(error = %e, "token signing failed");
+            Refusal::unavailable("signing_failed", "The token could not be signed. Nothing was issued; an administrator sees why in the log.")
+        })?;
+        let record = Token {
+            id, hash: SecretHash::of(&token), grant_id: grant.id, target_id: target.id, client_id: client,
+            issued_at: now, expires_at, revoked_at: None, version: 1,
+        };
+        let transition = Transition::new(now)
+            .rests_on(Rested::GrantHeld(grant.id, grant.version))
+            .with(Change::Token(Box::new(record.clone())))
+            .event(event(now, "token.issued", caller.actor(),
+                &[("token", id.to_string()), ("grant", grant.id.to_string()), ("role", role.id.to_string()), ("target", target.id.to_string())],
+                json!({ "expires_at": expires_at.to_rfc3339(), "hash": record.hash.hex(), "client": client }), json!({})));
+        Ok(Decided::Commit(transition, IssuedToken { token: SecretString::from(token), record, role: role.name.to_string(), details }))
+    }
+}
+
+/// The role and target under which something may be issued now; eligibility and state are checked again here.
+pub fn issuable<'c>(catalogue: &'c Catalogue, grant: &Grant, now: hallpass_domain::Timestamp) -> Result<(&'c Role, &'c Target), Refusal> {
+    if !grant.allows_at(now) {
+        return Err(Refusal::conflict("grant_not_active", "This grant is not active, so nothing is issued under it. Ask again if you still need access."));
+    }
+    let role = catalogue.roles.get(&grant.role_id).filter(|r| catalogue.is_eligible(r, grant.principal))
+        .ok_or_else(|| Refusal::forbidden("no_longer_eligible", "You may no longer have this role, so nothing is issued under this grant."))?;
+    let target = catalogue.targets.get(&grant.target_id).filter(|t| !t.disabled)
+        .ok_or_else(|| Refusal::unavailable("target_disabled", "The target is switched off at the moment. Ask its owner when it comes back."))?;
+    Ok((role, target))
+}
+
+/// `exp`: the least of the role's token life, the offline limit, and the grant's end, in whole seconds (RFC 7519 NumericDate, never rounded up).
+fn token_end(token_seconds: i64, oauth: &OauthTarget, grant: &Grant, now: hallpass_domain::Timestamp) -> hallpass_domain::Timestamp {
+    let seconds = match oauth.verification {
+        Verification::Offline => token_seconds.min(OFFLINE_SECONDS),
+        Verification::Introspect => token_seconds,
+    };
+    let end = (now + Duration::try_seconds(seconds).unwrap_or_default()).min(grant.ends_at);
+    chrono::DateTime::from_timestamp(end.timestamp(), 0).unwrap_or(end)
+}
+
+/// RFC 9396 object of a grant.
+pub fn authorization_details(role: &Role, target: &Target, grant: &Grant) -> Value {
+    json!({ "type": "hallpass_role", "role": role.name, "target": target.name, "scope": grant.scope, "grant_id": grant.id })
+}
+
+#[expect(clippy::too_many_arguments, reason = "one argument a claim source; a struct would only rename them")]
+fn claims(issuer: &str, id: TokenId, role: &Role, oauth: &OauthTarget, grant: &Grant, client: Option<ClientId>, now: hallpass_domain::Timestamp, expires_at: hallpass_domain::Timestamp, details: &Value) -> Value {
+    json!({
+        "iss": issuer, "sub": grant.principal.to_string(), "aud": oauth.audience,
+        "client_id": client.map_or_else(|| "hallpass-portal".to_owned(), |c| c.to_string()),
+        "iat": now.timestamp(), "exp": expires_at.timestamp(), "jti": id,
+        "scope": role.name, "authorization_details": details,
+    })
+}

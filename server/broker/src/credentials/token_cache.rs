@@ -1,0 +1,214 @@
+//! What introspection keeps in memory: bounded, and never trusted past a change.
+//!
+//! An entry says what the store said at some moment. Every commit of ours, and every notice from another replica,
+//! removes what it changed. A cold read that was overtaken by a removal does not put its stale answer back: it
+//! carries the epoch from before its read, and removal moves the epoch first.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use hallpass_domain::Timestamp;
+use hallpass_domain::grant::Grant;
+use hallpass_domain::ids::{GrantId, TargetId};
+use hallpass_domain::secret::SecretHash;
+use hallpass_domain::transition::{Change, Transition};
+
+/// A generation holds at most so many tokens; two generations live at a time.
+const GENERATION: usize = 250_000;
+
+/// What one token says, ready to be answered while it is active.
+#[derive(Clone, Debug)]
+pub struct CachedToken {
+    /// Its grant.
+    pub grant: GrantId,
+    /// Its audience: only that resource server may ask.
+    pub target: TargetId,
+    /// `exp`.
+    pub expires_at: Timestamp,
+    /// The RFC 7662 answer, rendered once.
+    pub answer: Arc<str>,
+}
+
+/// When a grant allows use.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    starts_at: Timestamp,
+    ends_at: Timestamp,
+}
+
+/// Things that a commit made stale.
+#[derive(Clone, Debug, Default)]
+pub struct Stale {
+    /// Grants that changed.
+    pub grants: Vec<GrantId>,
+    /// Tokens that changed.
+    pub tokens: Vec<SecretHash>,
+    /// The catalogue changed: everything is stale.
+    pub all: bool,
+}
+
+impl Stale {
+    /// What `transition` makes stale.
+    pub fn of(transition: &Transition) -> Self {
+        let mut stale = Self::default();
+        for change in &transition.changes {
+            match change {
+                Change::Grant(g) if g.version > 1 => stale.grants.push(g.id),
+                Change::Token(t) if t.version > 1 => stale.tokens.push(t.hash),
+                Change::Catalogue(_) | Change::User(_) | Change::Client(_) => stale.all = true,
+                _ => {}
+            }
+        }
+        stale
+    }
+}
+
+/// The cache.
+pub struct TokenCache {
+    young: DashMap<SecretHash, CachedToken>,
+    old: DashMap<SecretHash, CachedToken>,
+    grants: DashMap<GrantId, Window>,
+    epoch: AtomicU64,
+    fresh: AtomicBool,
+}
+
+impl Default for TokenCache {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TokenCache {
+    /// Empty.
+    pub fn new() -> Self {
+        Self { young: DashMap::new(), old: DashMap::new(), grants: DashMap::new(), epoch: AtomicU64::new(0), fresh: AtomicBool::new(true) }
+    }
+
+    /// Epoch to be read before a cold read of the store.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Says whether notices from other replicas arrive (heard within the last second). While they do not, nothing is answered from memory.
+    pub fn set_fresh(&self, fresh: bool) {
+        if !fresh {
+            self.forget_all();
+        }
+        self.fresh.store(fresh, Ordering::Release);
+    }
+
+    /// The token, if it is in memory and its grant allows use at `now` as far as memory knows. `Err(())`: read the store.
+    pub fn get(&self, hash: &SecretHash, now: Timestamp) -> Option<Option<CachedToken>> {
+        if !self.fresh.load(Ordering::Acquire) {
+            return None;
+        }
+        let token = self.young.get(hash).or_else(|| self.old.get(hash))?.clone();
+        let window = *self.grants.get(&token.grant)?;
+        let active = now < token.expires_at && window.starts_at <= now && now < window.ends_at;
+        Some(active.then_some(token))
+    }
+
+    /// Keeps what a cold read found, unless something was forgotten since `epoch`.
+    pub fn put(&self, epoch: u64, hash: SecretHash, token: CachedToken, grant: &Grant) {
+        if !self.fresh.load(Ordering::Acquire) {
+            return;
+        }
+        if self.young.len() >= GENERATION {
+            self.old.clear();
+            for entry in self.young.iter() {
+                self.old.insert(*entry.key(), entry.value().clone());
+            }
+            self.young.clear();
+        }
+        let window = Window { starts_at: grant.starts_at, ends_at: grant.ends_at };
+        let (grant_id, token_hash) = (token.grant, hash);
+        self.grants.insert(grant_id, window);
+        self.young.insert(token_hash, token);
+        // A removal that came between the read and here moved the epoch first: take back what it could not see.
+        if self.epoch.load(Ordering::SeqCst) != epoch {
+            self.young.remove(&token_hash);
+            self.grants.remove(&grant_id);
+        }
+        if self.grants.len() > GENERATION {
+            self.grants.clear();
+        }
+    }
+
+    /// Forgets what changed.
+    pub fn forget(&self, stale: &Stale) {
+        if stale.all {
+            return self.forget_all();
+        }
+        if stale.grants.is_empty() && stale.tokens.is_empty() {
+            return;
+        }
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        for grant in &stale.grants {
+            self.grants.remove(grant);
+        }
+        for token in &stale.tokens {
+            self.young.remove(token);
+            self.old.remove(token);
+        }
+    }
+
+    /// Forgets everything.
+    pub fn forget_all(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.grants.clear();
+        self.young.clear();
+        self.old.clear();
+    }
+
+    /// How many tokens are in memory.
+    pub fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where several servers share the database: a revocation is answered only after the second in which a replica
+    /// that no longer hears notices stops answering from memory.
+    pub async fn wait_for_replicas(&self, replicated: bool) {
+        if replicated {
+            tokio::time::sleep(Duration::from_millis(1_000)).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hallpass_domain::grant::GrantState;
+    use hallpass_domain::ids::{RoleId, UserId};
+    use hallpass_domain::principal::Principal;
+
+    fn grant(now: Timestamp) -> Grant {
+        Grant {
+            id: GrantId::new(now), request_id: None, principal: Principal::User(UserId::new(now)), role_id: RoleId::new(now), target_id: TargetId::new(now),
+            tier: hallpass_domain::role::Tier::Low, scope: Default::default(), starts_at: now, ends_at: now + chrono::Duration::seconds(60),
+            state: GrantState::Active, end_reason: None, ended_by: None, verified_at: None, created_at: now, version: 1,
+        }
+    }
+
+    #[test]
+    fn a_stale_cold_read_is_not_put_back() {
+        let now: Timestamp = "2026-11-23T16:00:00Z".parse().unwrap();
+        let (cache, grant, hash) = (TokenCache::new(), grant(now), SecretHash::of("t"));
+        let token = CachedToken { grant: grant.id, target: grant.target_id, expires_at: grant.ends_at, answer: "{}".into() };
+        cache.put(cache.epoch(), hash, token.clone(), &grant);
+        assert!(matches!(cache.get(&hash, now), Some(Some(_))), "known and active");
+        assert!(matches!(cache.get(&hash, grant.ends_at), Some(None)), "inactive at the very instant");
+        let before = cache.epoch();
+        cache.forget(&Stale { grants: vec![grant.id], ..Stale::default() });
+        assert!(cache.get(&hash, now).is_none(), "must read the store");
+        cache.put(before, hash, token, &grant);
+        assert!(cache.get(&hash, now).is_none(), "a read from before the change does not come back");
+        cache.set_fresh(false);
+        assert!(cache.get(&hash, now).is_none());
+    }
+}

@@ -1,0 +1,3 @@
+//! Grants: release by the holder, revoke by somebody with the right to, and what both share with expiry.
+pub mod end;
+pub mod ending;

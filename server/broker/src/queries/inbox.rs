@@ -1,0 +1,190 @@
+//! The approver's side: inbox, decision page, and its clear outcomes.
+use hallpass_domain::ports::store::Page;
+use hallpass_domain::refusal::Refusal;
+use hallpass_domain::request::decide::may_decide;
+use hallpass_domain::request::{Decision, Request, RequestState, Verdict};
+use hallpass_domain::principal::Principal;
+use hallpass_domain::window::{Ask, describe_seconds};
+use hallpass_domain::workflow::Proof;
+
+use super::lines;
+use super::request_form::{consequences, split};
+use crate::broker::{Broker, unreadable};
+use crate::caller::{Caller, HumanCaller};
+use crate::views::decision::{DecidedRow, DecisionValues, DecisionView, InboxRow, InboxView, OutcomeView};
+use crate::views::page::{Choice, FieldError, Link};
+
+impl Broker {
+    /// What waits for this person, or what he decided.
+    pub async fn inbox_view(&self, caller: &HumanCaller, history: bool, after: Option<uuid::Uuid>) -> Result<InboxView, Refusal> {
+        let catalogue = self.catalogue().await?;
+        let now = self.now();
+        let mut pending = Vec::new();
+        for request in self.store.pending_requests(500).await.map_err(unreadable)?.iter().filter(|r| now < r.decide_by) {
+            let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
+            let decider = request.open_stage().is_some_and(|s| s.approvers.iter().any(|p| catalogue.covers(*p, Principal::User(caller.user()))));
+            let own = request.requesters.contains(&caller.user());
+            if may_decide(&catalogue, request, &decisions, caller.user(), now).is_ok() || (own && decider) {
+                pending.extend(self.inbox_row(&catalogue, request, &decisions, own));
+            }
+        }
+        let mut decided = if history { self.store.decided_by(caller.user(), Page { after, limit: 26 }).await.map_err(unreadable)? } else { Vec::new() };
+        let more = decided.len() > 25;
+        decided.truncate(25);
+        let me = Principal::User(caller.user());
+        let mut decides_for: Vec<String> = catalogue.workflows.values().filter(|w| !w.retired).flat_map(|w| &w.stages).flat_map(|s| &s.approvers)
+            .filter(|p| catalogue.covers(**p, me)).map(|p| catalogue.name_of(*p)).collect();
+        decides_for.sort();
+        decides_for.dedup();
+        Ok(InboxView {
+            tab: if history { "history" } else { "pending" }.to_owned(),
+            pending,
+            next: decided.last().filter(|_| more).map(|(d, _)| d.id.to_string()),
+            history: decided.iter().map(|(d, r)| DecidedRow {
+                reference: r.reference.clone(), subject: catalogue.name_of(r.subject), role: lines::role(&catalogue, r.role_id, r.target_id),
+                decision: d.verdict.as_str().to_owned(), at: d.decided_at, state: self.state_now(r),
+            }).collect(),
+            decides_for,
+        })
+    }
+
+    /// How many requests wait for this person: the number in the navigation.
+    pub async fn inbox_count(&self, caller: &HumanCaller) -> Result<i64, Refusal> {
+        let catalogue = self.catalogue().await?;
+        let now = self.now();
+        let me = Principal::User(caller.user());
+        if !catalogue.workflows.values().flat_map(|w| &w.stages).flat_map(|s| &s.approvers).any(|p| catalogue.covers(*p, me)) {
+            return Ok(0);
+        }
+        let mut count = 0;
+        for request in self.store.pending_requests(500).await.map_err(unreadable)? {
+            let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
+            count += i64::from(may_decide(&catalogue, &request, &decisions, caller.user(), now).is_ok());
+        }
+        Ok(count)
+    }
+
+    fn inbox_row(&self, catalogue: &hallpass_domain::catalogue::Catalogue, request: &Request, decisions: &[Decision], own: bool) -> Option<InboxRow> {
+        let stage = request.open_stage()?;
+        let (seconds, fixed_end) = split(request.ask);
+        let have = decisions.iter().filter(|d| d.stage == request.stage && d.verdict == Verdict::Approve).count();
+        Some(InboxRow {
+            reference: request.reference.clone(),
+            subject: catalogue.name_of(request.subject),
+            role: lines::role(catalogue, request.role_id, request.target_id),
+            seconds: seconds.map(|s| request.cap_seconds.map_or(s, |c| s.min(c))),
+            fixed_end,
+            reason: request.reason.clone(),
+            ticket: lines::ticket(request.ticket.as_ref()),
+            created_at: request.submitted_at,
+            decide_by: request.decide_by,
+            stage: stage.title.clone(),
+            need: i64::from(stage.needed),
+            have: i64::try_from(have).unwrap_or(0),
+            differences: differences(catalogue, request),
+            proof: request.proof(stage).as_str().to_owned(),
+            own,
+        })
+    }
+
+    /// The decision page for somebody who may decide now.
+    pub async fn decision_view(&self, caller: &HumanCaller, reference: &str, values: DecisionValues, errors: Vec<FieldError>) -> Result<DecisionView, Refusal> {
+        let (request, decisions) = self.decidable(caller, reference).await?;
+        let catalogue = self.catalogue().await?;
+        let now = self.now();
+        let model = self.request_model(&Caller::Human(caller.clone()), &request).await?;
+        let stage = lines::stages(&catalogue, &request, &decisions, now).into_iter().find(|s| s.state == "open").ok_or_else(|| Refusal::conflict("closed", "This request is no longer open."))?;
+        let role = catalogue.roles.get(&request.role_id);
+        let caps = [request.cap_seconds, role.map(|r| r.max_seconds)];
+        let ends = request.ask.end_if_approved(now, caps.into_iter().flatten()).unwrap_or(now);
+        let account = self.store.account(caller.user()).await.map_err(unreadable)?;
+        Ok(DecisionView {
+            step_up: stage.proof == Proof::StepUp.as_str(),
+            step_up_ready: account.is_some_and(|a| a.totp_sealed.is_some()),
+            shorten_to: shorten_choices(&request, now),
+            differences: differences(&catalogue, &request),
+            consequences: role.map(|r| consequences(&catalogue, r)).unwrap_or_default(),
+            comment_required: false,
+            digest: request.digest.clone(),
+            ends_if_approved_now: ends,
+            request: model,
+            stage,
+            values,
+            errors,
+        })
+    }
+
+    /// The page that ends a visit to `/r/{reference}`: why there is nothing to decide, or what was decided just now.
+    pub async fn outcome_view(&self, caller: &HumanCaller, reference: &str, code: &str) -> Result<OutcomeView, Refusal> {
+        let nothing = |kind: &str| OutcomeView { kind: kind.to_owned(), reference: None, summary: None, by: None, at: None, decision: None, comment: None, next: None, links: vec![link("/inbox", "Your inbox")] };
+        let Some(request) = self.store.request_by_reference(reference).await.map_err(unreadable)? else { return Ok(nothing("unknown")) };
+        if !self.may_read(&Caller::Human(caller.clone()), &request).await? {
+            return Ok(nothing("not_yours"));
+        }
+        let catalogue = self.catalogue().await?;
+        let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
+        let last = decisions.last();
+        let role = lines::role(&catalogue, request.role_id, request.target_id);
+        let (by, at, decision, comment) = match (code, request.state) {
+            ("own" | "withdrawn" | "lapsed", _) => (None, request.closed_at, None, None),
+            _ => (last.map(|d| lines::user(&catalogue, d.approver).name), last.map(|d| d.decided_at), last.map(|d| d.verdict.as_str().to_owned()), last.and_then(|d| d.comment.clone())),
+        };
+        let next = match request.state {
+            RequestState::Pending => lines::stages(&catalogue, &request, &decisions, self.now()).into_iter().find(|s| s.state == "open").map(|s| {
+                let left = s.need - s.have;
+                format!("{left} more {} needed from {}.", if left == 1 { "approval is" } else { "approvals are" }, s.name)
+            }),
+            RequestState::Approved => self.store.grant_of(request.id).await.map_err(unreadable)?.map(|g| format!("The access began at once and ends at {}.", g.ends_at.format("%H:%M:%S UTC"))),
+            _ => None,
+        };
+        Ok(OutcomeView {
+            kind: code.to_owned(),
+            summary: Some(format!("{}, {}, {}", catalogue.name_of(request.subject), role.name, request.ask.describe())),
+            by,
+            at,
+            decision,
+            comment,
+            next,
+            links: vec![link(&format!("/requests/{reference}"), "The request"), link("/inbox", "Your inbox")],
+            reference: Some(request.reference),
+        })
+    }
+}
+
+/// The kind of outcome page for a refusal of `may_decide` or `decide`.
+pub fn outcome_kind(refusal: &Refusal) -> &'static str {
+    match refusal.code {
+        "already_approved" | "already_denied" | "already_decided_by_you" | "closed" => "already_decided",
+        "withdrawn" => "withdrawn",
+        "lapsed" => "lapsed",
+        "not_your_stage" => "stage_closed",
+        "digest_moved" => "changed",
+        "own_request" => "own",
+        "not_found" => "not_yours",
+        _ => "already_decided",
+    }
+}
+
+fn link(href: &str, text: &str) -> Link {
+    Link { href: href.to_owned(), text: text.to_owned() }
+}
+
+fn differences(catalogue: &hallpass_domain::catalogue::Catalogue, request: &Request) -> Vec<String> {
+    let mut out = Vec::new();
+    if let (Some(role), Ask::Seconds(s)) = (catalogue.roles.get(&request.role_id), request.ask) {
+        if s > role.usual_seconds {
+            out.push(format!("asks {}, usual is {}", describe_seconds(s), describe_seconds(role.usual_seconds)));
+        }
+    }
+    out
+}
+
+fn shorten_choices(request: &Request, now: hallpass_domain::Timestamp) -> Vec<Choice> {
+    let whole = match request.ask {
+        Ask::Seconds(s) => request.cap_seconds.map_or(s, |c| s.min(c)),
+        Ask::Until(t) => (t - now).num_seconds(),
+    };
+    std::iter::once(Choice { value: String::new(), label: format!("as asked ({})", describe_seconds(whole)), chosen: true })
+        .chain([60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800].into_iter().filter(|s| *s < whole).map(|s| Choice { value: s.to_string(), label: describe_seconds(s), chosen: false }))
+        .collect()
+}

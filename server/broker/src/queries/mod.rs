@@ -1,0 +1,13 @@
+//! Queries: what pages show and the API answers, filled from the store into [`crate::views`].
+pub mod access;
+pub mod audit;
+pub mod catalogue;
+pub mod grant;
+pub mod inbox;
+pub mod lines;
+pub mod objects;
+pub mod receipt;
+pub mod reports;
+pub mod request;
+pub mod request_form;
+pub mod watch;

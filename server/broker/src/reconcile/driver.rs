@@ -1,0 +1,91 @@
+//! Runs the reconcilers: woken by nudges and by the clock. Every loop survives any error of a run.
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::reports::Report;
+use crate::broker::Broker;
+
+/// Longest time between two looks, where nothing nudges.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Starts every reconciler; they run until aborted.
+pub fn start(broker: &Arc<Broker>) -> Vec<JoinHandle<()>> {
+    vec![
+        tokio::spawn(ends(Arc::clone(broker))),
+        tokio::spawn(mails(Arc::clone(broker))),
+        tokio::spawn(seals(Arc::clone(broker))),
+        tokio::spawn(slow(Arc::clone(broker))),
+    ]
+}
+
+async fn wait(bell: &Notify, at_most: Duration) {
+    let _ = tokio::time::timeout(at_most, bell.notified()).await;
+}
+
+/// Ends of grants and removals: sleeps to the very instant of the next end.
+async fn ends(broker: Arc<Broker>) {
+    loop {
+        let report = broker.step_expire_grants().await;
+        let again = report.done > 0;
+        broker.reports.note("expire", report, broker.now());
+        let report = broker.dispatch_revocations().await;
+        broker.reports.note("dispatch", report, broker.now());
+        if again {
+            continue;
+        }
+        let next = broker.store.next_due().await.ok().flatten();
+        let until = next.map_or(TICK, |t| (t - broker.now()).to_std().unwrap_or(Duration::from_millis(50)).clamp(Duration::from_millis(5), TICK));
+        wait(&broker.nudges.ends, until).await;
+    }
+}
+
+async fn mails(broker: Arc<Broker>) {
+    loop {
+        let report = broker.step_deliver_mail().await;
+        let again = report.done > 0;
+        broker.reports.note("mail", report, broker.now());
+        if !again {
+            wait(&broker.nudges.mail, TICK).await;
+        }
+    }
+}
+
+/// The sealer batches for a quarter of a second, so that one checkpoint covers many events.
+async fn seals(broker: Arc<Broker>) {
+    loop {
+        let report = broker.step_seal_audit().await;
+        let again = report.done >= 10_000;
+        broker.reports.note("seal", report, broker.now());
+        if !again {
+            wait(&broker.nudges.seal, TICK).await;
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+}
+
+/// Work that is not urgent.
+async fn slow(broker: Arc<Broker>) {
+    let mut round: u64 = 0;
+    loop {
+        note(&broker, "lapse", broker.step_lapse_requests().await);
+        note(&broker, "alert", broker.step_alert_overdue().await);
+        note(&broker, "probe", broker.step_probe_store().await);
+        if round.is_multiple_of(10) {
+            note(&broker, "sweep", broker.step_sweep().await);
+        }
+        // First after half a minute, so that a start is not slowed; then every five minutes.
+        if round % 300 == 30 {
+            let comparing = Arc::clone(&broker);
+            tokio::spawn(async move { note(&comparing, "compare", comparing.step_compare_targets().await) });
+        }
+        round += 1;
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+fn note(broker: &Broker, name: &'static str, report: Report) {
+    broker.reports.note(name, report, broker.now());
+}

@@ -1,0 +1,12 @@
+//! Reconcilers: each reads stored state and acts on the world. No input, idempotent, a bounded batch, a report.
+pub mod alert_overdue;
+pub mod breaker;
+pub mod compare_targets;
+pub mod deliver_mail;
+pub mod driver;
+pub mod expire_grants;
+pub mod lapse_requests;
+pub mod probe_store;
+pub mod reports;
+pub mod revoke_due;
+pub mod seal_audit;

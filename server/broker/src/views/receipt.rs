@@ -1,0 +1,72 @@
+//! The access receipt: one printable page that proves who asked, who approved what, and that it is gone.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::access::GrantCard;
+use super::common::{DecisionLine, PrincipalLine, ScopeValue, Ticket};
+use super::credential::CredentialView;
+use super::page::Command;
+
+/// The page `/grants/{id}/receipt`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReceiptView {
+    /// The grant and its three facts.
+    pub grant: GrantCard,
+    /// Who asked.
+    pub asked_by: PrincipalLine,
+    /// When.
+    pub asked_at: DateTime<Utc>,
+    /// Length asked for, in seconds.
+    pub asked_seconds: Option<i64>,
+    /// Fixed end asked for.
+    pub asked_end: Option<DateTime<Utc>>,
+    /// The reason given.
+    pub reason: String,
+    /// The ticket given.
+    pub ticket: Option<Ticket>,
+    /// Scope as approved.
+    pub scope: Vec<ScopeValue>,
+    /// Digest of the request, whole.
+    pub digest: String,
+    /// Every decision, with its proof.
+    pub decisions: Vec<DecisionLine>,
+    /// What was issued and when it was verified gone.
+    pub credentials: Vec<CredentialView>,
+    /// Proof that the events stand in the log.
+    pub inclusion: Vec<InclusionLine>,
+    /// The checkpoint that the proofs lead to; `None` while the newest events are unsealed.
+    pub checkpoint: Option<CheckpointLine>,
+    /// Commands that check this receipt offline.
+    pub commands: Vec<Command>,
+    /// Name of the instance.
+    pub instance: String,
+}
+
+/// One event in the log.
+#[derive(Debug, Clone, Serialize)]
+pub struct InclusionLine {
+    /// What the event says, such as `request.approved`.
+    pub action: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Its index in the log.
+    pub leaf_index: i64,
+    /// Its leaf hash, in hexadecimal or base64.
+    pub leaf_hash: String,
+}
+
+/// A signed checkpoint.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckpointLine {
+    /// Origin line of the log.
+    pub origin: String,
+    /// Size of the tree.
+    pub size: i64,
+    /// Root hash.
+    pub root: String,
+    /// When it was signed.
+    pub at: DateTime<Utc>,
+    /// The signed note, whole.
+    pub note: String,
+}

@@ -1,0 +1,2 @@
+//! Re-exports: an OAuth client is a kind of principal.
+pub use crate::principal::{Client, ClientOf};

@@ -1,0 +1,2 @@
+//! hallpassd
+fn main() {}

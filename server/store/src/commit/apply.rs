@@ -1,0 +1,153 @@
+//! A transition as statements.
+use std::collections::HashSet;
+
+use diesel::prelude::*;
+use hallpass_domain::audit::event::Event;
+use hallpass_domain::catalogue::CatalogueChange;
+use hallpass_domain::transition::{Change, Transition};
+use uuid::Uuid;
+
+use super::put::{move_catalogue, put, put_answer};
+use super::rested::rest_on;
+use crate::db::conn::{Db, on_db};
+use crate::db::fail::Fail;
+use crate::db::types::Uid;
+use crate::rows::audit::{EventRow, SubjectRow, subjects_of};
+use crate::rows::credentials::TokenRow;
+use crate::rows::mails::MailRow;
+use crate::schema::{audit_events, audit_subjects, commands, mails, tokens};
+
+/// PostgreSQL takes 65 535 parameters a statement; the widest row here has 18.
+const ROWS_AT_ONCE: usize = 1_000;
+
+/// Rows that are only inserted, gathered so that PostgreSQL gets many in one statement.
+#[derive(Debug, Default)]
+pub(crate) struct Later {
+    commands: Vec<Uid>,
+    pub(super) tokens: Vec<TokenRow>,
+    pub(super) mails: Vec<MailRow>,
+    events: Vec<EventRow>,
+    subjects: Vec<SubjectRow>,
+}
+
+/// One row a statement on SQLite (prepared once, no round trip), many on PostgreSQL.
+macro_rules! insert_all {
+    ($db:expr, $table:ident, $rows:expr) => {
+        match &mut *$db {
+            Db::Lite(conn) => {
+                for row in $rows {
+                    diesel::RunQueryDsl::execute(diesel::insert_into($table::table).values(row), &mut **conn)?;
+                }
+            }
+            Db::Pg(conn) => {
+                for rows in $rows.chunks(ROWS_AT_ONCE) {
+                    let query = diesel::insert_into($table::table).values(rows);
+                    diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+                }
+            }
+        }
+    };
+}
+
+impl Later {
+    fn event(&mut self, event: &Event) {
+        self.events.push(EventRow::from(event));
+        self.subjects.extend(subjects_of(event));
+    }
+
+    /// Writes what was gathered.
+    pub(crate) async fn flush(self, db: &mut Db<'_>) -> Result<(), Fail> {
+        let rows: Vec<_> = self.commands.iter().map(|id| commands::id.eq(*id)).collect();
+        match &mut *db {
+            Db::Lite(conn) => {
+                for row in rows {
+                    let query = diesel::insert_into(commands::table).values(row);
+                    diesel::RunQueryDsl::execute(query, &mut **conn)?;
+                }
+            }
+            Db::Pg(conn) => {
+                if !rows.is_empty() {
+                    let query = diesel::insert_into(commands::table).values(rows);
+                    diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+                }
+            }
+        }
+        insert_all!(db, tokens, &self.tokens);
+        insert_all!(db, mails, &self.mails);
+        insert_all!(db, audit_events, &self.events);
+        insert_all!(db, audit_subjects, &self.subjects);
+        Ok(())
+    }
+}
+
+/// Applies one transition, checking every version with statements.
+pub(crate) async fn apply(db: &mut Db<'_>, transition: &Transition) -> Result<(), Fail> {
+    if is_recorded(db, transition.command_id.0).await? {
+        return Ok(()); // the same command again: what is recorded stands
+    }
+    for rested in &transition.rested {
+        rest_on(db, *rested).await?;
+    }
+    let mut later = Later::default();
+    write(db, transition, &mut later).await?;
+    later.flush(db).await
+}
+
+/// Writes everything of a transition but its resting rows, or hands it to `later`.
+pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut Later) -> Result<(), Fail> {
+    later.commands.push(Uid(transition.command_id.0));
+    let mut changes: Vec<&Change> = transition.changes.iter().collect();
+    changes.sort_by_key(|change| rank(change));
+    for change in changes {
+        put(db, change, later).await?;
+    }
+    if let Some(answer) = &transition.idempotency {
+        put_answer(db, answer).await?;
+    }
+    for event in &transition.events {
+        later.event(event);
+    }
+    if transition.changes.iter().any(|c| matches!(c, Change::User(_) | Change::Catalogue(_))) {
+        move_catalogue(db).await?;
+    }
+    Ok(())
+}
+
+async fn is_recorded(db: &mut Db<'_>, command: Uuid) -> Result<bool, Fail> {
+    let query = commands::table.select(commands::id).find(Uid(command));
+    let found: Option<Uid> = on_db!(db, get_result, query).optional()?;
+    Ok(found.is_some())
+}
+
+/// Order of writing: what is referred to first, rows of one table by id.
+fn rank(change: &Change) -> (u8, Uuid) {
+    let nil = Uuid::nil();
+    match change {
+        Change::User(n) => (0, n.id.0),
+        Change::Catalogue(c) => match &**c {
+            CatalogueChange::Group(n) => (1, n.id.0),
+            CatalogueChange::Workload(n) => (2, n.id.0),
+            CatalogueChange::Workflow(n) => (3, n.id.0),
+            CatalogueChange::Target(n) => (4, n.id.0),
+            CatalogueChange::Role(n) => (5, n.id.0),
+        },
+        Change::Account(n) => (6, n.user_id.0),
+        Change::Client(n) => (7, n.id.0),
+        Change::Session(n) => (8, n.id.0),
+        Change::Device(n) => (9, n.id.0),
+        Change::ApiToken(n) => (10, n.id.0),
+        Change::Request(n) => (11, n.id.0),
+        Change::Decision(n) => (12, n.id.0),
+        Change::Grant(n) => (13, n.id.0),
+        Change::Credential(n) => (14, n.id.0),
+        Change::Token(n) => (15, n.id.0),
+        Change::Mail(n) => (16, n.id.0),
+        Change::Meta { .. } => (17, nil),
+    }
+}
+
+/// The commands of a batch that appear once; a second appearance is left to the way that checks each.
+pub(crate) fn has_repeats<'a>(transitions: impl Iterator<Item = &'a Transition>) -> bool {
+    let mut seen = HashSet::new();
+    transitions.into_iter().any(|t| !seen.insert(t.command_id))
+}

@@ -1,0 +1,86 @@
+//! The fast way for a batch on PostgreSQL: all rows are locked and compared at once, and what is only inserted goes
+//! in statements of many rows. Versions are compared here, in memory, so a conflict costs its own transition and
+//! nothing else. Whatever else fails sends the batch the slow way, each transition in its own savepoint.
+use std::collections::{BTreeSet, HashMap};
+
+use hallpass_domain::transition::{Change, Transition};
+use uuid::Uuid;
+
+use super::apply::{Later, write};
+use super::rested::{advance, parts};
+use crate::db::conn::Db;
+use crate::db::fail::Fail;
+use crate::db::particular::{Locked, lock_rows};
+use crate::db::types::Uid;
+
+/// Applies the transitions; for each, whether it was admitted. An error means that nothing can be told: roll back.
+pub(crate) async fn apply_all(db: &mut Db<'_>, batch: &[&Transition]) -> Result<Vec<Result<(), Fail>>, Fail> {
+    let wanted: BTreeSet<(Locked, Uuid)> = batch
+        .iter()
+        .flat_map(|t| {
+            let rested = t.rested.iter().map(|r| parts(*r).0);
+            rested.chain(t.changes.iter().filter_map(replaced).map(|(row, _)| row))
+        })
+        .collect();
+    let mut versions = lock_rows(db, &wanted).await?;
+    let verdicts: Vec<_> = batch.iter().map(|t| admit(t, &mut versions)).collect();
+    let admitted = || batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(t, _)| *t);
+
+    let mut moves: HashMap<Locked, Vec<Uid>> = HashMap::new();
+    for ((table, id), _, moves_it) in admitted().flat_map(|t| t.rested.iter().map(|r| parts(*r))) {
+        if moves_it {
+            moves.entry(table).or_default().push(Uid(id));
+        }
+    }
+    for (table, mut ids) in moves {
+        // Each pass moves a row once; a row that several rested on, each on the other's version, needs several.
+        while !ids.is_empty() {
+            ids.sort_unstable();
+            let mut again = Vec::new();
+            ids.dedup_by(|next, kept| next == kept && { again.push(*next); true });
+            advance(db, table, &ids, None).await?;
+            ids = again;
+        }
+    }
+    let mut later = Later::default();
+    for transition in admitted() {
+        write(db, transition, &mut later).await?;
+    }
+    later.flush(db).await?;
+    Ok(verdicts)
+}
+
+/// Compares every version of a transition with the rows as they are after those before it, and moves them.
+fn admit(transition: &Transition, versions: &mut HashMap<(Locked, Uuid), i64>) -> Result<(), Fail> {
+    let needed = || {
+        let rested = transition.rested.iter().map(|r| parts(*r));
+        rested.chain(transition.changes.iter().filter_map(replaced).map(|(row, old)| (row, old, true)))
+    };
+    for (row, expected, _) in needed() {
+        if versions.get(&row) != Some(&expected) {
+            return Err(Fail::Conflict(format!("{:?} {}", row.0, row.1)));
+        }
+    }
+    for (row, expected, moves) in needed() {
+        if moves {
+            versions.insert(row, expected + 1);
+        }
+    }
+    Ok(())
+}
+
+/// The row that a change replaces and its version before; nothing for inserts and for tables that are not locked in
+/// advance (their statements compare the version themselves).
+fn replaced(change: &Change) -> Option<((Locked, Uuid), i64)> {
+    let (row, version) = match change {
+        Change::Request(n) => ((Locked::Request, n.id.0), n.version),
+        Change::Grant(n) => ((Locked::Grant, n.id.0), n.version),
+        Change::Credential(n) => ((Locked::Credential, n.id.0), n.version),
+        Change::Token(n) => ((Locked::Token, n.id.0), n.version),
+        Change::Mail(n) => ((Locked::Mail, n.id.0), n.version),
+        Change::Account(n) => ((Locked::Account, n.user_id.0), n.version),
+        Change::Session(n) => ((Locked::Session, n.id.0), n.version),
+        _ => return None,
+    };
+    (version > 1).then_some((row, version - 1))
+}

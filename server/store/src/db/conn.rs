@@ -1,0 +1,68 @@
+//! One enum of real connections, and the macros that compile each query for both.
+use diesel::SqliteConnection;
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::deadpool::Object;
+
+use super::fail::Fail;
+use super::sqlite::Borrowed;
+
+/// A borrowed connection. On SQLite every query runs inline and no future here ever waits.
+pub(crate) enum Db<'a> {
+    Lite(&'a mut SqliteConnection),
+    Pg(&'a mut AsyncPgConnection),
+}
+
+/// An owned connection: the writer's.
+pub(crate) enum Conn {
+    Lite(Box<SqliteConnection>),
+    Pg(Box<AsyncPgConnection>),
+}
+
+impl Conn {
+    /// Borrows it.
+    pub(crate) fn db(&mut self) -> Db<'_> {
+        match self {
+            Self::Lite(conn) => Db::Lite(conn),
+            Self::Pg(conn) => Db::Pg(conn),
+        }
+    }
+}
+
+/// A connection to read with: this thread's (SQLite) or a pooled one (PostgreSQL).
+pub(crate) enum Reader {
+    Lite(Borrowed),
+    Pg(Box<Object<AsyncPgConnection>>),
+}
+
+impl Reader {
+    /// Borrows it.
+    pub(crate) fn db(&mut self) -> Db<'_> {
+        match self {
+            Self::Lite(conn) => Db::Lite(conn),
+            Self::Pg(conn) => Db::Pg(conn),
+        }
+    }
+}
+
+/// Runs `query` with method `run` (`load`, `first`, `get_result`, `execute`) on whichever connection `db: &mut Db` is.
+/// The query is written once and compiled for both back ends. Answers a `QueryResult`.
+macro_rules! on_db {
+    ($db:expr, $run:ident, $query:expr) => {
+        match &mut *$db {
+            $crate::db::conn::Db::Lite(conn) => ::diesel::RunQueryDsl::$run($query, &mut **conn),
+            $crate::db::conn::Db::Pg(conn) => ::diesel_async::RunQueryDsl::$run($query, &mut **conn).await,
+        }
+    };
+}
+pub(crate) use on_db;
+
+impl Db<'_> {
+    /// Runs a statement without parameters.
+    pub(crate) async fn run(&mut self, sql: &str) -> Result<(), Fail> {
+        match self {
+            Db::Lite(conn) => diesel::connection::SimpleConnection::batch_execute(&mut **conn, sql)?,
+            Db::Pg(conn) => diesel_async::SimpleAsyncConnection::batch_execute(&mut **conn, sql).await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! The two back ends: connections, portable types, what cannot be shared, migrations.
+pub(crate) mod conn;
+pub(crate) mod fail;
+pub(crate) mod migrations;
+pub(crate) mod particular;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+pub(crate) mod types;
+pub(crate) mod words;

@@ -1,0 +1,172 @@
+//! What the two back ends do not share: row locks, notifications, the clock, and the look-up after a lost COMMIT.
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use hallpass_domain::Timestamp;
+use uuid::Uuid;
+
+use super::conn::Db;
+use super::fail::Fail;
+use super::types::{Ts, TsSql, Uid};
+use crate::schema::{
+    accounts, commands, credentials, grants, mails, requests, roles, sessions, tokens, users, workflows,
+};
+
+/// Channel of notifications.
+pub(crate) const CHANNEL: &str = "hallpass";
+
+/// Begins a transaction that will write.
+pub(crate) async fn begin(db: &mut Db<'_>) -> Result<(), Fail> {
+    let sql = match db {
+        // Takes the write lock at once, so that no later statement can fail for want of it.
+        Db::Lite(_) => "BEGIN IMMEDIATE",
+        Db::Pg(_) => "BEGIN",
+    };
+    db.run(sql).await
+}
+
+/// The database's own time.
+pub(crate) async fn now(db: &mut Db<'_>) -> Result<Timestamp, Fail> {
+    let Ts(now) = match db {
+        Db::Lite(conn) => diesel::RunQueryDsl::get_result(
+            diesel::select(sql::<TsSql>("CAST(unixepoch('subsec') * 1000000 AS INTEGER)")),
+            &mut **conn,
+        )?,
+        Db::Pg(conn) => {
+            let query = diesel::select(sql::<TsSql>("clock_timestamp()"));
+            diesel_async::RunQueryDsl::get_result(query, &mut **conn).await?
+        }
+    };
+    Ok(now)
+}
+
+/// Tells other servers, at commit. SQLite has no other servers.
+pub(crate) async fn notify(db: &mut Db<'_>, payload: &str) -> Result<(), Fail> {
+    if let Db::Pg(conn) = db {
+        let query = diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(payload);
+        diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+    }
+    Ok(())
+}
+
+/// Which of the commands are recorded, *after* any transaction that may still be committing them has ended: on
+/// PostgreSQL an insert of the same id waits for it. Leaves nothing behind.
+pub(crate) async fn recorded(db: &mut Db<'_>, ids: &[Uid]) -> Result<HashSet<Uuid>, Fail> {
+    match db {
+        Db::Lite(conn) => {
+            let query = commands::table.select(commands::id).filter(commands::id.eq_any(ids));
+            let found: Vec<Uid> = diesel::RunQueryDsl::load(query, &mut **conn)?;
+            Ok(found.into_iter().map(|id| id.0).collect())
+        }
+        Db::Pg(conn) => {
+            use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
+            let conn = &mut **conn;
+            conn.batch_execute("BEGIN").await?;
+            let rows: Vec<_> = ids.iter().map(|id| commands::id.eq(*id)).collect();
+            let absent: Vec<Uid> = diesel::insert_into(commands::table)
+                .values(rows)
+                .on_conflict_do_nothing()
+                .returning(commands::id)
+                .load(conn)
+                .await?;
+            conn.batch_execute("ROLLBACK").await?;
+            Ok(ids.iter().filter(|id| !absent.contains(id)).map(|id| id.0).collect())
+        }
+    }
+}
+
+/// Up to `limit` credentials of `target` that may be claimed at `now`; on PostgreSQL locked, leaving out rows that
+/// another server is just claiming.
+pub(crate) async fn claimable_credentials(
+    db: &mut Db<'_>,
+    target: Uid,
+    now: Ts,
+    limit: i64,
+) -> Result<Vec<Uid>, Fail> {
+    let query = credentials::table
+        .select(credentials::id)
+        .filter(credentials::target_id.eq(target))
+        .filter(sql::<Bool>("credentials.state <> 'revoked'"))
+        .filter(credentials::claimable_at.le(now))
+        .order(credentials::claimable_at.asc())
+        .limit(limit);
+    Ok(match db {
+        Db::Lite(conn) => diesel::RunQueryDsl::load(query, &mut **conn)?,
+        Db::Pg(conn) => diesel_async::RunQueryDsl::load(query.for_update().skip_locked(), &mut **conn).await?,
+    })
+}
+
+/// As [`claimable_credentials`], for queued mails.
+pub(crate) async fn claimable_mails(db: &mut Db<'_>, now: Ts, limit: i64) -> Result<Vec<Uid>, Fail> {
+    let query = mails::table
+        .select(mails::id)
+        .filter(sql::<Bool>("mails.state = 'queued'"))
+        .filter(mails::claimable_at.le(now))
+        .order(mails::claimable_at.asc())
+        .limit(limit);
+    Ok(match db {
+        Db::Lite(conn) => diesel::RunQueryDsl::load(query, &mut **conn)?,
+        Db::Pg(conn) => diesel_async::RunQueryDsl::load(query.for_update().skip_locked(), &mut **conn).await?,
+    })
+}
+
+/// Tables whose rows a transition checks or moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Locked {
+    /// A person's version; shared, not moved.
+    User,
+    /// A role's revision; shared, not moved.
+    Role,
+    /// A workflow's revision; shared, not moved.
+    Workflow,
+    Account,
+    Session,
+    Request,
+    Grant,
+    Credential,
+    Token,
+    Mail,
+}
+
+/// Locks rows for a whole batch, table by table and in id order, so that two servers' batches never wait for each
+/// other in a circle; answers their versions. On SQLite the writer is alone: rows are only read.
+pub(crate) async fn lock_rows(
+    db: &mut Db<'_>,
+    wanted: &BTreeSet<(Locked, Uuid)>,
+) -> Result<HashMap<(Locked, Uuid), i64>, Fail> {
+    macro_rules! lock {
+        ($table:ident, $key:ident, $counter:ident, $lock:ident, $ids:expr) => {{
+            let query = $table::table
+                .select(($table::$key, $table::$counter))
+                .filter($table::$key.eq_any($ids))
+                .order($table::$key.asc());
+            let rows: Vec<(Uid, i64)> = match db {
+                Db::Lite(conn) => diesel::RunQueryDsl::load(query, &mut **conn)?,
+                Db::Pg(conn) => diesel_async::RunQueryDsl::load(query.$lock(), &mut **conn).await?,
+            };
+            rows
+        }};
+    }
+    let mut found = HashMap::with_capacity(wanted.len());
+    let mut tables: Vec<Locked> = wanted.iter().map(|(table, _)| *table).collect();
+    tables.dedup();
+    for table in tables {
+        let ids: Vec<Uid> = wanted.iter().filter(|(t, _)| *t == table).map(|(_, id)| Uid(*id)).collect();
+        let rows = match table {
+            Locked::User => lock!(users, id, version, for_share, ids),
+            Locked::Role => lock!(roles, id, revision, for_share, ids),
+            Locked::Workflow => lock!(workflows, id, revision, for_share, ids),
+            Locked::Account => lock!(accounts, user_id, version, for_update, ids),
+            Locked::Session => lock!(sessions, id, version, for_update, ids),
+            Locked::Request => lock!(requests, id, version, for_update, ids),
+            Locked::Grant => lock!(grants, id, version, for_update, ids),
+            Locked::Credential => lock!(credentials, id, version, for_update, ids),
+            Locked::Token => lock!(tokens, id, version, for_update, ids),
+            Locked::Mail => lock!(mails, id, version, for_update, ids),
+        };
+        found.extend(rows.into_iter().map(|(id, version)| ((table, id.0), version)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,51 @@
+//! Writes every screen in several states to a folder, with sample data, for people (and `shots.mjs`) to look at.
+//!
+//! `cargo run -p hallpass-views --example gallery -- OUT`
+
+mod access;
+mod admin;
+mod entry;
+mod requests;
+mod sample;
+
+use std::path::Path;
+use std::{env, fs};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// The pages, by file name.
+#[derive(Default)]
+struct Gallery {
+    pages: Vec<(String, String)>,
+}
+
+impl Gallery {
+    fn add(&mut self, name: &str, page: Result<String, askama::Error>) -> Outcome<()> {
+        self.pages.push((name.to_owned(), page?));
+        Ok(())
+    }
+}
+
+fn main() -> Outcome<()> {
+    let out = env::args().nth(1).ok_or("usage: gallery OUT")?;
+    let out = Path::new(&out);
+    let mut gallery = Gallery::default();
+    entry::add(&mut gallery)?;
+    requests::add(&mut gallery)?;
+    access::add(&mut gallery)?;
+    admin::add(&mut gallery)?;
+
+    fs::create_dir_all(out.join("assets"))?;
+    for asset in hallpass_views::assets::all() {
+        fs::write(out.join(asset.path.trim_start_matches('/')), asset.bytes)?;
+    }
+    let mut index = String::from("<!doctype html><title>Gallery</title><ul>");
+    for (name, page) in &gallery.pages {
+        fs::write(out.join(format!("{name}.html")), page)?;
+        index.push_str(&format!("<li><a href=\"{name}.html\">{name}</a>"));
+    }
+    fs::write(out.join("index.html"), index)?;
+    fs::write(out.join("mail-frame.html"), hallpass_views::demo::mail_frame(sample::MAIL_HTML))?;
+    eprintln!("{} pages in {}", gallery.pages.len(), out.display());
+    Ok(())
+}
