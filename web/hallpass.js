@@ -19,7 +19,7 @@ function duration(s) {
   const days = Math.floor(s / 86400), rest = Math.floor((s % 86400) / 3600);
   return rest ? `${days} d ${rest} h` : `${days} d`;
 }
-const rounded = (s) => duration(s < 300 ? s : s < 86400 ? s - (s % 60) : s - (s % 3600));
+const rounded = (s) => duration(s - (s % (s < 300 ? 1 : s < 86400 ? 60 : s < 172800 ? 3600 : 86400)));
 
 // ---- one quiet voice for assistive technology
 const voice = document.createElement("p");
@@ -126,11 +126,12 @@ if (main?.dataset.live) {
 const form = document.querySelector("form[data-check]");
 if (form) {
   let wait = 0, asked = 0;
+  // getAttribute: a button named "action" hides the property.
   const check = async () => {
     const mine = ++asked, data = new URLSearchParams(new FormData(form));
     data.set("action", "check");
     try {
-      const answer = await fetch(form.action, { method: "POST", body: data, headers: { Accept: "text/html" }, credentials: "same-origin", redirect: "error" });
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body: data, headers: { Accept: "text/html" }, credentials: "same-origin", redirect: "error" });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("preview"), old = document.getElementById("preview");
       if (mine === asked && fresh && old && essence(fresh) !== essence(old)) swap(old, fresh);

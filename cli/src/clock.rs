@@ -3,7 +3,10 @@ use chrono::{DateTime, Local, Utc};
 use hallpass_domain::window::describe_seconds;
 
 /// Now, on this machine. What counts is decided by the server's clock; this one only says "in 25 min".
-#[allow(clippy::disallowed_methods, reason = "the command has no database to take its time from; nothing is decided by this")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the command has no database to take its time from; nothing is decided by this"
+)]
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }
@@ -12,7 +15,11 @@ pub(crate) fn now() -> DateTime<Utc> {
 pub(crate) fn at(time: DateTime<Utc>) -> String {
     let (local, today) = (time.with_timezone(&Local), now().with_timezone(&Local).date_naive());
     let form = if local.date_naive() == today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
-    let zone = if local.offset().local_minus_utc() == 0 { "UTC".to_owned() } else { local.format("%:z").to_string() };
+    let zone = if local.offset().local_minus_utc() == 0 {
+        "UTC".to_owned()
+    } else {
+        local.format("%:z").to_string()
+    };
     format!("{} {zone}", local.format(form))
 }
 
@@ -48,7 +55,9 @@ mod tests {
 
     #[test]
     fn relative_times_are_short() {
-        for (seconds, text) in [(0, "now"), (45, "in 45 s"), (1510, "in 25 min"), (-300, "5 min ago"), (7199, "in 119 min")] {
+        for (seconds, text) in
+            [(0, "now"), (45, "in 45 s"), (1510, "in 25 min"), (-300, "5 min ago"), (7199, "in 119 min")]
+        {
             assert_eq!(relative(seconds), text);
         }
     }

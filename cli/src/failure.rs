@@ -48,9 +48,25 @@ impl Exit {
     }
 }
 
-/// Why a command did not do what was asked.
+/// Why a command did not do what was asked. Boxed: every step carries the possibility of one.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Parts>);
+
+impl std::ops::Deref for Failure {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+impl std::ops::DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
+    }
+}
+
+/// What a failure says.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
     /// Exit code.
     pub(crate) exit: Exit,
     /// Stable word: the server's problem code, or one of ours.
@@ -71,7 +87,16 @@ impl Failure {
     /// A failure with nothing more to say.
     pub(crate) fn new(exit: Exit, code: &str, message: impl Into<String>) -> Self {
         let retryable = matches!(exit, Exit::Unreachable | Exit::Pending | Exit::Target);
-        Self { exit, code: code.to_owned(), message: message.into(), next: None, retryable, request_id: None, details: None }
+        let message = message.into();
+        Self(Box::new(Parts {
+            exit,
+            code: code.to_owned(),
+            message,
+            next: None,
+            retryable,
+            request_id: None,
+            details: None,
+        }))
     }
     /// Wrong use.
     pub(crate) fn usage(code: &str, message: impl Into<String>) -> Self {
@@ -180,7 +205,9 @@ fn exit_of(error: &Error) -> Exit {
 
 fn next_for(error: &Error, exit: Exit) -> Option<String> {
     let text = match (error.code(), exit) {
-        ("step_up_required", _) => "give the code of your second factor with --totp-file, or decide in the portal",
+        ("step_up_required", _) => {
+            "give the code of your second factor with --totp-file, or decide in the portal"
+        }
         ("totp_wrong", _) => "wait for the next code and try again; each works once",
         ("digest_changed" | "conflict", _) => "hallpass show REFERENCE, then decide again",
         ("not_signed_in" | "invalid_token", _) => "hallpass login",
@@ -211,8 +238,16 @@ mod tests {
 
     fn problem(status: u16, code: &str) -> Failure {
         let problem = Problem {
-            kind: String::new(), title: String::new(), status, detail: "this \u{1b}[31mfailed".to_owned(), instance: String::new(),
-            code: code.to_owned(), field: None, request_id: "01J".to_owned(), id: None, errors: Vec::new(),
+            kind: String::new(),
+            title: String::new(),
+            status,
+            detail: "this \u{1b}[31mfailed".to_owned(),
+            instance: String::new(),
+            code: code.to_owned(),
+            field: None,
+            request_id: "01J".to_owned(),
+            id: None,
+            errors: Vec::new(),
         };
         Failure::from(Error::Problem { problem: Box::new(problem), retry_after: None })
     }
@@ -220,16 +255,38 @@ mod tests {
     #[test]
     fn answers_become_exit_codes() {
         for (status, code, exit) in [
-            (401, "invalid_token", 4), (401, "step_up_required", 4), (403, "own_request", 5), (404, "not_found", 7), (404, "not_eligible", 7),
-            (422, "unknown_role", 7), (422, "too_long", 2), (409, "conflict", 1), (409, "not_active", 6), (429, "throttled", 10),
-            (500, "internal", 1), (502, "target_refused", 9), (503, "target_unavailable", 9), (503, "overloaded", 10),
-            (418, "from_the_future", 1), (403, "from_the_future", 5),
+            (401, "invalid_token", 4),
+            (401, "step_up_required", 4),
+            (403, "own_request", 5),
+            (404, "not_found", 7),
+            (404, "not_eligible", 7),
+            (422, "unknown_role", 7),
+            (422, "too_long", 2),
+            (409, "conflict", 1),
+            (409, "not_active", 6),
+            (429, "throttled", 10),
+            (500, "internal", 1),
+            (502, "target_refused", 9),
+            (503, "target_unavailable", 9),
+            (503, "overloaded", 10),
+            (418, "from_the_future", 1),
+            (403, "from_the_future", 5),
         ] {
             assert_eq!(problem(status, code).exit.code(), exit, "{code}");
         }
         let oauth = |error: &str, uri: Option<&str>| {
-            let error = OauthError { error: error.to_owned(), error_description: None, request_uri: uri.map(str::to_owned) };
-            Failure::from(Error::Oauth { status: 400, error: Box::new(error), request_id: None, retry_after: None }).exit
+            let error = OauthError {
+                error: error.to_owned(),
+                error_description: None,
+                request_uri: uri.map(str::to_owned),
+            };
+            Failure::from(Error::Oauth {
+                status: 400,
+                error: Box::new(error),
+                request_id: None,
+                retry_after: None,
+            })
+            .exit
         };
         assert_eq!(oauth("invalid_scope", Some("https://x/api/v1/requests/R-1")), Exit::Pending);
         assert_eq!(oauth("invalid_scope", Some("https://x/api/v1/requests")), Exit::NotFound);
@@ -239,9 +296,15 @@ mod tests {
     #[test]
     fn what_is_said_is_a_sentence_without_control_characters() {
         let text = problem(401, "invalid_token").render(true);
-        assert!(text.starts_with("hallpass: This [31mfailed.\n  Next: hallpass login\n  Request id: 01J\n{"), "{text}");
+        assert!(
+            text.starts_with("hallpass: This [31mfailed.\n  Next: hallpass login\n  Request id: 01J\n{"),
+            "{text}"
+        );
         assert!(!text.contains('\u{1b}'));
         let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-        assert_eq!((last["code"].as_str(), last["exit"].as_u64(), last["version"].as_u64()), (Some("invalid_token"), Some(4), Some(1)));
+        assert_eq!(
+            (last["code"].as_str(), last["exit"].as_u64(), last["version"].as_u64()),
+            (Some("invalid_token"), Some(4), Some(1))
+        );
     }
 }

@@ -41,7 +41,12 @@ fn main() -> ExitCode {
     let json = ctx.settings.format == out::Format::Json;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&Failure::new(Exit::Failed, "runtime", format!("The program cannot start: {error}.")), json),
+        Err(error) => {
+            return failed(
+                &Failure::new(Exit::Failed, "runtime", format!("The program cannot start: {error}.")),
+                json,
+            );
+        }
     };
     let result = runtime.block_on(perform(&ctx, cli.command));
     // A prompt that nobody answered must not hold the program back.

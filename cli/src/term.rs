@@ -68,7 +68,9 @@ pub(crate) async fn ask(question: &str) -> Result<String, Failure> {
     });
     match answer.await {
         Ok(Ok(Some(line))) => Ok(line),
-        Ok(Ok(None)) | Err(_) => Err(Failure::new(Exit::Cancelled, "cancelled", "Cancelled; nothing was changed.")),
+        Ok(Ok(None)) | Err(_) => {
+            Err(Failure::new(Exit::Cancelled, "cancelled", "Cancelled; nothing was changed."))
+        }
         Ok(Err(error)) => Err(Failure::local("The answer cannot be read", &error)),
     }
 }

@@ -6,6 +6,8 @@ pub mod api;
 #[cfg(feature = "http")]
 mod base_url;
 #[cfg(feature = "http")]
+mod call;
+#[cfg(feature = "http")]
 mod error;
 #[cfg(feature = "http")]
 mod http;

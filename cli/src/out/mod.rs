@@ -56,7 +56,10 @@ pub(crate) fn show(answer: &Answer, format: Format, field: Option<&str>) -> Resu
         },
         (None, Format::Plain) => match &answer.body {
             Body::Table(table) => table.plain(),
-            Body::Record(rows) => rows.iter().map(|(label, value)| format!("{}\t{}\n", label.to_lowercase(), safe::line(value))).collect(),
+            Body::Record(rows) => rows
+                .iter()
+                .map(|(label, value)| format!("{}\t{}\n", label.to_lowercase(), safe::line(value)))
+                .collect(),
             Body::Value(value) => format!("{}\n", safe::line(value)),
         },
     };
@@ -75,7 +78,9 @@ pub(crate) fn show(answer: &Answer, format: Format, field: Option<&str>) -> Resu
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::local("The answer cannot be written", &error)),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::local("The answer cannot be written", &error))
+        }
         _ => Ok(()),
     }
 }
@@ -85,7 +90,9 @@ fn versioned(value: &Value) -> Value {
     let mut out = Map::new();
     out.insert("version".to_owned(), json!(1));
     match value {
-        Value::Object(members) => out.extend(members.iter().map(|(name, member)| (name.clone(), member.clone()))),
+        Value::Object(members) => {
+            out.extend(members.iter().map(|(name, member)| (name.clone(), member.clone())))
+        }
         other => drop(out.insert("items".to_owned(), other.clone())),
     }
     Value::Object(out)
@@ -107,10 +114,11 @@ fn record(rows: &[(&'static str, String)]) -> String {
 
 /// The value at a dotted path; of a list, one line for each item.
 fn field_of(value: &Value, path: &str) -> Result<String, Failure> {
-    if let Some(items) = value.get("items").and_then(Value::as_array) {
-        if !path.starts_with("items.") && path != "next" {
-            return items.iter().map(|item| field_of(item, path)).collect();
-        }
+    if let Some(items) = value.get("items").and_then(Value::as_array)
+        && !path.starts_with("items.")
+        && path != "next"
+    {
+        return items.iter().map(|item| field_of(item, path)).collect();
     }
     let mut at = value;
     for part in path.split('.') {
@@ -119,8 +127,12 @@ fn field_of(value: &Value, path: &str) -> Result<String, Failure> {
             other => other.get(part),
         };
         at = step.ok_or_else(|| {
-            let known = at.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>().join(", ")).unwrap_or_default();
-            Failure::new(Exit::Usage, "no_field", format!("There is no field “{path}” here.")).next(format!("choose one of: {known}"))
+            let known = at
+                .as_object()
+                .map(|members| members.keys().cloned().collect::<Vec<_>>().join(", "))
+                .unwrap_or_default();
+            Failure::new(Exit::Usage, "no_field", format!("There is no field “{path}” here."))
+                .next(format!("choose one of: {known}"))
         })?;
     }
     Ok(match at {

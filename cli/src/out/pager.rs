@@ -10,7 +10,9 @@ pub(crate) fn show(text: &str) -> bool {
         Some(rows) if text.lines().count() >= rows => rows,
         _ => return false,
     };
-    let Some(pager) = std::env::var("PAGER").ok().filter(|pager| rows > 0 && !pager.trim().is_empty() && pager != "cat") else {
+    let Some(pager) =
+        std::env::var("PAGER").ok().filter(|pager| rows > 0 && !pager.trim().is_empty() && pager != "cat")
+    else {
         return false;
     };
     // Words, not a shell: `less -FR` works, `less | tee` does not.

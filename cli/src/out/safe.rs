@@ -66,7 +66,11 @@ mod tests {
         assert_eq!(lines("a\nb"), "a\nb");
         let escaped = json(&serde_json::json!({ "x": nasty }).to_string());
         assert!(escaped.is_ascii());
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap()["x"], nasty, "nothing is lost");
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&escaped).unwrap()["x"],
+            nasty,
+            "nothing is lost"
+        );
     }
 
     #[test]

@@ -50,14 +50,30 @@ impl Table {
         if self.rows.is_empty() {
             return String::new();
         }
-        let widths: Vec<usize> = self.columns.iter().enumerate()
-            .map(|(i, column)| self.rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count()).chain([column.title.len()]).max().unwrap_or(0))
+        let widths: Vec<usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(i, column)| {
+                self.rows
+                    .iter()
+                    .filter_map(|row| row.get(i))
+                    .map(|cell| cell.chars().count())
+                    .chain([column.title.len()])
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         let mut shown: Vec<bool> = vec![true; self.columns.len()];
-        let total = |shown: &[bool]| widths.iter().zip(shown).filter(|(_, s)| **s).map(|(w, _)| w + 2).sum::<usize>().saturating_sub(2);
+        let total = |shown: &[bool]| {
+            widths.iter().zip(shown).filter(|(_, s)| **s).map(|(w, _)| w + 2).sum::<usize>().saturating_sub(2)
+        };
         if let Some(width) = width {
             while total(&shown) > width {
-                let least = self.columns.iter().enumerate()
+                let least = self
+                    .columns
+                    .iter()
+                    .enumerate()
                     .filter(|(i, column)| column.drop > 0 && shown.get(*i) == Some(&true))
                     .max_by_key(|(_, column)| column.drop)
                     .map(|(i, _)| i);
@@ -69,12 +85,19 @@ impl Table {
         }
         let mut out = String::new();
         let titles: Vec<String> = self.columns.iter().map(|column| column.title.to_uppercase()).collect();
-        for (is_head, row) in std::iter::once((true, &titles)).chain(self.rows.iter().map(|row| (false, row))) {
+        for (is_head, row) in std::iter::once((true, &titles)).chain(self.rows.iter().map(|row| (false, row)))
+        {
             let mut line = String::new();
             for (((column, cell), width), shown) in self.columns.iter().zip(row).zip(&widths).zip(&shown) {
                 if *shown {
                     let padding = " ".repeat(width.saturating_sub(cell.chars().count()) + 2);
-                    let code = if is_head { Some("1") } else if column.is_state { colour_of(cell) } else { None };
+                    let code = if is_head {
+                        Some("1")
+                    } else if column.is_state {
+                        colour_of(cell)
+                    } else {
+                        None
+                    };
                     match code.filter(|_| colour) {
                         Some(code) => line.push_str(&format!("\u{1b}[{code}m{cell}\u{1b}[0m{padding}")),
                         None => line.push_str(&format!("{cell}{padding}")),
@@ -111,9 +134,16 @@ mod tests {
 
     #[test]
     fn columns_go_when_there_is_no_room() {
-        assert_eq!(table().for_people(None, false), "ROLE     STATE   PURPOSE\ndb-read  active  look into orders[31m\n");
+        assert_eq!(
+            table().for_people(None, false),
+            "ROLE     STATE   PURPOSE\ndb-read  active  look into orders[31m\n"
+        );
         assert_eq!(table().for_people(Some(20), false), "ROLE     STATE\ndb-read  active\n");
-        assert_eq!(table().for_people(Some(3), false), "ROLE     STATE\ndb-read  active\n", "what matters stays");
+        assert_eq!(
+            table().for_people(Some(3), false),
+            "ROLE     STATE\ndb-read  active\n",
+            "what matters stays"
+        );
     }
 
     #[test]

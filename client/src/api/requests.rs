@@ -91,7 +91,7 @@ impl Client {
 }
 
 /// Adds the page to a call.
-pub(super) fn paged(call: crate::http::Call, paging: &Paging) -> crate::http::Call {
+pub(super) fn paged(call: crate::call::Call, paging: &Paging) -> crate::call::Call {
     call.query("after", paging.after.as_deref())
         .query("limit", paging.limit.map(|limit| limit.to_string()).as_deref())
 }

@@ -32,6 +32,9 @@ struct Totp<'a> {
 /// # Errors
 /// Only if writing into the string fails.
 pub fn totp(shell: &crate::Shell, model: &TotpEnrolView) -> Result<String, askama::Error> {
-    let qr = crate::qr::svg(&model.otpauth_uri, "QR code for your authenticator app; the same secret stands below");
+    let qr = crate::qr::svg(
+        &model.otpauth_uri,
+        "QR code for your authenticator app; the same secret stands below",
+    );
     askama::Template::render(&Totp { p: crate::page::Page::new(shell), m: model, qr })
 }

@@ -39,7 +39,9 @@ fn asset(name: &'static str, content_type: &'static str, bytes: &'static [u8]) -
 
 /// FNV-1a, 64 bits: tells versions of our own files apart. It is not a security boundary.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// All embedded files.

@@ -31,7 +31,9 @@ struct Words {
 fn words(kind: &str) -> Words {
     let (title, text, tone, icon, verb) = match kind {
         "approved" => ("Approved", "Your approval is recorded.", "good", "check", "Approved"),
-        "denied" => ("Denied", "Your denial is recorded, and the request has ended.", "bad", "cross", "Denied"),
+        "denied" => {
+            ("Denied", "Your denial is recorded, and the request has ended.", "bad", "cross", "Denied")
+        }
         "already_decided" => (
             "Already decided",
             "Somebody was faster. Nothing is left to do, and nothing was changed now.",
@@ -46,7 +48,9 @@ fn words(kind: &str) -> Words {
             "check",
             "Settled",
         ),
-        "withdrawn" => ("Withdrawn", "It is no longer needed. Nothing is left to do.", "plain", "undo", "Withdrawn"),
+        "withdrawn" => {
+            ("Withdrawn", "It is no longer needed. Nothing is left to do.", "plain", "undo", "Withdrawn")
+        }
         "lapsed" => (
             "Lapsed",
             "The time to decide ran out, so the request ended without a decision.",

@@ -16,15 +16,30 @@ struct Error<'a> {
 /// The usual words for a status: title, text, icon, tone.
 fn usual(status: u16) -> (&'static str, &'static str, &'static str, &'static str) {
     match status {
-        400 | 422 => ("That could not be read", "Something in the form or the address is not as it should be.", "alert", "wait"),
+        400 | 422 => (
+            "That could not be read",
+            "Something in the form or the address is not as it should be.",
+            "alert",
+            "wait",
+        ),
         403 => (
             "Not from here",
             "The form came without its proof that it was ours: it was open too long, or you signed out meanwhile. Nothing was changed.",
             "lock",
             "wait",
         ),
-        404 => ("Nothing here", "There is no such page, or it is not for you. Both look the same on purpose.", "search", "plain"),
-        409 => ("Somebody was faster", "It changed while you looked at it, so nothing of yours was recorded.", "refresh", "wait"),
+        404 => (
+            "Nothing here",
+            "There is no such page, or it is not for you. Both look the same on purpose.",
+            "search",
+            "plain",
+        ),
+        409 => (
+            "Somebody was faster",
+            "It changed while you looked at it, so nothing of yours was recorded.",
+            "refresh",
+            "wait",
+        ),
         413 => ("Too much at once", "What was sent is larger than this page takes.", "alert", "wait"),
         429 => ("Too many tries", "Wait a little before the next one.", "hourglass", "wait"),
         503 => (
@@ -33,7 +48,12 @@ fn usual(status: u16) -> (&'static str, &'static str, &'static str, &'static str
             "alert",
             "bad",
         ),
-        _ => ("That went wrong", "The fault is ours, and it is in the log. Nothing of yours was lost.", "alert", "bad"),
+        _ => (
+            "That went wrong",
+            "The fault is ours, and it is in the log. Nothing of yours was lost.",
+            "alert",
+            "bad",
+        ),
     }
 }
 

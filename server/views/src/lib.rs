@@ -34,6 +34,7 @@ pub mod catalogue;
 pub mod decision;
 pub mod demo;
 pub mod error;
+pub mod mail;
 mod markup;
 pub mod objects;
 mod page;

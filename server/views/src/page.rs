@@ -64,6 +64,17 @@ impl<'a> Page<'a> {
         words::label(state)
     }
 
+    /// The icon of a decision, in its tone.
+    pub(crate) fn mark(&self, decision: &str) -> Html {
+        words::icon(if decision == "deny" { "cross" } else { "check" })
+    }
+
+    /// With a capital letter, for headings.
+    pub(crate) fn cap(&self, text: &str) -> String {
+        let mut letters = text.chars();
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    }
+
     pub(crate) fn tone(&self, state: &str) -> &'static str {
         words::tone(state)
     }
@@ -147,9 +158,7 @@ impl<'a> Page<'a> {
             (false, false) => html,
             (true, false) => html.raw(" aria-describedby=\"h-").text(field).raw("\""),
             (false, true) => html.raw(" aria-describedby=\"e-").text(field).raw("\""),
-            (true, true) => {
-                html.raw(" aria-describedby=\"e-").text(field).raw(" h-").text(field).raw("\"")
-            }
+            (true, true) => html.raw(" aria-describedby=\"e-").text(field).raw(" h-").text(field).raw("\""),
         };
         if wrong { html.raw(" aria-invalid=\"true\"") } else { html }
     }

@@ -90,13 +90,15 @@ pub(crate) fn iso(at: &DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Drops what does not matter at that distance: no seconds over five minutes, no minutes over a day.
+/// Drops what does not matter at that distance: seconds over five minutes, minutes over a day, hours over two days.
 fn rounded(seconds: i64) -> String {
-    match seconds {
-        0..300 => duration(seconds),
-        300..86_400 => duration(seconds - seconds % 60),
-        _ => duration(seconds - seconds % 3_600),
-    }
+    let step = match seconds {
+        0..300 => 1,
+        300..86_400 => 60,
+        86_400..172_800 => 3_600,
+        _ => 86_400,
+    };
+    duration(seconds - seconds % step)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ fn look(state: &str) -> Option<Look> {
         "revoked" => Look("Revoked", "shield", "plain"),
         // does it work, and what is left
         "works" => Look("Works", "check", "good"),
-        "not_issued" => Look("Nothing issued yet", "dots", "plain"),
+        "not_issued" => Look("Not issued yet", "dots", "plain"),
         "checking" => Look("Checking", "clock", "wait"),
         "fails" => Look("Does not work", "alert", "bad"),
         "not_started" => Look("Not started", "calendar", "info"),

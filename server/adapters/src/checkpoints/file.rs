@@ -145,7 +145,7 @@ fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
             found.push((entry.metadata()?.modified()?, entry.path()));
         }
     }
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
     Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 

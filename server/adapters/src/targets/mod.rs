@@ -15,11 +15,14 @@ use self::postgresql::PostgresqlConnector;
 /// The kinds of target.
 pub const KINDS: &[Descriptor] = &[oauth::DESCRIPTOR, postgresql::DESCRIPTOR];
 
+/// A connector and the catalogue revision that it was made for.
+type Opened = (i64, Arc<dyn TargetConnector>);
+
 /// Connectors by target, each made once per catalogue revision of its target, so that connections are kept.
 pub struct TargetRegistry {
     instance: String,
     sealer: Arc<dyn Sealer>,
-    open: Mutex<HashMap<TargetId, (i64, Arc<dyn TargetConnector>)>>,
+    open: Mutex<HashMap<TargetId, Opened>>,
 }
 
 impl TargetRegistry {

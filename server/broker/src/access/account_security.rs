@@ -1,9 +1,10 @@
 //! What the account page shows: factors, sessions, command lines.
 use hallpass_domain::Timestamp;
-use hallpass_domain::account::{ApiToken, Session};
+use hallpass_domain::account::{ApiToken, Session, Strength};
 use hallpass_domain::refusal::Refusal;
 
 use super::enrol_totp::step_time;
+use super::visitor::is_open;
 use crate::broker::{Broker, unreadable};
 use crate::caller::HumanCaller;
 
@@ -45,7 +46,9 @@ impl Broker {
             recovery_codes_left: account.recovery_hashes.len(),
             sessions: sessions
                 .into_iter()
-                .filter(|s| super::visitor::is_open(s, &self.settings, now))
+                .filter(|s| {
+                    s.strength >= Strength::Session && is_open(s, self.settings.session_idle_seconds, now)
+                })
                 .collect(),
             api_tokens: self.store.api_tokens_of(caller.user, now).await.map_err(unreadable)?,
         })

@@ -86,7 +86,7 @@ impl Broker {
             let mail = notice(now, &held.user, Place::At(from.origin), Notice {
                 subject: "Your password was changed",
                 headline: "The password of your account was changed.".to_owned(),
-                facts: vec![("Signed out", format!("{signed_out} other browsers and command lines"))],
+                facts: vec![("Browsers and command lines signed out", signed_out.to_string())],
                 advice: NOT_YOU,
             });
             Ok(Decided::Commit(transition.event(changed).mails([mail]), PasswordChanged { opened, known_cookie, signed_out }))

@@ -35,7 +35,9 @@ pub(super) struct PasswordPool {
 /// Keeps the memory, which holds traces of the last hashes, out of logs.
 impl std::fmt::Debug for PasswordPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PasswordPool").field("free", &self.admitted.available_permits()).finish_non_exhaustive()
+        f.debug_struct("PasswordPool")
+            .field("free", &self.admitted.available_permits())
+            .finish_non_exhaustive()
     }
 }
 

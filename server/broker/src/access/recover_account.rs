@@ -88,7 +88,7 @@ impl Broker {
             let mail = notice(now, &user, Place::Server, Notice {
                 subject: "Your account was recovered",
                 headline: headline.to_owned(),
-                facts: vec![("Signed out", format!("{} browsers and command lines", sessions.len() + tokens.len()))],
+                facts: vec![("Browsers and command lines signed out", (sessions.len() + tokens.len()).to_string())],
                 advice: NOT_YOU,
             });
             Ok(Decided::Commit(transition.event(recovered).mails([mail]), ()))

@@ -132,7 +132,9 @@ impl Broker {
             return Ok(None);
         }
         let found = self.store.session_by_hash(&SecretHash::of(cookie)).await.map_err(unreadable)?;
-        let Some(session) = found.filter(|s| is_open(s, self.settings.session_idle_seconds, now)) else { return Ok(None) };
+        let Some(session) = found.filter(|s| is_open(s, self.settings.session_idle_seconds, now)) else {
+            return Ok(None);
+        };
         let standing = match session.user_id {
             None => Standing::Anonymous,
             Some(id) => match self.catalogue().await?.users.get(&id).filter(|u| !u.disabled) {

@@ -7,20 +7,18 @@ use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::new_secret;
 use hallpass_domain::target::TargetSettings;
 use hallpass_domain::transition::{Change, Transition};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
+use super::applied::{Applied, ApplyError, By, MARK, Mark, NewClient, revision_of};
 use super::build::{Built, Known, State};
 use super::check::judge;
 use super::evidence;
 use super::file::read::read;
 use super::mistake::{Mistake, Mistakes};
-use super::plan::{Difference, plan};
+use super::plan::plan;
 use super::secrets::SecretSource;
-use super::settle::EndedAccess;
 use crate::broker::{Broker, Decided, unreadable};
-use crate::caller::Caller;
 
 /// Table and column of [`hallpass_domain::target::Target::sealed_secret`], as bound into its seal; the row is the id.
 pub const TARGET_SECRET: (&str, &str) = ("targets", "sealed_secret");
@@ -28,75 +26,18 @@ pub const TARGET_SECRET: (&str, &str) = ("targets", "sealed_secret");
 /// Prefix of client secrets, by which scanners find leaked ones.
 const CLIENT_SECRET_PREFIX: &str = "hpc";
 
-/// Name of the stored [`Mark`]. Moved by every apply, so that two at once cannot both pass.
-const MARK: &str = "catalogue.applied";
-
-/// Who applies.
-#[derive(Clone, Copy, Debug)]
-pub enum By<'a> {
-    /// A person, who must be an administrator.
-    Person(&'a Caller),
-    /// A local command or the demo: `init`, `demo`. The words of the actor `system:<it>`.
-    System(&'static str),
-}
-
-/// A client whose secret was just made. The only time that it leaves.
-#[derive(Debug)]
-pub struct NewClient {
-    /// `client_id` on the wire.
-    pub client_id: String,
-    /// Its secret.
-    pub secret: SecretString,
-}
-
-/// What was done, or would be.
-#[derive(Debug)]
-pub struct Applied {
-    /// Nothing was committed: this is what would be.
-    pub dry_run: bool,
-    /// Revision of the catalogue afterwards; counts applied changes.
-    pub revision: i64,
-    /// What changed; empty where the file said what was so already.
-    pub differences: Vec<Difference>,
-    /// Secrets of new clients, or of clients that came back. Empty on a dry run.
-    pub new_clients: Vec<NewClient>,
-    /// Access that ended because its holder may no longer have it. Empty on a dry run.
-    pub ended: Vec<EndedAccess>,
-    /// What a person should look at, although the change is committed.
-    pub warnings: Vec<String>,
-}
-
-/// Why nothing was applied.
-#[derive(Debug)]
-pub enum ApplyError {
-    /// The file is wrong, each with its place.
-    Mistakes(Vec<Mistake>),
-    /// Not for this caller, or not now.
-    Refused(Refusal),
-}
-
-impl From<Refusal> for ApplyError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-/// When the catalogue was applied last, and by whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// Counts applied changes.
-    pub revision: i64,
-    /// When.
-    pub at: hallpass_domain::Timestamp,
-    /// `user:<id>` or `system:<command>`.
-    pub by: String,
-}
-
 impl Broker {
     /// Applies `text`. Everything that it changes is committed in one transition with its event and mails, or nothing
     /// is; applying again changes nothing. Afterwards, access that its holder may no longer have is ended.
-    pub async fn apply_catalogue(&self, by: By<'_>, text: &str, dry_run: bool, secrets: &dyn SecretSource) -> Result<Applied, ApplyError> {
-        let decided = self.commit_deciding(async || self.decide_apply(by, text, dry_run, secrets).await).await?;
+    pub async fn apply_catalogue(
+        &self,
+        by: By<'_>,
+        text: &str,
+        dry_run: bool,
+        secrets: &dyn SecretSource,
+    ) -> Result<Applied, ApplyError> {
+        let decided =
+            self.commit_deciding(async || self.decide_apply(by, text, dry_run, secrets).await).await?;
         let mut applied = decided.map_err(ApplyError::Mistakes)?;
         if !dry_run {
             // Also where nothing changed: an earlier apply may have been cut off between its commit and this.
@@ -108,7 +49,13 @@ impl Broker {
         Ok(applied)
     }
 
-    async fn decide_apply(&self, by: By<'_>, text: &str, dry_run: bool, secrets: &dyn SecretSource) -> Result<Decided<Result<Applied, Vec<Mistake>>>, Refusal> {
+    async fn decide_apply(
+        &self,
+        by: By<'_>,
+        text: &str,
+        dry_run: bool,
+        secrets: &dyn SecretSource,
+    ) -> Result<Decided<Result<Applied, Vec<Mistake>>>, Refusal> {
         let now = self.now();
         let catalogue = self.catalogue().await?;
         let (actor, who, me) = actor(&catalogue, by)?;
@@ -119,7 +66,9 @@ impl Broker {
 
         let mut mistakes = Mistakes::new(text);
         let file = read(text, &mut mistakes);
-        let Some(mut built) = judge(&current, &file, Known::Server, me, now, &mut mistakes) else { return Ok(Decided::Answer(Err(mistakes.into_sorted()))) };
+        let Some(mut built) = judge(&current, &file, Known::Server, me, now, &mut mistakes) else {
+            return Ok(Decided::Answer(Err(mistakes.into_sorted())));
+        };
         if me.is_some() {
             self.refuse_moved_servers(&current, &built, &mut mistakes).await?;
         }
@@ -130,29 +79,49 @@ impl Broker {
         let new_clients = if dry_run { Vec::new() } else { make_client_secrets(&mut built)? };
 
         let plan = plan(&current, &built.next);
-        let mut applied = Applied { dry_run, revision, differences: plan.differences, new_clients, ended: Vec::new(), warnings: Vec::new() };
+        let mut applied = Applied {
+            dry_run,
+            revision,
+            differences: plan.differences,
+            new_clients,
+            ended: Vec::new(),
+            warnings: Vec::new(),
+        };
         if dry_run || applied.differences.is_empty() {
             return Ok(Decided::Answer(Ok(applied)));
         }
         applied.revision = revision.saturating_add(1);
         let mark = Mark { revision: applied.revision, at: now, by: actor.clone() };
-        let mark = serde_json::to_string(&mark).map_err(|e| Refusal::unavailable("internal", e.to_string()))?;
-        let mut transition = Transition::new(now).mails(evidence::mails(now, &who, &current, &built.next, &applied.differences));
+        let mark =
+            serde_json::to_string(&mark).map_err(|e| Refusal::unavailable("internal", e.to_string()))?;
+        let mut transition = Transition::new(now).mails(evidence::mails(
+            now,
+            &who,
+            &current,
+            &built.next,
+            &applied.differences,
+        ));
         transition.changes.splice(0..0, plan.changes);
         transition.changes.push(Change::Meta { key: MARK.to_owned(), expected: stored, value: Some(mark) });
-        transition.events = evidence::events(now, &actor, &who, applied.revision, &evidence::sha256(text), &applied.differences);
+        transition.events = evidence::events(
+            now,
+            &actor,
+            &who,
+            applied.revision,
+            &evidence::sha256(text),
+            &applied.differences,
+        );
         Ok(Decided::Commit(transition, Ok(applied)))
-    }
-
-    /// When the catalogue was applied last; none before the first time.
-    pub async fn catalogue_applied(&self) -> Result<Option<Mark>, Refusal> {
-        let stored = self.store.meta(MARK).await.map_err(unreadable)?;
-        stored.map(|text| mark_of(&text)).transpose()
     }
 
     /// A PostgreSQL target's address may change only while nothing of ours is there: removal would go to the new
     /// server, find nothing, and call it verified.
-    async fn refuse_moved_servers(&self, current: &State, built: &Built<'_>, mistakes: &mut Mistakes<'_>) -> Result<(), Refusal> {
+    async fn refuse_moved_servers(
+        &self,
+        current: &State,
+        built: &Built<'_>,
+        mistakes: &mut Mistakes<'_>,
+    ) -> Result<(), Refusal> {
         for (id, at) in &built.addresses {
             let address = |state: &State| match state.catalogue.targets.get(id).map(|t| &t.settings) {
                 Some(TargetSettings::Postgresql(p)) => Some((p.host.clone(), p.port)),
@@ -175,19 +144,31 @@ impl Broker {
 
     /// Reads the targets' passwords and seals those that changed. Sealing the same text twice gives different seals,
     /// so equal passwords keep theirs.
-    fn seal_passwords(&self, current: &State, built: &mut Built<'_>, source: &dyn SecretSource, mistakes: &mut Mistakes<'_>) -> Result<(), Refusal> {
+    fn seal_passwords(
+        &self,
+        current: &State,
+        built: &mut Built<'_>,
+        source: &dyn SecretSource,
+        mistakes: &mut Mistakes<'_>,
+    ) -> Result<(), Refusal> {
         for (id, from, span) in std::mem::take(&mut built.secrets) {
             let clear = match source.read(&from) {
                 Ok(clear) => clear,
                 Err(why) => {
-                    mistakes.at(span, why, "Put the password there for the server process, then apply again.");
+                    mistakes.at(
+                        span,
+                        why,
+                        "Put the password there for the server process, then apply again.",
+                    );
                     continue;
                 }
             };
             let row = id.to_string();
             let at = SealedAt { table: TARGET_SECRET.0, row: &row, column: TARGET_SECRET.1 };
             let sealed = current.catalogue.targets.get(&id).and_then(|t| t.sealed_secret.as_deref());
-            let same = sealed.and_then(|s| self.sealer.open(at, s).ok()).is_some_and(|s| s.expose_secret().as_bytes().ct_eq(clear.expose_secret().as_bytes()).into());
+            let same = sealed
+                .and_then(|s| self.sealer.open(at, s).ok())
+                .is_some_and(|s| s.expose_secret().as_bytes().ct_eq(clear.expose_secret().as_bytes()).into());
             if !same {
                 let sealed = self.sealer.seal(at, &clear).map_err(|error| {
                     tracing::error!(%error, target = %id, "a target's password could not be sealed");
@@ -211,7 +192,8 @@ fn make_client_secrets(built: &mut Built<'_>) -> Result<Vec<NewClient>, Refusal>
     let mut made = Vec::new();
     for id in &built.need_secret {
         let Some(client) = built.next.clients.get_mut(id) else { continue };
-        let (secret, hash) = new_secret(CLIENT_SECRET_PREFIX).map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
+        let (secret, hash) = new_secret(CLIENT_SECRET_PREFIX)
+            .map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
         client.secret_hash = Some(hash);
         made.push(NewClient { client_id: client.client_id.to_string(), secret });
     }
@@ -222,21 +204,16 @@ fn make_client_secrets(built: &mut Built<'_>) -> Result<Vec<NewClient>, Refusal>
 /// from what was so when the session began.
 pub(super) fn actor(catalogue: &Catalogue, by: By<'_>) -> Result<(String, String, Option<UserId>), Refusal> {
     let caller = match by {
-        By::System(command) => return Ok((format!("system:{command}"), format!("Hallpass ({command})"), None)),
+        By::System(command) => {
+            return Ok((format!("system:{command}"), format!("Hallpass ({command})"), None));
+        }
         By::Person(caller) => caller,
     };
-    let user = caller.user().and_then(|id| catalogue.users.get(&id)).filter(|u| !u.disabled && u.duties.contains(&Duty::Administrator) && caller.has(Duty::Administrator));
-    let Some(user) = user else { return Err(Refusal::forbidden("administrators_only", "Only administrators change the catalogue.")) };
+    let user = caller.user().and_then(|id| catalogue.users.get(&id)).filter(|u| {
+        !u.disabled && u.duties.contains(&Duty::Administrator) && caller.has(Duty::Administrator)
+    });
+    let Some(user) = user else {
+        return Err(Refusal::forbidden("administrators_only", "Only administrators change the catalogue."));
+    };
     Ok((caller.actor(), user.display_name.clone(), Some(user.id)))
-}
-
-fn revision_of(text: &str) -> Result<i64, Refusal> {
-    mark_of(text).map(|m| m.revision)
-}
-
-fn mark_of(text: &str) -> Result<Mark, Refusal> {
-    serde_json::from_str(text).map_err(|error| {
-        tracing::error!(%error, "the stored mark of the catalogue cannot be read");
-        Refusal::unavailable("damaged_mark", "The record of the last catalogue change is damaged. Look at the server's log.")
-    })
 }

@@ -8,7 +8,8 @@ use hallpass_domain::secret::new_secret;
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
-use super::apply::{By, NewClient, actor};
+use super::applied::{By, NewClient};
+use super::apply::actor;
 use super::build::NO_SECRET;
 use crate::broker::{Broker, Decided, unreadable};
 use crate::events::event;
@@ -56,8 +57,12 @@ impl Broker {
 /// Enabled owners of the workload or target behind a client.
 fn owners<'c>(catalogue: &'c Catalogue, client: &Client) -> Vec<&'c User> {
     let owners: Vec<UserId> = match client.of {
-        ClientOf::Workload(id) => catalogue.workloads.get(&id).map(|w| w.owners.iter().copied().collect()).unwrap_or_default(),
-        ClientOf::ResourceServer(id) => catalogue.targets.get(&id).map(|t| t.owners.iter().copied().collect()).unwrap_or_default(),
+        ClientOf::Workload(id) => {
+            catalogue.workloads.get(&id).map(|w| w.owners.iter().copied().collect()).unwrap_or_default()
+        }
+        ClientOf::ResourceServer(id) => {
+            catalogue.targets.get(&id).map(|t| t.owners.iter().copied().collect()).unwrap_or_default()
+        }
         ClientOf::CommandLine => Vec::new(),
     };
     owners.iter().filter_map(|id| catalogue.users.get(id)).filter(|u| !u.disabled).collect()

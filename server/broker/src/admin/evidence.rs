@@ -24,7 +24,14 @@ const MAIL_LINES: usize = 25;
 
 /// `catalogue.changed`: one event, or several where one cannot hold the difference. Ids, actions and field names stand
 /// in the leaf; names and values beside it, so that a person's data can be erased.
-pub(super) fn events(now: Timestamp, actor: &str, who: &str, revision: i64, file_digest: &str, differences: &[Difference]) -> Vec<Event> {
+pub(super) fn events(
+    now: Timestamp,
+    actor: &str,
+    who: &str,
+    revision: i64,
+    file_digest: &str,
+    differences: &[Difference],
+) -> Vec<Event> {
     let parts = parts(differences);
     let of = parts.len();
     parts
@@ -50,7 +57,10 @@ pub(super) fn events(now: Timestamp, actor: &str, who: &str, revision: i64, file
 
 fn fields(d: &Difference) -> Vec<Value> {
     let side = |text: &Option<String>| text.as_deref().map(cut);
-    d.fields.iter().map(|f| json!({ "field": cut(&f.field), "before": side(&f.before), "after": side(&f.after) })).collect()
+    d.fields
+        .iter()
+        .map(|f| json!({ "field": cut(&f.field), "before": side(&f.before), "after": side(&f.after) }))
+        .collect()
 }
 
 /// Differences in groups that an event can hold.
@@ -91,31 +101,63 @@ pub(super) fn sha256(text: &str) -> String {
 }
 
 /// To everyone who was or is an administrator or auditor: who loses the duty by a change is told of it as well.
-pub(super) fn mails(now: Timestamp, who: &str, before: &State, after: &State, differences: &[Difference]) -> Vec<Mail> {
-    let watches = |u: &&User| !u.disabled && (u.duties.contains(&Duty::Administrator) || u.duties.contains(&Duty::Auditor));
-    let mut readers: BTreeMap<UserId, &User> = before.catalogue.users.values().filter(watches).map(|u| (u.id, u)).collect();
+pub(super) fn mails(
+    now: Timestamp,
+    who: &str,
+    before: &State,
+    after: &State,
+    differences: &[Difference],
+) -> Vec<Mail> {
+    let watches = |u: &&User| {
+        !u.disabled && (u.duties.contains(&Duty::Administrator) || u.duties.contains(&Duty::Auditor))
+    };
+    let mut readers: BTreeMap<UserId, &User> =
+        before.catalogue.users.values().filter(watches).map(|u| (u.id, u)).collect();
     readers.extend(after.catalogue.users.values().filter(watches).map(|u| (u.id, u)));
-    let count = if differences.len() == 1 { "1 change".to_owned() } else { format!("{} changes", differences.len()) };
+    let count =
+        if differences.len() == 1 { "1 change".to_owned() } else { format!("{} changes", differences.len()) };
     let mut facts: Vec<Fact> = differences.iter().take(MAIL_LINES).map(fact).collect();
     if differences.len() > MAIL_LINES {
-        facts.push(Fact { label: "And".to_owned(), value: format!("{} more, in the audit log", differences.len() - MAIL_LINES) });
+        facts.push(Fact {
+            label: "And".to_owned(),
+            value: format!("{} more, in the audit log", differences.len() - MAIL_LINES),
+        });
     }
     let model = |user: &User| MailModel {
         subject: format!("Catalogue changed by {who}: {count}"),
-        headline: format!("{who} changed the catalogue at {}.", crate::mails::when_exactly(now, &user.time_zone)),
+        headline: format!(
+            "{who} changed the catalogue at {}.",
+            crate::mails::when_exactly(now, &user.time_zone)
+        ),
         facts: facts.clone(),
         quote: None,
-        paragraphs: vec!["If you did not expect this, look at the audit log now and talk to them.".to_owned()],
+        paragraphs: vec![
+            "If you did not expect this, look at the audit log now and talk to them.".to_owned(),
+        ],
         link: Some(("Open the audit log".to_owned(), "/audit?kind=catalogue.changed".to_owned())),
         footer: "You get this because you administer or audit Hallpass.".to_owned(),
     };
-    readers.values().map(|user| mail(now, MailKind::CatalogueChanged, user, (None, None), model(user))).collect()
+    readers
+        .values()
+        .map(|user| mail(now, MailKind::CatalogueChanged, user, (None, None), model(user)))
+        .collect()
 }
 
 fn fact(d: &Difference) -> Fact {
-    let shorten = |text: &str| if text.chars().count() > 120 { format!("{}…", text.chars().take(119).collect::<String>()) } else { text.to_owned() };
+    let shorten = |text: &str| {
+        if text.chars().count() > 120 {
+            format!("{}…", text.chars().take(119).collect::<String>())
+        } else {
+            text.to_owned()
+        }
+    };
     let shown = |text: &Option<String>| shorten(text.as_deref().filter(|t| !t.is_empty()).unwrap_or("none"));
-    let changes = d.fields.iter().map(|f| format!("{} {} → {}", f.field, shown(&f.before), shown(&f.after))).collect::<Vec<_>>().join("; ");
+    let changes = d
+        .fields
+        .iter()
+        .map(|f| format!("{} {} → {}", f.field, shown(&f.before), shown(&f.after)))
+        .collect::<Vec<_>>()
+        .join("; ");
     let value = match d.action {
         super::plan::Action::Create => "new".to_owned(),
         super::plan::Action::Change => changes,
@@ -123,4 +165,55 @@ fn fact(d: &Difference) -> Fact {
         super::plan::Action::Disable => "disabled".to_owned(),
     };
     Fact { label: format!("{} {}", d.noun, d.name), value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::plan::Action;
+
+    fn difference(name: &str, text: &str) -> Difference {
+        let field = FieldChange {
+            field: "members".to_owned(),
+            before: Some(text.to_owned()),
+            after: Some(format!("{text}!")),
+        };
+        Difference {
+            noun: "group",
+            id: "0".to_owned(),
+            name: name.to_owned(),
+            action: Action::Change,
+            fields: vec![field; 12],
+        }
+    }
+
+    #[test]
+    fn every_difference_is_in_an_event_however_long() {
+        // Quotes double in JSON; letters beyond ASCII must not be cut in half.
+        for text in ["x".to_owned(), "\"".repeat(200_000), "äß€𝄞".repeat(50_000)] {
+            let all: Vec<Difference> = (0..40).map(|i| difference(&format!("g{i}"), &text)).collect();
+            let events = events("2026-11-23T16:00:00Z".parse().unwrap(), "system:test", "Test", 3, "0", &all);
+            assert!(events.iter().all(|e| e.parts().kind == "catalogue.changed"), "none was too large");
+            let told: usize =
+                events.iter().map(|e| e.parts().data["differences"].as_array().unwrap().len()).sum();
+            assert_eq!(told, 40);
+        }
+    }
+
+    #[test]
+    fn leaves_hold_no_names_or_values() {
+        let events = events(
+            "2026-11-23T16:00:00Z".parse().unwrap(),
+            "system:test",
+            "Olga Marin",
+            1,
+            "0",
+            &[difference("secret-project", "ana@example.org")],
+        );
+        let leaf = events[0].parts().data.to_string();
+        assert!(
+            !leaf.contains("secret-project") && !leaf.contains("ana@") && !leaf.contains("Olga"),
+            "{leaf}"
+        );
+    }
 }

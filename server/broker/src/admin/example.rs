@@ -36,10 +36,13 @@ pub(super) fn now() -> Timestamp {
 pub(super) fn apply(current: &State, text: &str) -> Result<(State, Plan), Vec<Mistake>> {
     let mut mistakes = Mistakes::new(text);
     let file = read(text, &mut mistakes);
-    let Some(built) = judge(current, &file, Known::Server, None, now(), &mut mistakes) else { return Err(mistakes.into_sorted()) };
+    let Some(built) = judge(current, &file, Known::Server, None, now(), &mut mistakes) else {
+        return Err(mistakes.into_sorted());
+    };
     let mut next = built.next;
     for id in &built.need_secret {
-        next.clients.get_mut(id).unwrap().secret_hash = Some(hallpass_domain::secret::SecretHash::of(&id.to_string()));
+        next.clients.get_mut(id).unwrap().secret_hash =
+            Some(hallpass_domain::secret::SecretHash::of(&id.to_string()));
     }
     let plan = plan(current, &next);
     Ok((committed(current, &plan), plan))

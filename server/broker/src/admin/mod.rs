@@ -3,6 +3,7 @@
 //!
 //! `file` is text to entries, `build` is entries and the catalogue now to the catalogue as it would be, `lint` holds
 //! the rules over the whole, `plan` is the difference, and `apply` commits it. Everything before `apply` is pure.
+pub mod applied;
 pub mod apply;
 pub mod build;
 pub mod check;
@@ -13,11 +14,12 @@ mod example;
 pub mod file;
 pub mod lint;
 pub mod mistake;
+pub mod people;
 pub mod plan;
 pub mod secrets;
 pub mod settle;
 
-pub use apply::{Applied, ApplyError, By, NewClient};
+pub use applied::{Applied, ApplyError, By, Mark, NewClient};
 pub use check::check_text;
 pub use mistake::Mistake;
 pub use plan::{Action, Difference, FieldChange};

@@ -36,12 +36,18 @@ pub struct ServerSecrets {
 impl SecretSource for ServerSecrets {
     fn read(&self, from: &SecretRef) -> Result<SecretString, String> {
         match from {
-            SecretRef::Env(name) if !name.starts_with(ENV_PREFIX) => Err(format!("Only variables whose names begin with {ENV_PREFIX} can be named here.")),
+            SecretRef::Env(name) if !name.starts_with(ENV_PREFIX) => {
+                Err(format!("Only variables whose names begin with {ENV_PREFIX} can be named here."))
+            }
             SecretRef::Env(name) => match std::env::var(name) {
                 Ok(value) if !value.is_empty() => Ok(SecretString::from(value)),
                 Ok(_) => Err(format!("The server's environment variable {name} is empty.")),
-                Err(std::env::VarError::NotPresent) => Err(format!("The server has no environment variable {name}; it reads the environment when it starts.")),
-                Err(std::env::VarError::NotUnicode(_)) => Err(format!("The server's environment variable {name} is not text.")),
+                Err(std::env::VarError::NotPresent) => Err(format!(
+                    "The server has no environment variable {name}; it reads the environment when it starts."
+                )),
+                Err(std::env::VarError::NotUnicode(_)) => {
+                    Err(format!("The server's environment variable {name} is not text."))
+                }
             },
             SecretRef::File(name) => self.read_file(name),
         }
@@ -50,12 +56,18 @@ impl SecretSource for ServerSecrets {
 
 impl ServerSecrets {
     fn read_file(&self, name: &str) -> Result<SecretString, String> {
-        let Some(folder) = &self.folder else { return Err("This server has no secrets folder; set one in its configuration, or use secret_env.".to_owned()) };
+        let Some(folder) = &self.folder else {
+            return Err(
+                "This server has no secrets folder; set one in its configuration, or use secret_env."
+                    .to_owned(),
+            );
+        };
         let relative = Path::new(name);
         if name.is_empty() || !relative.components().all(|c| matches!(c, Component::Normal(_))) {
             return Err("secret_file is a path inside the server's secrets folder, without a leading slash and without “..”.".to_owned());
         }
-        let unreadable = |error: std::io::Error| format!("The server cannot read {name} in its secrets folder: {error}.");
+        let unreadable =
+            |error: std::io::Error| format!("The server cannot read {name} in its secrets folder: {error}.");
         // Links are followed (mounted secrets are made of them), but not out of the folder.
         let root = folder.canonicalize().map_err(unreadable)?;
         let path = root.join(relative).canonicalize().map_err(unreadable)?;
@@ -68,7 +80,11 @@ impl ServerSecrets {
         }
         let text = std::fs::read_to_string(&path).map_err(unreadable)?;
         let text = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
-        if text.is_empty() { Err(format!("{name} is empty.")) } else { Ok(SecretString::from(text.to_owned())) }
+        if text.is_empty() {
+            Err(format!("{name} is empty."))
+        } else {
+            Ok(SecretString::from(text.to_owned()))
+        }
     }
 }
 

@@ -38,14 +38,19 @@ pub struct EndedAccess {
 }
 
 impl Broker {
-    /// Ends grants and takes back pending requests of holders who are disabled or no longer eligible. Doing it again
-    /// does nothing. One holder's failure stops no other's; the first is answered.
+    /// Signs disabled people out, and ends grants and takes back pending requests of holders who are disabled or no
+    /// longer eligible. Doing it again does nothing. One holder's failure stops no other's; the first is answered.
     pub async fn end_what_may_not_be(&self) -> Result<Vec<EndedAccess>, Refusal> {
         let catalogue = self.catalogue().await?;
         let may = |who, role| catalogue.roles.get(&role).is_some_and(|r| catalogue.is_eligible(r, who));
         let mut counts: BTreeMap<Principal, (usize, usize)> = BTreeMap::new();
         let mut failed = None;
         let mut disabled = BTreeSet::new();
+        for user in catalogue.users.values().filter(|u| u.disabled) {
+            if let Err(refusal) = self.sign_out_disabled(user.id).await {
+                failed = failed.or(Some(refusal));
+            }
+        }
         for grant in self.open_grants().await? {
             if may(grant.principal, grant.role_id) {
                 continue;
@@ -76,13 +81,22 @@ impl Broker {
             None => Ok(counts
                 .into_iter()
                 .filter(|(_, (grants, requests))| grants + requests > 0)
-                .map(|(principal, (grants, requests))| EndedAccess { principal, name: catalogue.name_of(principal), grants, requests })
+                .map(|(principal, (grants, requests))| EndedAccess {
+                    principal,
+                    name: catalogue.name_of(principal),
+                    grants,
+                    requests,
+                })
                 .collect()),
         }
     }
 
     async fn open_grants(&self) -> Result<Vec<Grant>, Refusal> {
-        let filter = GrantFilter { principal: None, states: vec![GrantState::Scheduled, GrantState::Active], role: None };
+        let filter = GrantFilter {
+            principal: None,
+            states: vec![GrantState::Scheduled, GrantState::Active],
+            role: None,
+        };
         let (mut all, mut page) = (Vec::new(), Page::first(200));
         for _ in 0..MOST_PAGES {
             let part = self.store.grants(&filter, page).await.map_err(unreadable)?;
@@ -94,7 +108,10 @@ impl Broker {
     }
 
     async fn open_requests(&self) -> Result<Vec<Request>, Refusal> {
-        let filter = hallpass_domain::ports::requests::RequestFilter { state: Some(RequestState::Pending), ..Default::default() };
+        let filter = hallpass_domain::ports::requests::RequestFilter {
+            state: Some(RequestState::Pending),
+            ..Default::default()
+        };
         let (mut all, mut page) = (Vec::new(), Page::first(200));
         for _ in 0..MOST_PAGES {
             let part = self.store.requests(&filter, page).await.map_err(unreadable)?;
@@ -109,7 +126,10 @@ impl Broker {
     async fn end_all_of(&self, principal: Principal) -> Result<usize, Refusal> {
         let mut ended = 0;
         for _ in 0..MOST_PAGES {
-            match self.end_grants_of_principal(principal, "The account was disabled in the catalogue.").await? {
+            match self
+                .end_grants_of_principal(principal, "The account was disabled in the catalogue.")
+                .await?
+            {
                 0 => break,
                 n => ended += n,
             }
@@ -122,14 +142,23 @@ impl Broker {
         self.commit_deciding(async || {
             let now = self.now();
             let catalogue = self.catalogue().await?;
-            let Some(grant) = self.store.grant(id).await.map_err(unreadable)? else { return Ok(Decided::Answer(false)) };
+            let Some(grant) = self.store.grant(id).await.map_err(unreadable)? else {
+                return Ok(Decided::Answer(false));
+            };
             let over = !matches!(grant.state, GrantState::Scheduled | GrantState::Active);
-            if over || catalogue.roles.get(&grant.role_id).is_some_and(|r| catalogue.is_eligible(r, grant.principal)) {
+            if over
+                || catalogue
+                    .roles
+                    .get(&grant.role_id)
+                    .is_some_and(|r| catalogue.is_eligible(r, grant.principal))
+            {
                 return Ok(Decided::Answer(false));
             }
-            let why = "The catalogue changed: the role was retired, or no longer names the holder as eligible.";
+            let why =
+                "The catalogue changed: the role was retired, or no longer names the holder as eligible.";
             let credentials = self.store.credentials_of(id).await.map_err(unreadable)?;
-            let (transition, next) = ending(&grant, &credentials, EndReason::Revoked, None, why, ACTOR.to_owned(), now);
+            let (transition, next) =
+                ending(&grant, &credentials, EndReason::Revoked, None, why, ACTOR.to_owned(), now);
             let mails = mails::grant_revoked(&catalogue, &next, "Hallpass", why, now);
             Ok(Decided::Commit(transition.mails(mails), true))
         })
@@ -142,17 +171,38 @@ impl Broker {
         self.commit_deciding(async || {
             let now = self.now();
             let catalogue = self.catalogue().await?;
-            let Some(request) = self.store.request(id).await.map_err(unreadable)? else { return Ok(Decided::Answer(false)) };
-            let eligible = catalogue.roles.get(&request.role_id).is_some_and(|r| catalogue.is_eligible(r, request.subject));
+            let Some(request) = self.store.request(id).await.map_err(unreadable)? else {
+                return Ok(Decided::Answer(false));
+            };
+            let eligible = catalogue
+                .roles
+                .get(&request.role_id)
+                .is_some_and(|r| catalogue.is_eligible(r, request.subject));
             if request.state != RequestState::Pending || eligible {
                 return Ok(Decided::Answer(false));
             }
             // Where it is lapsing at this moment, the reconciler that does so tells everyone.
-            let Ok(next) = withdraw_by_subject(&request, request.subject, now) else { return Ok(Decided::Answer(false)) };
+            let Ok(next) = withdraw_by_subject(&request, request.subject, now) else {
+                return Ok(Decided::Answer(false));
+            };
             let transition = Transition::new(now)
                 .with(Change::Request(Box::new(next.clone())))
-                .event(event(now, "request.withdrawn", ACTOR, &[("request", next.id.to_string())], json!({ "digest": next.digest, "cause": "not_eligible" }), json!({})))
-                .mails(mails::no_action_needed(&catalogue, &next, next.stage, None, "the requester may no longer have this role", now));
+                .event(event(
+                    now,
+                    "request.withdrawn",
+                    ACTOR,
+                    &[("request", next.id.to_string())],
+                    json!({ "digest": next.digest, "cause": "not_eligible" }),
+                    json!({}),
+                ))
+                .mails(mails::no_action_needed(
+                    &catalogue,
+                    &next,
+                    next.stage,
+                    None,
+                    "the requester may no longer have this role",
+                    now,
+                ));
             Ok(Decided::Commit(transition, true))
         })
         .await

@@ -42,7 +42,7 @@ impl Broker {
             "exp": token.expires_at.timestamp(), "iat": token.issued_at.timestamp(), "nbf": grant.starts_at.timestamp(), "jti": token.id,
             "authorization_details": [authorization_details(role, place, &grant)],
         }).to_string().into();
-        let cached = CachedToken { grant: grant.id, target: token.target_id, expires_at: token.expires_at, answer: answer.clone() };
+        let cached = CachedToken { id: token.id, grant: grant.id, target: token.target_id, expires_at: token.expires_at, answer: answer.clone() };
         self.tokens.put(epoch, hash, cached, &grant);
         (token.target_id == target).then_some(answer)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use hallpass_domain::Timestamp;
 use hallpass_domain::grant::Grant;
-use hallpass_domain::ids::{GrantId, TargetId};
+use hallpass_domain::ids::{GrantId, TargetId, TokenId};
 use hallpass_domain::secret::SecretHash;
 use hallpass_domain::transition::{Change, Transition};
 
@@ -20,6 +20,8 @@ const GENERATION: usize = 250_000;
 /// What one token says, ready to be answered while it is active.
 #[derive(Clone, Debug)]
 pub struct CachedToken {
+    /// Its `jti`.
+    pub id: TokenId,
     /// Its grant.
     pub grant: GrantId,
     /// Its audience: only that resource server may ask.
@@ -42,8 +44,8 @@ struct Window {
 pub struct Stale {
     /// Grants that changed.
     pub grants: Vec<GrantId>,
-    /// Tokens that changed.
-    pub tokens: Vec<SecretHash>,
+    /// Tokens that were revoked.
+    pub tokens: Vec<TokenId>,
     /// The catalogue changed: everything is stale.
     pub all: bool,
 }
@@ -55,7 +57,7 @@ impl Stale {
         for change in &transition.changes {
             match change {
                 Change::Grant(g) if g.version > 1 => stale.grants.push(g.id),
-                Change::Token(t) if t.version > 1 => stale.tokens.push(t.hash),
+                Change::Token(t) if t.version > 1 => stale.tokens.push(t.id),
                 Change::Catalogue(_) | Change::User(_) | Change::Client(_) => stale.all = true,
                 _ => {}
             }
@@ -69,6 +71,8 @@ pub struct TokenCache {
     young: DashMap<SecretHash, CachedToken>,
     old: DashMap<SecretHash, CachedToken>,
     grants: DashMap<GrantId, Window>,
+    /// Tokens revoked lately: entries of theirs are dead. Emptied together with the entries.
+    dead: DashMap<TokenId, ()>,
     epoch: AtomicU64,
     fresh: AtomicBool,
 }
@@ -82,7 +86,7 @@ impl Default for TokenCache {
 impl TokenCache {
     /// Empty.
     pub fn new() -> Self {
-        Self { young: DashMap::new(), old: DashMap::new(), grants: DashMap::new(), epoch: AtomicU64::new(0), fresh: AtomicBool::new(true) }
+        Self { young: DashMap::new(), old: DashMap::new(), grants: DashMap::new(), dead: DashMap::new(), epoch: AtomicU64::new(0), fresh: AtomicBool::new(true) }
     }
 
     /// Epoch to be read before a cold read of the store.
@@ -98,12 +102,15 @@ impl TokenCache {
         self.fresh.store(fresh, Ordering::Release);
     }
 
-    /// The token, if it is in memory and its grant allows use at `now` as far as memory knows. `Err(())`: read the store.
+    /// The token, if it is in memory and its grant allows use at `now` as far as memory knows. `None`: read the store.
     pub fn get(&self, hash: &SecretHash, now: Timestamp) -> Option<Option<CachedToken>> {
         if !self.fresh.load(Ordering::Acquire) {
             return None;
         }
         let token = self.young.get(hash).or_else(|| self.old.get(hash))?.clone();
+        if self.dead.contains_key(&token.id) {
+            return None;
+        }
         let window = *self.grants.get(&token.grant)?;
         let active = now < token.expires_at && window.starts_at <= now && now < window.ends_at;
         Some(active.then_some(token))
@@ -123,6 +130,9 @@ impl TokenCache {
         }
         let window = Window { starts_at: grant.starts_at, ends_at: grant.ends_at };
         let (grant_id, token_hash) = (token.grant, hash);
+        if self.dead.contains_key(&token.id) {
+            return;
+        }
         self.grants.insert(grant_id, window);
         self.young.insert(token_hash, token);
         // A removal that came between the read and here moved the epoch first: take back what it could not see.
@@ -148,8 +158,10 @@ impl TokenCache {
             self.grants.remove(grant);
         }
         for token in &stale.tokens {
-            self.young.remove(token);
-            self.old.remove(token);
+            self.dead.insert(*token, ());
+        }
+        if self.dead.len() > GENERATION {
+            self.forget_all();
         }
     }
 
@@ -159,6 +171,7 @@ impl TokenCache {
         self.grants.clear();
         self.young.clear();
         self.old.clear();
+        self.dead.clear();
     }
 
     /// How many tokens are in memory.
@@ -199,7 +212,7 @@ mod tests {
     fn a_stale_cold_read_is_not_put_back() {
         let now: Timestamp = "2026-11-23T16:00:00Z".parse().unwrap();
         let (cache, grant, hash) = (TokenCache::new(), grant(now), SecretHash::of("t"));
-        let token = CachedToken { grant: grant.id, target: grant.target_id, expires_at: grant.ends_at, answer: "{}".into() };
+        let token = CachedToken { id: TokenId::new(now), grant: grant.id, target: grant.target_id, expires_at: grant.ends_at, answer: "{}".into() };
         cache.put(cache.epoch(), hash, token.clone(), &grant);
         assert!(matches!(cache.get(&hash, now), Some(Some(_))), "known and active");
         assert!(matches!(cache.get(&hash, grant.ends_at), Some(None)), "inactive at the very instant");

@@ -17,9 +17,9 @@ const BATCH: u32 = 10_000;
 pub struct LogSigner(NoteSigner);
 
 impl LogSigner {
-    /// From the origin (the key's name) and a 32-byte seed that is kept sealed.
-    pub fn from_seed(origin: &str, seed: &[u8]) -> Result<Self, String> {
-        NoteSigner::from_seed(origin, seed).map(Self).map_err(|e| e.to_string())
+    /// Takes the signer; its key's name is the log's origin.
+    pub fn new(signer: NoteSigner) -> Self {
+        Self(signer)
     }
     /// The public key that verifiers are given.
     pub fn verifier(&self) -> &VerifierKey {

@@ -95,7 +95,10 @@ pub struct ShownOnce {
 /// Keeps secrets out of logs: the value never appears in debug output.
 impl std::fmt::Debug for ShownOnce {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ShownOnce").field("label", &self.label).field("secret", &self.secret).finish_non_exhaustive()
+        f.debug_struct("ShownOnce")
+            .field("label", &self.label)
+            .field("secret", &self.secret)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,4 @@
 //! A transition as statements.
-use std::collections::HashSet;
-
 use diesel::prelude::*;
 use hallpass_domain::audit::event::Event;
 use hallpass_domain::catalogue::CatalogueChange;
@@ -18,7 +16,7 @@ use crate::rows::mails::MailRow;
 use crate::schema::{audit_events, audit_subjects, commands, mails, tokens};
 
 /// PostgreSQL takes 65 535 parameters a statement; the widest row here has 18.
-const ROWS_AT_ONCE: usize = 1_000;
+pub(super) const ROWS_AT_ONCE: usize = 1_000;
 
 /// Rows that are only inserted, gathered so that PostgreSQL gets many in one statement.
 #[derive(Debug, Default)]
@@ -34,12 +32,12 @@ pub(crate) struct Later {
 macro_rules! insert_all {
     ($db:expr, $table:ident, $rows:expr) => {
         match &mut *$db {
-            Db::Lite(conn) => {
+            $crate::db::conn::Db::Lite(conn) => {
                 for row in $rows {
                     diesel::RunQueryDsl::execute(diesel::insert_into($table::table).values(row), &mut **conn)?;
                 }
             }
-            Db::Pg(conn) => {
+            $crate::db::conn::Db::Pg(conn) => {
                 for rows in $rows.chunks(ROWS_AT_ONCE) {
                     let query = diesel::insert_into($table::table).values(rows);
                     diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
@@ -48,6 +46,7 @@ macro_rules! insert_all {
         }
     };
 }
+pub(super) use insert_all;
 
 impl Later {
     fn event(&mut self, event: &Event) {
@@ -113,7 +112,8 @@ pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut 
     Ok(())
 }
 
-async fn is_recorded(db: &mut Db<'_>, command: Uuid) -> Result<bool, Fail> {
+/// Whether a command was committed before.
+pub(super) async fn is_recorded(db: &mut Db<'_>, command: Uuid) -> Result<bool, Fail> {
     let query = commands::table.select(commands::id).find(Uid(command));
     let found: Option<Uid> = on_db!(db, get_result, query).optional()?;
     Ok(found.is_some())
@@ -146,8 +146,3 @@ fn rank(change: &Change) -> (u8, Uuid) {
     }
 }
 
-/// The commands of a batch that appear once; a second appearance is left to the way that checks each.
-pub(crate) fn has_repeats<'a>(transitions: impl Iterator<Item = &'a Transition>) -> bool {
-    let mut seen = HashSet::new();
-    transitions.into_iter().any(|t| !seen.insert(t.command_id))
-}

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use hallpass_domain::transition::{Change, Transition};
 use uuid::Uuid;
 
-use super::apply::{Later, write};
+use super::apply::{Later, is_recorded, write};
 use super::rested::{advance, parts};
 use crate::db::conn::Db;
 use crate::db::fail::Fail;
@@ -15,19 +15,20 @@ use crate::db::types::Uid;
 
 /// Applies the transitions; for each, whether it was admitted. An error means that nothing can be told: roll back.
 pub(crate) async fn apply_all(db: &mut Db<'_>, batch: &[&Transition]) -> Result<Vec<Result<(), Fail>>, Fail> {
-    let wanted: BTreeSet<(Locked, Uuid)> = batch
-        .iter()
-        .flat_map(|t| {
-            let rested = t.rested.iter().map(|r| parts(*r).0);
-            rested.chain(t.changes.iter().filter_map(replaced).map(|(row, _)| row))
-        })
-        .collect();
-    let mut versions = lock_rows(db, &wanted).await?;
-    let verdicts: Vec<_> = batch.iter().map(|t| admit(t, &mut versions)).collect();
-    let admitted = || batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(t, _)| *t);
+    let (mut wanted, mut moving) = (BTreeSet::new(), BTreeSet::new());
+    for (row, _, moves) in batch.iter().flat_map(|t| needed(t)) {
+        wanted.insert(row);
+        if moves {
+            moving.insert(row.0);
+        }
+    }
+    let mut versions = lock_rows(db, &wanted, &moving).await?;
+    let mut verdicts: Vec<_> = batch.iter().map(|t| admit(t, &mut versions)).collect();
+    let admitted: Vec<&Transition> =
+        batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(t, _)| *t).collect();
 
     let mut moves: HashMap<Locked, Vec<Uid>> = HashMap::new();
-    for ((table, id), _, moves_it) in admitted().flat_map(|t| t.rested.iter().map(|r| parts(*r))) {
+    for ((table, id), _, moves_it) in admitted.iter().flat_map(|t| t.rested.iter().map(|r| parts(*r))) {
         if moves_it {
             moves.entry(table).or_default().push(Uid(id));
         }
@@ -43,30 +44,37 @@ pub(crate) async fn apply_all(db: &mut Db<'_>, batch: &[&Transition]) -> Result<
         }
     }
     let mut later = Later::default();
-    for transition in admitted() {
+    for transition in admitted {
         write(db, transition, &mut later).await?;
     }
     later.flush(db).await?;
+    for (transition, verdict) in batch.iter().zip(&mut verdicts) {
+        if verdict.is_err() && is_recorded(db, transition.command_id.0).await? {
+            *verdict = Ok(()); // the same command again: what is recorded stands
+        }
+    }
     Ok(verdicts)
 }
 
 /// Compares every version of a transition with the rows as they are after those before it, and moves them.
 fn admit(transition: &Transition, versions: &mut HashMap<(Locked, Uuid), i64>) -> Result<(), Fail> {
-    let needed = || {
-        let rested = transition.rested.iter().map(|r| parts(*r));
-        rested.chain(transition.changes.iter().filter_map(replaced).map(|(row, old)| (row, old, true)))
-    };
-    for (row, expected, _) in needed() {
+    for (row, expected, _) in needed(transition) {
         if versions.get(&row) != Some(&expected) {
             return Err(Fail::Conflict(format!("{:?} {}", row.0, row.1)));
         }
     }
-    for (row, expected, moves) in needed() {
+    for (row, expected, moves) in needed(transition) {
         if moves {
             versions.insert(row, expected + 1);
         }
     }
     Ok(())
+}
+
+/// Rows that a transition needs as they are: which, at what version, and whether it moves them.
+fn needed(transition: &Transition) -> impl Iterator<Item = ((Locked, Uuid), i64, bool)> + '_ {
+    let rested = transition.rested.iter().map(|r| parts(*r));
+    rested.chain(transition.changes.iter().filter_map(replaced).map(|(row, old)| (row, old, true)))
 }
 
 /// The row that a change replaces and its version before; nothing for inserts and for tables that are not locked in

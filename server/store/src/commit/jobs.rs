@@ -4,16 +4,18 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use hallpass_domain::Timestamp;
+use hallpass_domain::audit::merkle::Hash;
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ids::{CredentialId, TargetId};
 use hallpass_domain::mail::Mail;
 use hallpass_domain::ports::audit_log::Seal;
 
+use super::apply::{ROWS_AT_ONCE, insert_all};
 use super::put::moved;
 use super::{Done, Job, Lease};
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
-use crate::db::particular::{claimable_credentials, claimable_mails};
+use crate::db::particular::{claimable_credentials, claimable_mails, place_leaves};
 use crate::db::types::{Digest, Ts, Uid};
 use crate::queries::v7_floor;
 use crate::rows::Row;
@@ -21,7 +23,7 @@ use crate::rows::audit::NodeRow;
 use crate::rows::credentials::CredentialRow;
 use crate::rows::mails::MailRow;
 use crate::schema::{
-    api_tokens, audit_events, audit_head, audit_nodes, commands, credentials, devices, idempotency_keys, mails, probe,
+    api_tokens, audit_head, audit_nodes, commands, credentials, devices, idempotency_keys, mails, probe,
     sessions, tokens,
 };
 
@@ -55,25 +57,28 @@ async fn claim_due(db: &mut Db<'_>, target: TargetId, lease: &Lease) -> Result<V
         .filter(credentials::id.eq_any(&ids))
         .filter(sql::<Bool>("credentials.state <> 'revoked'"))
         .filter(credentials::claimable_at.le(Ts(lease.now)));
-    let query = diesel::update(there)
-        .set((
-            credentials::claimed_by.eq(Some(&lease.owner)),
-            credentials::claimed_until.eq(Some(Ts(lease.until))),
-            // Everything else that it waits for has passed.
-            credentials::claimable_at.eq(Ts(lease.until)),
-            credentials::fence.eq(credentials::fence + 1),
-            credentials::version.eq(credentials::version + 1),
-        ))
-        .returning(CredentialRow::as_returning());
-    let rows: Vec<CredentialRow> = on_db!(db, load, query)?;
+    let rows: Vec<CredentialRow> = on_db!(
+        db,
+        load,
+        diesel::update(there)
+            .set((
+                credentials::claimed_by.eq(Some(&lease.owner)),
+                credentials::claimed_until.eq(Some(Ts(lease.until))),
+                // Everything else that it waits for has passed.
+                credentials::claimable_at.eq(Ts(lease.until)),
+                credentials::fence.eq(credentials::fence + 1),
+                credentials::version.eq(credentials::version + 1),
+            ))
+            .returning(CredentialRow::as_returning())
+    )?;
     let mut claimed = rows.into_iter().map(Row::noun).collect::<Result<Vec<_>, _>>()?;
     claimed.sort_by_key(|c| (c.due_at, c.id));
     Ok(claimed)
 }
 
 async fn claim_one(db: &mut Db<'_>, id: CredentialId, lease: &Lease) -> Result<Vec<Credential>, Fail> {
-    let query = credentials::table.find(Uid(id.0)).select(CredentialRow::as_select());
-    let row: Option<CredentialRow> = on_db!(db, first, query).optional()?;
+    let row: Option<CredentialRow> =
+        on_db!(db, first, credentials::table.find(Uid(id.0)).select(CredentialRow::as_select())).optional()?;
     let Some(mut credential) = row.map(Row::noun).transpose()? else { return Ok(Vec::new()) };
     let held = credential.claimed_until.is_some_and(|until| until > lease.now);
     if held || credential.state == hallpass_domain::credential::CredentialState::Revoked {
@@ -102,16 +107,19 @@ async fn claim_mails(db: &mut Db<'_>, lease: &Lease) -> Result<Vec<Mail>, Fail> 
         .filter(mails::id.eq_any(&ids))
         .filter(sql::<Bool>("mails.state = 'queued'"))
         .filter(mails::claimable_at.le(Ts(lease.now)));
-    let query = diesel::update(there)
-        .set((
-            mails::claimed_by.eq(Some(&lease.owner)),
-            mails::claimed_until.eq(Some(Ts(lease.until))),
-            mails::claimable_at.eq(Ts(lease.until)),
-            mails::fence.eq(mails::fence + 1),
-            mails::version.eq(mails::version + 1),
-        ))
-        .returning(MailRow::as_returning());
-    let rows: Vec<MailRow> = on_db!(db, load, query)?;
+    let rows: Vec<MailRow> = on_db!(
+        db,
+        load,
+        diesel::update(there)
+            .set((
+                mails::claimed_by.eq(Some(&lease.owner)),
+                mails::claimed_until.eq(Some(Ts(lease.until))),
+                mails::claimable_at.eq(Ts(lease.until)),
+                mails::fence.eq(mails::fence + 1),
+                mails::version.eq(mails::version + 1),
+            ))
+            .returning(MailRow::as_returning())
+    )?;
     let mut claimed = rows.into_iter().map(Row::noun).collect::<Result<Vec<_>, _>>()?;
     claimed.sort_by_key(|m| (m.queued_at, m.id));
     Ok(claimed)
@@ -130,20 +138,15 @@ async fn seal(db: &mut Db<'_>, seal: &Seal) -> Result<(), Fail> {
         audit_head::sealed_at.eq(Some(Ts(seal.at))),
     ));
     moved(on_db!(db, execute, query)?, "the audit log's head")?;
-    for (index, (id, hash)) in (old..).zip(&seal.leaves) {
-        let event = audit_events::table
-            .filter(audit_events::id.eq(Uid(id.0)))
-            .filter(sql::<Bool>("audit_events.leaf_index IS NULL"));
-        let query = diesel::update(event).set((
-            audit_events::leaf_index.eq(Some(index)),
-            audit_events::leaf_hash.eq(Some(Digest(*hash.as_bytes()))),
-        ));
-        moved(on_db!(db, execute, query)?, "an event to be sealed")?;
+    let placed = place_leaves(db, old, &seal.leaves).await?;
+    if placed != seal.leaves.len() {
+        return Err(Fail::Conflict("an event to be sealed".to_owned()));
     }
-    for (level, place, hash) in &seal.nodes {
-        let row = NodeRow { level: i32::from(*level), place: count(*place)?, hash: Digest(*hash.as_bytes()) };
-        on_db!(db, execute, diesel::insert_into(audit_nodes::table).values(&row))?;
-    }
+    let node = |(level, place, hash): &(u8, u64, Hash)| {
+        Ok(NodeRow { level: i32::from(*level), place: count(*place)?, hash: Digest(*hash.as_bytes()) })
+    };
+    let nodes = seal.nodes.iter().map(node).collect::<Result<Vec<_>, Fail>>()?;
+    insert_all!(db, audit_nodes, &nodes);
     Ok(())
 }
 

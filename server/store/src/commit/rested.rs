@@ -15,6 +15,7 @@ pub(crate) fn parts(rested: Rested) -> ((Locked, uuid::Uuid), i64, bool) {
     match rested {
         Rested::Request(id, version) => ((Locked::Request, id.0), version, true),
         Rested::Grant(id, version) => ((Locked::Grant, id.0), version, true),
+        Rested::GrantHeld(id, version) => ((Locked::Grant, id.0), version, false),
         Rested::Credential(id, version) => ((Locked::Credential, id.0), version, true),
         Rested::Mail(id, version) => ((Locked::Mail, id.0), version, true),
         Rested::User(id, version) => ((Locked::User, id.0), version, false),
@@ -29,7 +30,7 @@ pub(crate) async fn rest_on(db: &mut Db<'_>, rested: Rested) -> Result<(), Fail>
     if moves {
         return moved(advance(db, row.0, &[Uid(row.1)], Some(expected)).await?, "a row it rested on");
     }
-    let found = lock_rows(db, &BTreeSet::from([row])).await?;
+    let found = lock_rows(db, &BTreeSet::from([row]), &BTreeSet::new()).await?;
     if found.get(&row) == Some(&expected) { Ok(()) } else { Err(Fail::Conflict("a row it rested on".to_owned())) }
 }
 

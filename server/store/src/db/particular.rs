@@ -3,15 +3,17 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Text};
 use hallpass_domain::Timestamp;
+use hallpass_domain::audit::merkle::Hash;
+use hallpass_domain::ids::EventId;
 use uuid::Uuid;
 
 use super::conn::Db;
 use super::fail::Fail;
-use super::types::{Ts, TsSql, Uid};
+use super::types::{Digest, Ts, TsSql, Uid, UidSql};
 use crate::schema::{
-    accounts, commands, credentials, grants, mails, requests, roles, sessions, tokens, users, workflows,
+    accounts, audit_events, commands, credentials, grants, mails, requests, roles, sessions, tokens, users, workflows,
 };
 
 /// Channel of notifications.
@@ -61,17 +63,14 @@ pub(crate) async fn recorded(db: &mut Db<'_>, ids: &[Uid]) -> Result<HashSet<Uui
             Ok(found.into_iter().map(|id| id.0).collect())
         }
         Db::Pg(conn) => {
-            use diesel_async::{RunQueryDsl as _, SimpleAsyncConnection as _};
-            let conn = &mut **conn;
-            conn.batch_execute("BEGIN").await?;
+            diesel_async::SimpleAsyncConnection::batch_execute(&mut **conn, "BEGIN").await?;
             let rows: Vec<_> = ids.iter().map(|id| commands::id.eq(*id)).collect();
-            let absent: Vec<Uid> = diesel::insert_into(commands::table)
+            let query = diesel::insert_into(commands::table)
                 .values(rows)
                 .on_conflict_do_nothing()
-                .returning(commands::id)
-                .load(conn)
-                .await?;
-            conn.batch_execute("ROLLBACK").await?;
+                .returning(commands::id);
+            let absent: Vec<Uid> = diesel_async::RunQueryDsl::load(query, &mut **conn).await?;
+            diesel_async::SimpleAsyncConnection::batch_execute(&mut **conn, "ROLLBACK").await?;
             Ok(ids.iter().filter(|id| !absent.contains(id)).map(|id| id.0).collect())
         }
     }
@@ -112,14 +111,43 @@ pub(crate) async fn claimable_mails(db: &mut Db<'_>, now: Ts, limit: i64) -> Res
     })
 }
 
+/// Gives events that have no place in the log the places `first..`, in order; how many were placed.
+pub(crate) async fn place_leaves(db: &mut Db<'_>, first: i64, leaves: &[(EventId, Hash)]) -> Result<usize, Fail> {
+    match db {
+        Db::Lite(conn) => {
+            let mut placed = 0;
+            for (index, (id, hash)) in (first..).zip(leaves) {
+                let event = audit_events::table.find(Uid(id.0)).filter(sql::<Bool>("audit_events.leaf_index IS NULL"));
+                let place = (
+                    audit_events::leaf_index.eq(Some(index)),
+                    audit_events::leaf_hash.eq(Some(Digest(*hash.as_bytes()))),
+                );
+                placed += diesel::RunQueryDsl::execute(diesel::update(event).set(place), &mut **conn)?;
+            }
+            Ok(placed)
+        }
+        Db::Pg(conn) => {
+            let ids: Vec<Uid> = leaves.iter().map(|(id, _)| Uid(id.0)).collect();
+            let hashes: Vec<&[u8]> = leaves.iter().map(|(_, hash)| hash.as_bytes().as_slice()).collect();
+            let query = diesel::sql_query(
+                "UPDATE audit_events e SET leaf_index = $3 + p.n - 1, leaf_hash = p.hash \
+                 FROM unnest($1, $2) WITH ORDINALITY AS p (id, hash, n) WHERE e.id = p.id AND e.leaf_index IS NULL",
+            )
+            .bind::<Array<UidSql>, _>(ids)
+            .bind::<Array<Binary>, _>(hashes)
+            .bind::<BigInt, _>(first);
+            Ok(diesel_async::RunQueryDsl::execute(query, &mut **conn).await?)
+        }
+    }
+}
+
 /// Tables whose rows a transition checks or moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Locked {
-    /// A person's version; shared, not moved.
     User,
-    /// A role's revision; shared, not moved.
+    /// By its revision.
     Role,
-    /// A workflow's revision; shared, not moved.
+    /// By its revision.
     Workflow,
     Account,
     Session,
@@ -131,20 +159,23 @@ pub(crate) enum Locked {
 }
 
 /// Locks rows for a whole batch, table by table and in id order, so that two servers' batches never wait for each
-/// other in a circle; answers their versions. On SQLite the writer is alone: rows are only read.
+/// other in a circle; answers their versions. Tables of `moving` are locked for update, others shared. On SQLite the
+/// writer is alone: rows are only read.
 pub(crate) async fn lock_rows(
     db: &mut Db<'_>,
     wanted: &BTreeSet<(Locked, Uuid)>,
+    moving: &BTreeSet<Locked>,
 ) -> Result<HashMap<(Locked, Uuid), i64>, Fail> {
     macro_rules! lock {
-        ($table:ident, $key:ident, $counter:ident, $lock:ident, $ids:expr) => {{
+        ($table:ident, $key:ident, $counter:ident, $moving:expr, $ids:expr) => {{
             let query = $table::table
                 .select(($table::$key, $table::$counter))
                 .filter($table::$key.eq_any($ids))
                 .order($table::$key.asc());
             let rows: Vec<(Uid, i64)> = match db {
                 Db::Lite(conn) => diesel::RunQueryDsl::load(query, &mut **conn)?,
-                Db::Pg(conn) => diesel_async::RunQueryDsl::load(query.$lock(), &mut **conn).await?,
+                Db::Pg(conn) if $moving => diesel_async::RunQueryDsl::load(query.for_update(), &mut **conn).await?,
+                Db::Pg(conn) => diesel_async::RunQueryDsl::load(query.for_share(), &mut **conn).await?,
             };
             rows
         }};
@@ -154,17 +185,18 @@ pub(crate) async fn lock_rows(
     tables.dedup();
     for table in tables {
         let ids: Vec<Uid> = wanted.iter().filter(|(t, _)| *t == table).map(|(_, id)| Uid(*id)).collect();
+        let moving = moving.contains(&table);
         let rows = match table {
-            Locked::User => lock!(users, id, version, for_share, ids),
-            Locked::Role => lock!(roles, id, revision, for_share, ids),
-            Locked::Workflow => lock!(workflows, id, revision, for_share, ids),
-            Locked::Account => lock!(accounts, user_id, version, for_update, ids),
-            Locked::Session => lock!(sessions, id, version, for_update, ids),
-            Locked::Request => lock!(requests, id, version, for_update, ids),
-            Locked::Grant => lock!(grants, id, version, for_update, ids),
-            Locked::Credential => lock!(credentials, id, version, for_update, ids),
-            Locked::Token => lock!(tokens, id, version, for_update, ids),
-            Locked::Mail => lock!(mails, id, version, for_update, ids),
+            Locked::User => lock!(users, id, version, moving, ids),
+            Locked::Role => lock!(roles, id, revision, moving, ids),
+            Locked::Workflow => lock!(workflows, id, revision, moving, ids),
+            Locked::Account => lock!(accounts, user_id, version, moving, ids),
+            Locked::Session => lock!(sessions, id, version, moving, ids),
+            Locked::Request => lock!(requests, id, version, moving, ids),
+            Locked::Grant => lock!(grants, id, version, moving, ids),
+            Locked::Credential => lock!(credentials, id, version, moving, ids),
+            Locked::Token => lock!(tokens, id, version, moving, ids),
+            Locked::Mail => lock!(mails, id, version, moving, ids),
         };
         found.extend(rows.into_iter().map(|(id, version)| ((table, id.0), version)));
     }

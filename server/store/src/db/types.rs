@@ -28,7 +28,8 @@ use super::words::TextEnum;
 /// SQL type of [`Uid`].
 #[derive(Clone, Copy, Debug, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
-pub(crate) struct UidSql;
+#[allow(unreachable_pub, reason = "the table macro makes columns public")]
+pub struct UidSql;
 
 /// An identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
@@ -61,7 +62,8 @@ impl FromSql<UidSql, Sqlite> for Uid {
 /// SQL type of [`Ts`].
 #[derive(Clone, Copy, Debug, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185), sqlite_type(name = "Long"))]
-pub(crate) struct TsSql;
+#[allow(unreachable_pub, reason = "the table macro makes columns public")]
+pub struct TsSql;
 impl SqlOrd for TsSql {}
 
 /// An instant in UTC, cut to microseconds on the way in.
@@ -95,7 +97,8 @@ impl FromSql<TsSql, Sqlite> for Ts {
 /// SQL type of [`Json`].
 #[derive(Clone, Copy, Debug, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 3802, array_oid = 3807), sqlite_type(name = "Text"))]
-pub(crate) struct JsonSql;
+#[allow(unreachable_pub, reason = "the table macro makes columns public")]
+pub struct JsonSql;
 
 /// A nested value, stored as JSON.
 #[derive(Clone, Debug, PartialEq, AsExpression, FromSqlRow)]

@@ -2,7 +2,9 @@
 
 use hallpass_broker::views::audit::{AuditFilter, AuditRow, AuditView, SealedTo};
 use hallpass_broker::views::common::ScopeValue;
-use hallpass_broker::views::objects::{GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow};
+use hallpass_broker::views::objects::{
+    GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow,
+};
 use hallpass_broker::views::reports::{Figure, OverdueRow, ReconcilerRow, ReportsView, TargetReport};
 use hallpass_views::{audit, objects, reports};
 
@@ -19,37 +21,55 @@ fn audit_page(g: &mut Gallery) -> Outcome<()> {
     let omar = shell("/audit", Some("Omar Haddad"));
     let row = |n: i64, action: &str, actor: &str, object: &str, tone: &str| AuditRow {
         id: format!("0193-e{n}"),
-        leaf_index: (n < 5).then_some(10_380 - n),
+        leaf_index: (n > 1).then_some(10_380 - n),
         at: seconds(-n * 17),
         actor: text(actor),
         action: text(action),
         object: text(object),
         object_href: Some(text("/audit?object=R-4821-k7Qm")),
         tone: text(tone),
-        json: text("{\n  \"action\": \"request.approved\",\n  \"actor\": \"u_2\",\n  \"digest\": \"9f2c1e77ab40d1c6\",\n  \"proof\": \"step-up\"\n}"),
+        json: text(
+            "{\n  \"action\": \"request.approved\",\n  \"actor\": \"u_2\",\n  \"digest\": \"9f2c1e77ab40d1c6\",\n  \"proof\": \"step-up\"\n}",
+        ),
     };
     let view = AuditView {
         filter: AuditFilter::default(),
         actions: choices(&[("", "Anything"), ("request.approved", "request.approved")], ""),
         events: vec![
-            row(5, "credential.revoked", "Hallpass", "hp_acme_ahf3k5q7w2nzm4xv on orders-db", "plain"),
-            row(4, "grant.expired", "Hallpass", "R-4821-k7Qm, orders-db.admin", "plain"),
+            row(1, "credential.revoked", "Hallpass", "hp_acme_ahf3k5q7w2nzm4xv on orders-db", "plain"),
+            row(2, "grant.expired", "Hallpass", "R-4821-k7Qm, orders-db.admin", "plain"),
             row(3, "request.denied", "Mei-Ling Chen", "R-4711-9xYz, payments.refund", "bad"),
-            row(2, "request.approved", "Ana Ruiz", "R-4821-k7Qm, orders-db.admin", "good"),
-            row(1, "request.created", "Dana Kim", "R-4821-k7Qm, orders-db.admin", "info"),
+            row(4, "request.approved", "Ana Ruiz", "R-4821-k7Qm, orders-db.admin", "good"),
+            row(5, "request.created", "Dana Kim", "R-4821-k7Qm, orders-db.admin", "info"),
         ],
         next: Some(text("c")),
         filtered: false,
         errors: Vec::new(),
-        sealed: SealedTo { size: 10_380, root: text("2HkQd3f0m1c6yq8f3Qv0o0yWmC2d0c9sG0m1hJrZ7yY="), at: Some(seconds(-1)), unsealed: 1, command: text("hallpass audit verify --export audit.jsonl --checkpoint checkpoint.txt") },
+        sealed: SealedTo {
+            size: 10_380,
+            root: text("2HkQd3f0m1c6yq8f3Qv0o0yWmC2d0c9sG0m1hJrZ7yY="),
+            at: Some(seconds(-1)),
+            unsealed: 1,
+            command: text("hallpass audit verify --export audit.jsonl --checkpoint checkpoint.txt"),
+        },
     };
     g.add("audit", audit::index(&omar, &view))?;
-    let none = AuditView { filter: AuditFilter { actor: text("nobody"), ..AuditFilter::default() }, events: Vec::new(), next: None, filtered: true, ..view };
+    let none = AuditView {
+        filter: AuditFilter { actor: text("nobody"), ..AuditFilter::default() },
+        events: Vec::new(),
+        next: None,
+        filtered: true,
+        ..view
+    };
     g.add("audit-nothing-found", audit::index(&omar, &none))
 }
 
 fn reports_page(g: &mut Gallery) -> Outcome<()> {
-    let figure = |label: &str, value: &str, tone: &str| Figure { label: text(label), value: text(value), tone: text(tone) };
+    let figure = |label: &str, value: &str, tone: &str| Figure {
+        label: text(label),
+        value: text(value),
+        tone: text(tone),
+    };
     let job = |name: &str, purpose: &str, state: &str, done, failed| ReconcilerRow {
         name: text(name),
         purpose: text(purpose),
@@ -73,10 +93,39 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         trouble: (state == "unreachable").then(|| text("connection refused")),
     };
     let view = ReportsView {
-        figures: vec![figure("live credentials", "12", "good"), figure("overdue", "1", "bad"), figure("revocation lag, p95", "0.21 s", "good"), figure("mail waiting", "2", "warn"), figure("unsealed events", "0", "good")],
-        overdue: vec![OverdueRow { credential_id: text("c1"), grant_id: text("g1"), name: text("hp_acme_ahf3k5q7w2nzm4xv"), target: text("orders-db"), due_at: seconds(-95), attempts: 7, next_attempt_at: Some(seconds(4)), trouble: Some(text("connection refused")), needs_human: false }],
-        reconcilers: vec![job("revoke-due", "ends what is due at its target", "failing", 4, 1), job("deliver-mail", "hands messages to the mail server", "ok", 2, 0), job("seal-audit", "gives events their place in the log and signs it", "ok", 31, 0), job("lapse-requests", "ends requests that nobody decided", "ok", 0, 0)],
-        targets: vec![target("orders-db", "PostgreSQL", "unreachable", &["hp_acme_zzz9 is not in our records: quarantined"]), target("reports-api", "OAuth audience", "reachable", &[])],
+        figures: vec![
+            figure("live credentials", "12", "good"),
+            figure("overdue", "1", "bad"),
+            figure("revocation lag, p95", "0.21 s", "good"),
+            figure("mail waiting", "2", "warn"),
+            figure("unsealed events", "0", "good"),
+        ],
+        overdue: vec![OverdueRow {
+            credential_id: text("c1"),
+            grant_id: text("g1"),
+            name: text("hp_acme_ahf3k5q7w2nzm4xv"),
+            target: text("orders-db"),
+            due_at: seconds(-95),
+            attempts: 7,
+            next_attempt_at: Some(seconds(4)),
+            trouble: Some(text("connection refused")),
+            needs_human: false,
+        }],
+        reconcilers: vec![
+            job("revoke-due", "ends what is due at its target", "failing", 4, 1),
+            job("deliver-mail", "hands messages to the mail server", "ok", 2, 0),
+            job("seal-audit", "gives events their place in the log and signs it", "ok", 31, 0),
+            job("lapse-requests", "ends requests that nobody decided", "ok", 0, 0),
+        ],
+        targets: vec![
+            target(
+                "orders-db",
+                "PostgreSQL",
+                "unreachable",
+                &["hp_acme_zzz9 is not in our records: quarantined"],
+            ),
+            target("reports-api", "OAuth audience", "reachable", &[]),
+        ],
     };
     let omar = shell("/reports", Some("Omar Haddad"));
     g.add("reports", reports::index(&omar, &view))?;
@@ -84,22 +133,115 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
 }
 
 fn page<T>(rows: Vec<T>) -> ObjectsView<T> {
-    ObjectsView { query: String::new(), rows, next: None, revision: 14, applied_at: Some(minutes(-4_000)), applied_by: Some(text("Vera Lindqvist")) }
+    ObjectsView {
+        query: String::new(),
+        rows,
+        next: None,
+        revision: 14,
+        applied_at: Some(minutes(-4_000)),
+        applied_by: Some(text("Vera Lindqvist")),
+    }
 }
 
 fn object_pages(g: &mut Gallery) -> Outcome<()> {
     let vera = |kind: &str| shell(&format!("/catalogue/{kind}"), Some("Vera Lindqvist"));
-    let target = TargetRow { name: text("orders-db"), kind: text("PostgreSQL"), environment: text("production"), address: text("orders-db.internal:5432"), owners: texts(&["Kofi Mensah"]), verification: String::new(), roles: texts(&["orders-db.admin", "orders-db.read", "quick-look"]), health: text("reachable"), last_seen_at: Some(seconds(-4)) };
-    let api = TargetRow { name: text("reports-api"), kind: text("OAuth audience"), address: text("https://reports.example.org"), verification: text("offline"), roles: texts(&["reports.read"]), environment: text("staging"), ..target.clone() };
+    let target = TargetRow {
+        name: text("orders-db"),
+        kind: text("PostgreSQL"),
+        environment: text("production"),
+        address: text("orders-db.internal:5432"),
+        owners: texts(&["Kofi Mensah"]),
+        verification: String::new(),
+        roles: texts(&["orders-db.admin", "orders-db.read", "quick-look"]),
+        health: text("reachable"),
+        last_seen_at: Some(seconds(-4)),
+    };
+    let api = TargetRow {
+        name: text("reports-api"),
+        kind: text("OAuth audience"),
+        address: text("https://reports.example.org"),
+        verification: text("offline"),
+        roles: texts(&["reports.read"]),
+        environment: text("staging"),
+        ..target.clone()
+    };
     g.add("objects-targets", objects::targets(&vera("targets"), &page(vec![target, api])))?;
-    let row = |name: &str| RoleRow { role: role(name), revision: 3, eligible: texts(&["Support", "Data team"]), usual_seconds: 3_600, longest_seconds: 14_400, workflow: text("production-high"), gives: texts(&["PostgreSQL login"]), scope: vec![ScopeValue { name: text("schema"), values: texts(&["public", "billing"]) }], standing: false };
-    g.add("objects-roles", objects::roles(&vera("roles"), &page(vec![row("orders-db.admin"), row("orders-db.read"), row("quick-look")])))?;
-    let stage = |name: &str| WorkflowStage { name: text(name), need: 1, deciders: texts(&[name]), proof: text("step-up"), lapses_after_seconds: 3_600 };
-    g.add("objects-workflows", objects::workflows(&vera("workflows"), &page(vec![WorkflowRow { name: text("production-high"), revision: 4, stages: vec![stage("DB on-call"), stage("Security")], roles: texts(&["orders-db.admin", "payments.refund"]) }])))?;
-    g.add("objects-groups", objects::groups(&vera("groups"), &page(vec![GroupRow { name: text("DB on-call"), purpose: text("Keeps the databases up"), members: texts(&["Ana Ruiz", "Kofi Mensah"]), decides_in: texts(&["production-high"]), eligible_for: Vec::new() }])))?;
-    let person = |name: &str, factor| PersonRow { name: text(name), email: crate::sample::person(name).handle, duties: if factor { texts(&["administrator"]) } else { Vec::new() }, groups: texts(&["DB on-call"]), state: text("enabled"), second_factor: factor, last_sign_in_at: factor.then(|| minutes(-20)), active_grants: i64::from(!factor) };
-    g.add("objects-people", objects::people(&vera("people"), &page(vec![person("Vera Lindqvist", true), person("Dana Kim", false)])))?;
-    let workload = WorkloadRow { name: text("nightly-export"), client_id: text("wl_nightly_export"), owners: texts(&["Jonas Brandt"]), eligible_for: texts(&["reports.read"]), state: text("enabled"), last_seen_at: None, active_grants: 0 };
+    let row = |name: &str| RoleRow {
+        role: role(name),
+        revision: 3,
+        eligible: texts(&["Support", "Data team"]),
+        usual_seconds: 3_600,
+        longest_seconds: 14_400,
+        workflow: text("production-high"),
+        gives: texts(&["PostgreSQL login"]),
+        scope: vec![ScopeValue { name: text("schema"), values: texts(&["public", "billing"]) }],
+        standing: false,
+    };
+    g.add(
+        "objects-roles",
+        objects::roles(
+            &vera("roles"),
+            &page(vec![row("orders-db.admin"), row("orders-db.read"), row("quick-look")]),
+        ),
+    )?;
+    let stage = |name: &str| WorkflowStage {
+        name: text(name),
+        need: 1,
+        deciders: texts(&[name]),
+        proof: text("step-up"),
+        lapses_after_seconds: 3_600,
+    };
+    g.add(
+        "objects-workflows",
+        objects::workflows(
+            &vera("workflows"),
+            &page(vec![WorkflowRow {
+                name: text("production-high"),
+                revision: 4,
+                stages: vec![stage("DB on-call"), stage("Security")],
+                roles: texts(&["orders-db.admin", "payments.refund"]),
+            }]),
+        ),
+    )?;
+    g.add(
+        "objects-groups",
+        objects::groups(
+            &vera("groups"),
+            &page(vec![GroupRow {
+                name: text("DB on-call"),
+                purpose: text("Keeps the databases up"),
+                members: texts(&["Ana Ruiz", "Kofi Mensah"]),
+                decides_in: texts(&["production-high"]),
+                eligible_for: Vec::new(),
+            }]),
+        ),
+    )?;
+    let person = |name: &str, factor| PersonRow {
+        name: text(name),
+        email: crate::sample::person(name).handle,
+        duties: if factor { texts(&["administrator"]) } else { Vec::new() },
+        groups: texts(&["DB on-call"]),
+        state: text("enabled"),
+        second_factor: factor,
+        last_sign_in_at: factor.then(|| minutes(-20)),
+        active_grants: i64::from(!factor),
+    };
+    g.add(
+        "objects-people",
+        objects::people(
+            &vera("people"),
+            &page(vec![person("Vera Lindqvist", true), person("Dana Kim", false)]),
+        ),
+    )?;
+    let workload = WorkloadRow {
+        name: text("nightly-export"),
+        client_id: text("wl_nightly_export"),
+        owners: texts(&["Jonas Brandt"]),
+        eligible_for: texts(&["reports.read"]),
+        state: text("enabled"),
+        last_seen_at: None,
+        active_grants: 0,
+    };
     g.add("objects-workloads", objects::workloads(&vera("workloads"), &page(vec![workload])))?;
     g.add("objects-empty", objects::workloads(&vera("workloads"), &page(Vec::new())))
 }

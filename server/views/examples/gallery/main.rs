@@ -4,6 +4,9 @@
 
 mod access;
 mod admin;
+mod asking;
+mod credentials;
+mod decisions;
 mod entry;
 mod requests;
 mod sample;
@@ -20,8 +23,15 @@ struct Gallery {
 }
 
 impl Gallery {
+    /// Takes a page, and refuses one that the Content-Security-Policy would cripple.
     fn add(&mut self, name: &str, page: Result<String, askama::Error>) -> Outcome<()> {
-        self.pages.push((name.to_owned(), page?));
+        let page = page?;
+        for inline in [" style=", "<style", "<script>", " onclick=", " onchange=", "javascript:"] {
+            if page.contains(inline) {
+                return Err(format!("{name} has {inline:?} inline").into());
+            }
+        }
+        self.pages.push((name.to_owned(), page));
         Ok(())
     }
 }
@@ -31,8 +41,11 @@ fn main() -> Outcome<()> {
     let out = Path::new(&out);
     let mut gallery = Gallery::default();
     entry::add(&mut gallery)?;
+    asking::add(&mut gallery)?;
     requests::add(&mut gallery)?;
+    decisions::add(&mut gallery)?;
     access::add(&mut gallery)?;
+    credentials::add(&mut gallery)?;
     admin::add(&mut gallery)?;
 
     fs::create_dir_all(out.join("assets"))?;

@@ -7,6 +7,9 @@ use hallpass_broker::views::common::{
 };
 use hallpass_broker::views::page::{Choice, Command, DemoBar, DemoPerson, FieldError, Flash, Link, SignedIn};
 
+/// A role with a name as long as they come.
+pub(crate) const LONG: &str = "warehouse-analytics.read-only.with-a-long-name:eu-central-1-b";
+
 /// HTML part of the sample message.
 pub(crate) const MAIL_HTML: &str = "<!doctype html><html><head><title>m</title></head><body style=\"font-family:sans-serif;background:#f2f4ef;padding:24px\"><table style=\"max-width:560px;background:#fff;border-radius:12px;padding:24px\"><tr><td><h2>Dana Kim asks for orders-db.admin for 2 h</h2><p>slow query on the replica</p><p><a style=\"background:#12503c;color:#fff;padding:12px 20px;border-radius:8px\" href=\"/r/R-4821-k7Qm\">Review and decide</a></p></td></tr></table></body></html>";
 
@@ -111,11 +114,23 @@ pub(crate) fn with_flash(shell: Shell, tone: &str, message: &str, to: Option<Lin
 
 pub(crate) fn role(name: &str) -> RoleLine {
     let (purpose, target, kind, environment, tier) = match name {
-        "orders-db.admin" => ("Change schema and data of the orders database", "orders-db", "PostgreSQL", "production", "high"),
-        "orders-db.read" => ("Read the orders database, for support and debugging", "orders-db", "PostgreSQL", "production", "medium"),
+        "orders-db.admin" => {
+            ("Change schema and data of the orders database", "orders-db", "PostgreSQL", "production", "high")
+        }
+        "orders-db.read" => (
+            "Read the orders database, for support and debugging",
+            "orders-db",
+            "PostgreSQL",
+            "production",
+            "medium",
+        ),
         "reports.read" => ("Read the reporting API", "reports-api", "OAuth audience", "staging", "low"),
-        "quick-look" => ("Two minutes of read access, to see how it ends", "orders-db", "PostgreSQL", "production", "low"),
-        "payments.refund" => ("Issue refunds through the payments API", "payments-api", "OAuth audience", "production", "high"),
+        "quick-look" => {
+            ("Two minutes of read access, to see how it ends", "orders-db", "PostgreSQL", "production", "low")
+        }
+        "payments.refund" => {
+            ("Issue refunds through the payments API", "payments-api", "OAuth audience", "production", "high")
+        }
         _ => (
             "A role whose name and purpose are as long as the rules allow, so that we see whether it wraps well on a small screen and does not push anything out of its place",
             "warehouse-analytics-replica-eu-central-1-b",
@@ -154,7 +169,13 @@ pub(crate) fn decided(by: &str, decision: &str, at: i64, comment: Option<&str>) 
     }
 }
 
-pub(crate) fn stage(position: i64, name: &str, state: &str, deciders: &[&str], decisions: Vec<DecisionLine>) -> StageView {
+pub(crate) fn stage(
+    position: i64,
+    name: &str,
+    state: &str,
+    deciders: &[&str],
+    decisions: Vec<DecisionLine>,
+) -> StageView {
     StageView {
         position,
         name: text(name),

@@ -1,6 +1,6 @@
 // Serves the gallery with the portal's real Content-Security-Policy, opens every page in Debian's chromium at 320, 768
 // and 1280 px, light and dark, and writes a screenshot of each. Fails on a page wider than its window, on a CSP violation
-// and on a script error. Needs nothing but node and chromium.
+// and on a script error. Needs nothing but node and chromium. With AXE=path/to/axe.min.js it also runs axe on each.
 //
 //   node server/views/examples/gallery/shots.mjs GALLERY SHOTS [part-of-name] [width[,width…]] [light,dark]
 import { spawn } from "node:child_process";
@@ -73,6 +73,12 @@ for (const scheme of schemes.split(",")) {
       const { result } = await page("Runtime.evaluate", { expression: "JSON.stringify([document.documentElement.scrollWidth, Math.max(document.documentElement.scrollHeight, 400)])", returnByValue: true });
       const [wide, tall] = JSON.parse(result.value);
       if (wide > width) problems.push(`${current}: ${wide} px wide`);
+      if (process.env.AXE) {
+        await page("Runtime.evaluate", { expression: `${readFileSync(process.env.AXE, "utf8")};0` });
+        const run = `axe.run().then((r) => JSON.stringify(r.violations.map((v) => \`\${v.id} (\${v.impact}): \${v.nodes.map((n) => n.target.join(" ")).join(", ")}\`)))`;
+        const found = await page("Runtime.evaluate", { expression: run, awaitPromise: true, returnByValue: true });
+        for (const violation of JSON.parse(found.result.value)) problems.push(`${current}: ${violation}`);
+      }
       const { data } = await page("Page.captureScreenshot", { format: "png", captureBeyondViewport: true, clip: { x: 0, y: 0, width, height: Math.min(tall, 4000), scale: 1 } });
       writeFileSync(join(shots, `${name}-${width}-${scheme}.png`), Buffer.from(data, "base64"));
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::PostgresqlConnector;
-use super::session::{Link, Script, script};
+use super::session::{Script, script};
 
 const FACTS: Script = script!("facts": "facts");
 const QUARANTINE: Script = script!("quarantine": "quarantine");
@@ -113,12 +113,7 @@ impl PostgresqlConnector {
             }
         }
         if let Some(object) = object {
-            let link = Link::new(
-                std::sync::Arc::clone(&self.dialer),
-                &self.settings.admin_user,
-                database,
-                self.settings.statement_timeout_ms,
-            );
+            let link = self.link(database);
             let args = json!({ "quarantine": self.settings.quarantine_role, "object": object });
             if let Err(e) = link.run::<_, ()>(CLEAN, &args).await {
                 problems.push(format!("large object {object} of the trial is left in {database}: {e}"));
@@ -146,7 +141,7 @@ fn settings_problems(facts: &Facts) -> Vec<String> {
     if facts.version_num >= 180_000 && !facts.superuser && !facts.stats {
         problems.push(format!("{user} cannot tell starting sessions apart: GRANT pg_read_all_stats TO {user}"));
     }
-    if facts.prepared > 0 {
+    if facts.prepared > 0 && !facts.superuser {
         problems.push(
             "max_prepared_transactions is not 0: a prepared transaction keeps its locks after its login is gone, and only \
              a superuser can end it. Set it to 0"

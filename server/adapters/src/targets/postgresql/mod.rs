@@ -10,6 +10,7 @@ mod dial;
 mod errors;
 mod list;
 mod naming;
+mod prepared;
 mod remove;
 mod scram;
 mod session;

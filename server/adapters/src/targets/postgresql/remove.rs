@@ -1,6 +1,5 @@
 //! Third step of removal: what it owns goes to the quarantine role, then the role is dropped.
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::{Removal, TargetError};
@@ -55,12 +54,7 @@ impl PostgresqlConnector {
                 .filter(|(_, work)| work.ready() && work.found.databases.contains(&database))
                 .map(|(place, work)| (place, work.found.clone()))
                 .unzip();
-            let link = Link::new(
-                Arc::clone(&self.dialer),
-                &self.settings.admin_user,
-                &database,
-                self.settings.statement_timeout_ms,
-            );
+            let link = self.link(&database);
             let answers = self.empty_in(&link, &founds).await;
             for (place, answer) in places.into_iter().zip(answers) {
                 let Some(slot) = works.get_mut(place) else { continue };

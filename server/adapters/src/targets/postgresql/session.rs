@@ -94,6 +94,22 @@ impl Link {
         serde_json::from_str(&answer).map_err(unreadable)
     }
 
+    /// Runs one statement that the target itself has written, for what it does not allow inside of a transaction.
+    pub(super) async fn statement(&self, statement: &str) -> Result<(), TargetError> {
+        let mut slot = self.slot.lock().await;
+        let connection = match slot.take().filter(|c| !c.client.is_closed()) {
+            Some(connection) => connection,
+            None => self.dialer.administrator(&self.user, &self.database).await?,
+        };
+        let running = connection.client.simple_query(statement);
+        match tokio::time::timeout(self.patience, running).await {
+            Ok(done) => done.map_err(|e| target_error(&e))?,
+            Err(_) => return Err(TargetError::Down("no answer in time".into())),
+        };
+        *slot = Some(connection);
+        Ok(())
+    }
+
     async fn set_args(&self, connection: &Connection, args: &str) -> Result<(), TargetError> {
         let params: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&args];
         let setting = connection.client.execute("SELECT set_config('hallpass.args', $1, false)", &params);

@@ -102,6 +102,12 @@ impl PostgresqlConnector {
             }
             sleep(BETWEEN_LOOKS).await;
         }
+        match self.end_prepared(&all).await {
+            Err(down @ TargetError::Down(_)) => return Err(down),
+            // They count as sessions in the steps that follow, for their own account alone.
+            Err(error) => tracing::warn!(%error, "a prepared transaction of an ended login cannot be rolled back"),
+            Ok(()) => {}
+        }
         let mut rest = Rest { left: watched.into_keys().collect(), unsettled: BTreeSet::new() };
         // Connections that were starting at the first look and still are: end those that are ours, then look once more.
         let still: Starting = self.look.run(STARTING, &()).await?;

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::names::Names;
 use super::{Builder, NO_SECRET};
+use crate::access::COMMAND_LINE_CLIENT;
 use crate::admin::file::Text;
 
 impl Builder<'_, '_, '_> {
@@ -22,21 +23,39 @@ impl Builder<'_, '_, '_> {
         }
         for entry in file.resource_servers.iter().map(Spanned::get_ref) {
             let Some(id) = self.named("target", |n| &n.targets, &entry.target) else { continue };
-            let is_oauth = self.built.next.catalogue.targets.get(&id).is_none_or(|t| matches!(t.settings, TargetSettings::Oauth(_)));
+            let is_oauth = self
+                .built
+                .next
+                .catalogue
+                .targets
+                .get(&id)
+                .is_none_or(|t| matches!(t.settings, TargetSettings::Oauth(_)));
             if !is_oauth {
-                self.mistakes.at(entry.target.span(), "A resource server introspects tokens, and this target has none.", "Name a target of kind oauth.");
+                self.mistakes.at(
+                    entry.target.span(),
+                    "A resource server introspects tokens, and this target has none.",
+                    "Name a target of kind oauth.",
+                );
             }
             wanted.push((&entry.client_id, ClientOf::ResourceServer(id)));
         }
         let mut seen: BTreeMap<Name, usize> = BTreeMap::new();
         for (raw, of) in wanted {
             let Ok(name) = Name::parse(raw.get_ref()) else {
-                self.mistakes.at(raw.span(), "The client id must be 1 to 63 of a-z 0-9 . _ : - and begin with a letter or digit.", "Correct it.");
+                self.mistakes.at(
+                    raw.span(),
+                    "The client id must be 1 to 63 of a-z 0-9 . _ : - and begin with a letter or digit.",
+                    "Correct it.",
+                );
                 continue;
             };
             if let Some(first) = seen.insert(name.clone(), raw.span().start) {
                 let (line, _) = self.mistakes.place(first);
-                self.mistakes.at(raw.span(), format!("The client id “{name}” stands in the file twice, first in line {line}."), "Give each workload and resource server a client id of its own.");
+                self.mistakes.at(
+                    raw.span(),
+                    format!("The client id “{name}” stands in the file twice, first in line {line}."),
+                    "Give each workload and resource server a client id of its own.",
+                );
                 continue;
             }
             self.client(raw, name, of);
@@ -52,8 +71,12 @@ impl Builder<'_, '_, '_> {
 
     fn client(&mut self, raw: &Text, name: Name, of: ClientOf) {
         let known = self.current.clients.values().find(|c| c.client_id == name);
-        if known.is_some_and(|c| c.of != of) {
-            self.mistakes.at(raw.span(), format!("The client id “{name}” belongs, or belonged, to another client."), "Choose another: what was issued to that client must never count for this one.");
+        if known.is_some_and(|c| c.of != of) || name.as_str() == COMMAND_LINE_CLIENT {
+            self.mistakes.at(
+                raw.span(),
+                format!("The client id “{name}” belongs, or belonged, to another client."),
+                "Choose another: what was issued to that client must never count for this one.",
+            );
             return;
         }
         let id = known.map_or_else(|| ClientId::new(self.now), |c| c.id);

@@ -70,7 +70,13 @@ pub struct Built<'f> {
 }
 
 /// Builds. Where `mistakes` is not empty afterwards, the result is not fit for use.
-pub fn build<'f>(current: &State, file: &'f CatalogueFile, known: Known, now: Timestamp, mistakes: &mut Mistakes<'_>) -> Built<'f> {
+pub fn build<'f>(
+    current: &State,
+    file: &'f CatalogueFile,
+    known: Known,
+    now: Timestamp,
+    mistakes: &mut Mistakes<'_>,
+) -> Built<'f> {
     let lenient = known == Known::FileOnly && !file.prune;
     let names = Names::collect(current, file, lenient, now, mistakes);
     let mut builder = Builder {
@@ -130,7 +136,11 @@ impl Builder<'_, '_, '_> {
     /// Cleaned text of one line, at most `max` characters.
     fn line(&mut self, what: &'static str, raw: &Text, max: usize) -> String {
         text::line(what, raw.get_ref(), max).unwrap_or_else(|error| {
-            self.mistakes.at(raw.span(), capital(&format!("{error}.")), format!("Write 1 to {max} characters."));
+            self.mistakes.at(
+                raw.span(),
+                capital(&format!("{error}.")),
+                format!("Write 1 to {max} characters."),
+            );
             String::new()
         })
     }
@@ -140,12 +150,20 @@ impl Builder<'_, '_, '_> {
         let limit = || hallpass_domain::window::describe_seconds(most);
         match hallpass_domain::window::parse_duration(raw.get_ref()) {
             Ok(seconds) if seconds > most => {
-                self.mistakes.at(raw.span(), format!("{what} is longer than {}.", limit()), format!("Write {} or less.", limit()));
+                self.mistakes.at(
+                    raw.span(),
+                    format!("{what} is longer than {}.", limit()),
+                    format!("Write {} or less.", limit()),
+                );
                 most
             }
             Ok(seconds) if seconds > 0 => seconds,
             _ => {
-                self.mistakes.at(raw.span(), format!("{what} is not a duration longer than zero."), "Write it like 30m, 2h, 1h30m or 1d.");
+                self.mistakes.at(
+                    raw.span(),
+                    format!("{what} is not a duration longer than zero."),
+                    "Write it like 30m, 2h, 1h30m or 1d.",
+                );
                 1
             }
         }

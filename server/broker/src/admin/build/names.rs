@@ -33,22 +33,74 @@ pub struct Names {
 impl Names {
     /// Gives every entry the id of the object it is about, or a new one, and refuses names that are ill-formed or
     /// taken twice.
-    pub fn collect(current: &State, file: &CatalogueFile, lenient: bool, now: Timestamp, mistakes: &mut Mistakes<'_>) -> Self {
+    pub fn collect(
+        current: &State,
+        file: &CatalogueFile,
+        lenient: bool,
+        now: Timestamp,
+        mistakes: &mut Mistakes<'_>,
+    ) -> Self {
         let c = &current.catalogue;
         let keep = !file.prune;
         let mut names = Self {
-            users: section("person", email, file.people.iter().map(|e| &e.get_ref().email), c.users.values().map(|u| (u.email.as_str(), u.id, keep)), || UserId::new(now), mistakes),
-            groups: section("group", name, file.groups.iter().map(|e| &e.get_ref().name), c.groups.values().map(|g| (g.name.as_str(), g.id, keep)), || GroupId::new(now), mistakes),
-            workloads: section("workload", name, file.workloads.iter().map(|e| &e.get_ref().name), c.workloads.values().map(|w| (w.name.as_str(), w.id, keep)), || WorkloadId::new(now), mistakes),
-            targets: section("target", name, file.targets.iter().map(|e| &e.get_ref().name), c.targets.values().map(|t| (t.name.as_str(), t.id, keep)), || TargetId::new(now), mistakes),
-            roles: section("role", name, file.roles.iter().map(|e| &e.get_ref().name), c.roles.values().map(|r| (r.name.as_str(), r.id, keep)), || RoleId::new(now), mistakes),
-            workflows: section("workflow", name, file.workflows.iter().map(|e| &e.get_ref().name), c.workflows.values().map(|w| (w.name.as_str(), w.id, keep && !w.retired)), || WorkflowId::new(now), mistakes),
+            users: section(
+                "person",
+                email,
+                file.people.iter().map(|e| &e.get_ref().email),
+                c.users.values().map(|u| (u.email.as_str(), u.id, keep)),
+                || UserId::new(now),
+                mistakes,
+            ),
+            groups: section(
+                "group",
+                name,
+                file.groups.iter().map(|e| &e.get_ref().name),
+                c.groups.values().map(|g| (g.name.as_str(), g.id, keep)),
+                || GroupId::new(now),
+                mistakes,
+            ),
+            workloads: section(
+                "workload",
+                name,
+                file.workloads.iter().map(|e| &e.get_ref().name),
+                c.workloads.values().map(|w| (w.name.as_str(), w.id, keep)),
+                || WorkloadId::new(now),
+                mistakes,
+            ),
+            targets: section(
+                "target",
+                name,
+                file.targets.iter().map(|e| &e.get_ref().name),
+                c.targets.values().map(|t| (t.name.as_str(), t.id, keep)),
+                || TargetId::new(now),
+                mistakes,
+            ),
+            roles: section(
+                "role",
+                name,
+                file.roles.iter().map(|e| &e.get_ref().name),
+                c.roles.values().map(|r| (r.name.as_str(), r.id, keep)),
+                || RoleId::new(now),
+                mistakes,
+            ),
+            workflows: section(
+                "workflow",
+                name,
+                file.workflows.iter().map(|e| &e.get_ref().name),
+                c.workflows.values().map(|w| (w.name.as_str(), w.id, keep && !w.retired)),
+                || WorkflowId::new(now),
+                mistakes,
+            ),
             lenient,
         };
         for entry in &file.workloads {
             let raw = &entry.get_ref().name;
             if names.groups.remove(raw.get_ref()).is_some() {
-                mistakes.at(raw.span(), format!("“{}” is the name of a group and of a workload.", raw.get_ref()), "Rename one of them: entries refer to both by name.");
+                mistakes.at(
+                    raw.span(),
+                    format!("“{}” is the name of a group and of a workload.", raw.get_ref()),
+                    "Rename one of them: entries refer to both by name.",
+                );
             }
         }
         names
@@ -95,7 +147,11 @@ fn section<'a, Id: Copy>(
             Ok(name) => {
                 if let Some(first) = seen.insert(name.clone(), raw.span()) {
                     let (line, _) = mistakes.place(first.start);
-                    mistakes.at(raw.span(), format!("The {noun} “{name}” stands in the file twice, first in line {line}."), "Keep one of the two, or rename one.");
+                    mistakes.at(
+                        raw.span(),
+                        format!("The {noun} “{name}” stands in the file twice, first in line {line}."),
+                        "Keep one of the two, or rename one.",
+                    );
                 }
                 let id = all.get(&name).copied().unwrap_or_else(&new);
                 referable.insert(name, id);
@@ -139,7 +195,11 @@ impl Builder<'_, '_, '_> {
         };
         match found {
             Some(Principal::Group(_)) if !may.groups => {
-                self.mistakes.at(raw.span(), format!("“{text}” is a group, and here stands {what}."), "Name its members one by one.");
+                self.mistakes.at(
+                    raw.span(),
+                    format!("“{text}” is a group, and here stands {what}."),
+                    "Name its members one by one.",
+                );
                 None
             }
             Some(Principal::Workload(_)) if !may.workloads => {
@@ -153,22 +213,41 @@ impl Builder<'_, '_, '_> {
                 let groups = self.names.groups.keys().filter(|_| may.groups);
                 let workloads = self.names.workloads.keys().filter(|_| may.workloads);
                 let hint = did_you_mean(text, users.chain(groups).chain(workloads).map(String::as_str));
-                let noun = if text.contains('@') { "person" } else if may.workloads { "group or workload" } else { "group" };
-                self.mistakes.at(raw.span(), format!("There is no {noun} “{text}” in the catalogue."), format!("{hint}Write {what} that the file defines, or add the entry."));
+                let noun = if text.contains('@') {
+                    "person"
+                } else if may.workloads {
+                    "group or workload"
+                } else {
+                    "group"
+                };
+                self.mistakes.at(
+                    raw.span(),
+                    format!("There is no {noun} “{text}” in the catalogue."),
+                    format!("{hint}Write {what} that the file defines, or add the entry."),
+                );
                 None
             }
         }
     }
 
     /// A target or workflow by name.
-    pub(super) fn named<Id: Copy>(&mut self, noun: &str, map: fn(&Names) -> &BTreeMap<String, Id>, raw: &Text) -> Option<Id> {
+    pub(super) fn named<Id: Copy>(
+        &mut self,
+        noun: &str,
+        map: fn(&Names) -> &BTreeMap<String, Id>,
+        raw: &Text,
+    ) -> Option<Id> {
         let known = map(&self.names);
         if let Some(id) = known.get(raw.get_ref().as_str()) {
             return Some(*id);
         }
         if !self.names.lenient {
             let hint = did_you_mean(raw.get_ref(), known.keys().map(String::as_str));
-            self.mistakes.at(raw.span(), format!("There is no {noun} “{}” in the catalogue.", raw.get_ref()), format!("{hint}Write the name of a {noun} that the file defines, or add the entry."));
+            self.mistakes.at(
+                raw.span(),
+                format!("There is no {noun} “{}” in the catalogue.", raw.get_ref()),
+                format!("{hint}Write the name of a {noun} that the file defines, or add the entry."),
+            );
         }
         None
     }

@@ -45,13 +45,20 @@ impl Builder<'_, '_, '_> {
 
     pub(super) fn groups(&mut self) {
         for entry in self.file.groups.iter().map(Spanned::get_ref) {
-            let (Ok(name), Some(id)) = (Name::parse(entry.name.get_ref()), Names::own(&self.names.groups, &entry.name)) else { continue };
+            let (Ok(name), Some(id)) =
+                (Name::parse(entry.name.get_ref()), Names::own(&self.names.groups, &entry.name))
+            else {
+                continue;
+            };
             let may = May { groups: false, workloads: true };
             let group = Group {
                 id,
                 name,
                 title: self.line("the title", &entry.title, 120),
-                members: self.principals(&entry.members, may, "a person's address or a workload's name").into_iter().collect(),
+                members: self
+                    .principals(&entry.members, may, "a person's address or a workload's name")
+                    .into_iter()
+                    .collect(),
                 version: self.current.catalogue.groups.get(&id).map_or(0, |g| g.version),
             };
             self.built.next.catalogue.groups.insert(id, group);
@@ -60,7 +67,11 @@ impl Builder<'_, '_, '_> {
 
     pub(super) fn workloads(&mut self) {
         for entry in self.file.workloads.iter().map(Spanned::get_ref) {
-            let (Ok(name), Some(id)) = (Name::parse(entry.name.get_ref()), Names::own(&self.names.workloads, &entry.name)) else { continue };
+            let (Ok(name), Some(id)) =
+                (Name::parse(entry.name.get_ref()), Names::own(&self.names.workloads, &entry.name))
+            else {
+                continue;
+            };
             let workload = Workload {
                 id,
                 name,
@@ -77,9 +88,14 @@ impl Builder<'_, '_, '_> {
     pub(super) fn owners(&mut self, raw: &Spanned<Vec<Text>>, noun: &str) -> BTreeSet<UserId> {
         let before = self.mistakes.count();
         let owners: BTreeSet<UserId> = raw.get_ref().iter().filter_map(|r| self.user(r)).collect();
-        let enabled = owners.iter().any(|id| self.built.next.catalogue.users.get(id).is_some_and(|u| !u.disabled));
+        let enabled =
+            owners.iter().any(|id| self.built.next.catalogue.users.get(id).is_some_and(|u| !u.disabled));
         if !enabled && self.mistakes.count() == before && (self.built.whole || raw.get_ref().is_empty()) {
-            self.mistakes.at(raw.span(), format!("This {noun} has no owner who is not disabled."), "Name at least one person who answers for it.");
+            self.mistakes.at(
+                raw.span(),
+                format!("This {noun} has no owner who is not disabled."),
+                "Name at least one person who answers for it.",
+            );
         }
         owners
     }

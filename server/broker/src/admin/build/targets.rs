@@ -15,7 +15,11 @@ use crate::admin::secrets::SecretRef;
 impl Builder<'_, '_, '_> {
     pub(super) fn targets(&mut self) {
         for entry in self.file.targets.iter().map(Spanned::get_ref) {
-            let (Ok(name), Some(id)) = (Name::parse(entry.name.get_ref()), Names::own(&self.names.targets, &entry.name)) else { continue };
+            let (Ok(name), Some(id)) =
+                (Name::parse(entry.name.get_ref()), Names::own(&self.names.targets, &entry.name))
+            else {
+                continue;
+            };
             let settings = match entry.kind.get_ref() {
                 TargetKind::Oauth => self.oauth(entry),
                 TargetKind::Postgresql => self.postgresql(entry),
@@ -25,7 +29,10 @@ impl Builder<'_, '_, '_> {
             if let Some(was) = current.filter(|t| t.settings.kind() != settings.kind()) {
                 self.mistakes.at(
                     entry.kind.span(),
-                    format!("Target “{name}” is of kind {}, and what was issued there is removed that way.", was.settings.kind()),
+                    format!(
+                        "Target “{name}” is of kind {}, and what was issued there is removed that way.",
+                        was.settings.kind()
+                    ),
                     "Give the new target a name of its own, and take the old one out of the file.",
                 );
             }
@@ -52,7 +59,11 @@ impl Builder<'_, '_, '_> {
     fn secret(&mut self, entry: &TargetEntry) -> Option<(SecretRef, Span)> {
         match (&entry.secret_env, &entry.secret_file) {
             (Some(_), Some(file)) => {
-                self.mistakes.at(file.span(), "secret_env and secret_file are both set.", "Keep one of the two.");
+                self.mistakes.at(
+                    file.span(),
+                    "secret_env and secret_file are both set.",
+                    "Keep one of the two.",
+                );
                 None
             }
             (Some(env), None) => Some((SecretRef::Env(env.get_ref().clone()), env.span())),
@@ -62,17 +73,31 @@ impl Builder<'_, '_, '_> {
     }
 
     fn oauth(&mut self, e: &TargetEntry) -> Option<TargetSettings> {
-        self.refuse_others(TargetKind::Oauth, &[
-            ("secret_env", span_of(&e.secret_env)), ("secret_file", span_of(&e.secret_file)), ("host", span_of(&e.host)), ("port", span_of(&e.port)),
-            ("public_host", span_of(&e.public_host)), ("maintenance_database", span_of(&e.maintenance_database)), ("admin_user", span_of(&e.admin_user)),
-            ("tls", span_of(&e.tls)), ("ca_file", span_of(&e.ca_file)), ("quarantine_role", span_of(&e.quarantine_role)),
-            ("statement_timeout_ms", span_of(&e.statement_timeout_ms)),
-        ]);
+        self.refuse_others(
+            TargetKind::Oauth,
+            &[
+                ("secret_env", span_of(&e.secret_env)),
+                ("secret_file", span_of(&e.secret_file)),
+                ("host", span_of(&e.host)),
+                ("port", span_of(&e.port)),
+                ("public_host", span_of(&e.public_host)),
+                ("maintenance_database", span_of(&e.maintenance_database)),
+                ("admin_user", span_of(&e.admin_user)),
+                ("tls", span_of(&e.tls)),
+                ("ca_file", span_of(&e.ca_file)),
+                ("quarantine_role", span_of(&e.quarantine_role)),
+                ("statement_timeout_ms", span_of(&e.statement_timeout_ms)),
+            ],
+        );
         let audience = self.needed(e, TargetKind::Oauth, "audience", &e.audience);
         let verification = self.needed(e, TargetKind::Oauth, "verification", &e.verification);
         let (audience, verification) = (audience?, verification?);
         if !addresses::is_audience(audience.get_ref()) {
-            self.mistakes.at(audience.span(), "The audience is not an absolute URI without a fragment (RFC 8707, section 2).", "Write it like https://orders.example.org.");
+            self.mistakes.at(
+                audience.span(),
+                "The audience is not an absolute URI without a fragment (RFC 8707, section 2).",
+                "Write it like https://orders.example.org.",
+            );
         }
         let leeway = e.leeway_seconds.as_ref().map_or(0, |l| *l.get_ref());
         self.range("leeway_seconds", leeway, 0..=300, span_of(&e.leeway_seconds));
@@ -85,9 +110,15 @@ impl Builder<'_, '_, '_> {
     }
 
     fn postgresql(&mut self, e: &TargetEntry) -> Option<TargetSettings> {
-        self.refuse_others(TargetKind::Postgresql, &[
-            ("audience", span_of(&e.audience)), ("verification", span_of(&e.verification)), ("alg", span_of(&e.alg)), ("leeway_seconds", span_of(&e.leeway_seconds)),
-        ]);
+        self.refuse_others(
+            TargetKind::Postgresql,
+            &[
+                ("audience", span_of(&e.audience)),
+                ("verification", span_of(&e.verification)),
+                ("alg", span_of(&e.alg)),
+                ("leeway_seconds", span_of(&e.leeway_seconds)),
+            ],
+        );
         let host = self.needed(e, TargetKind::Postgresql, "host", &e.host);
         let admin = self.needed(e, TargetKind::Postgresql, "admin_user", &e.admin_user);
         let quarantine = self.needed(e, TargetKind::Postgresql, "quarantine_role", &e.quarantine_role);
@@ -105,13 +136,25 @@ impl Builder<'_, '_, '_> {
             );
         }
         if tls == PgTls::VerifyFull && host.get_ref().starts_with('/') {
-            self.mistakes.at(host.span(), "PostgreSQL speaks no TLS over a Unix socket.", "Add tls = \"disable\"; a socket does not leave the machine.");
+            self.mistakes.at(
+                host.span(),
+                "PostgreSQL speaks no TLS over a Unix socket.",
+                "Add tls = \"disable\"; a socket does not leave the machine.",
+            );
         }
         if admin.get_ref() == quarantine.get_ref() {
-            self.mistakes.at(quarantine.span(), "The quarantine role is our administrator role.", "Name a NOLOGIN role without members or privileges of its own.");
+            self.mistakes.at(
+                quarantine.span(),
+                "The quarantine role is our administrator role.",
+                "Name a NOLOGIN role without members or privileges of its own.",
+            );
         }
         let maintenance = e.maintenance_database.as_ref();
-        for (what, raw) in [("admin_user", Some(admin)), ("quarantine_role", Some(quarantine)), ("maintenance_database", maintenance)] {
+        for (what, raw) in [
+            ("admin_user", Some(admin)),
+            ("quarantine_role", Some(quarantine)),
+            ("maintenance_database", maintenance),
+        ] {
             if let Some(raw) = raw {
                 self.identifier(what, raw);
             }
@@ -119,7 +162,12 @@ impl Builder<'_, '_, '_> {
         let port = e.port.as_ref().map_or(5432, |p| *p.get_ref());
         self.range("port", i64::from(port), 1..=65_535, span_of(&e.port));
         let timeout = e.statement_timeout_ms.as_ref().map_or(5_000, |t| *t.get_ref());
-        self.range("statement_timeout_ms", i64::try_from(timeout).unwrap_or(i64::MAX), 100..=60_000, span_of(&e.statement_timeout_ms));
+        self.range(
+            "statement_timeout_ms",
+            i64::try_from(timeout).unwrap_or(i64::MAX),
+            100..=60_000,
+            span_of(&e.statement_timeout_ms),
+        );
         Some(TargetSettings::Postgresql(PostgresqlTarget {
             host: host.get_ref().clone(),
             port,
@@ -134,16 +182,30 @@ impl Builder<'_, '_, '_> {
     }
 
     /// A setting that this kind needs.
-    fn needed<'e, T>(&mut self, entry: &TargetEntry, kind: TargetKind, what: &str, setting: &'e Option<Spanned<T>>) -> Option<&'e Spanned<T>> {
+    fn needed<'e, T>(
+        &mut self,
+        entry: &TargetEntry,
+        kind: TargetKind,
+        what: &str,
+        setting: &'e Option<Spanned<T>>,
+    ) -> Option<&'e Spanned<T>> {
         if setting.is_none() {
-            self.mistakes.at(entry.kind.span(), format!("A target of kind {} needs {what}.", kind.as_str()), format!("Add a line {what} = …; docs/catalogue.md shows an example."));
+            self.mistakes.at(
+                entry.kind.span(),
+                format!("A target of kind {} needs {what}.", kind.as_str()),
+                format!("Add a line {what} = …; docs/catalogue.md shows an example."),
+            );
         }
         setting.as_ref()
     }
 
     fn refuse_others(&mut self, kind: TargetKind, settings: &[(&str, Option<Span>)]) {
         for (what, span) in settings.iter().filter_map(|(what, span)| span.clone().map(|s| (what, s))) {
-            self.mistakes.at(span, format!("{what} means nothing for a target of kind {}.", kind.as_str()), "Take this line out, or correct the kind.");
+            self.mistakes.at(
+                span,
+                format!("{what} means nothing for a target of kind {}.", kind.as_str()),
+                "Take this line out, or correct the kind.",
+            );
         }
     }
 
@@ -151,14 +213,28 @@ impl Builder<'_, '_, '_> {
     pub(super) fn identifier(&mut self, what: &str, raw: &Text) {
         let text = raw.get_ref();
         if text.is_empty() || text.len() > 63 || text.contains('\0') {
-            self.mistakes.at(raw.span(), format!("{what} is not a PostgreSQL name."), "Write 1 to 63 bytes, without a NUL character.");
+            self.mistakes.at(
+                raw.span(),
+                format!("{what} is not a PostgreSQL name."),
+                "Write 1 to 63 bytes, without a NUL character.",
+            );
         }
     }
 
     /// A number within limits.
-    pub(super) fn range(&mut self, what: &str, value: i64, limits: std::ops::RangeInclusive<i64>, span: Option<Span>) {
+    pub(super) fn range(
+        &mut self,
+        what: &str,
+        value: i64,
+        limits: std::ops::RangeInclusive<i64>,
+        span: Option<Span>,
+    ) {
         if let Some(span) = span.filter(|_| !limits.contains(&value)) {
-            self.mistakes.at(span, format!("{what} is outside its limits."), format!("Write a number from {} to {}.", limits.start(), limits.end()));
+            self.mistakes.at(
+                span,
+                format!("{what} is outside its limits."),
+                format!("Write a number from {} to {}.", limits.start(), limits.end()),
+            );
         }
     }
 

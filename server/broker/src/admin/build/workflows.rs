@@ -16,7 +16,11 @@ impl Builder<'_, '_, '_> {
     pub(super) fn workflows(&mut self) {
         let file = self.file;
         for entry in file.workflows.iter().map(Spanned::get_ref) {
-            let (Ok(name), Some(id)) = (Name::parse(entry.name.get_ref()), Names::own(&self.names.workflows, &entry.name)) else { continue };
+            let (Ok(name), Some(id)) =
+                (Name::parse(entry.name.get_ref()), Names::own(&self.names.workflows, &entry.name))
+            else {
+                continue;
+            };
             let stages = entry.stages.get_ref();
             if stages.is_empty() || stages.len() > 10 {
                 self.mistakes.at(entry.stages.span(), "A workflow has 1 to 10 stages.", "Add a [[workflows.stages]] table, or take some out. Only a standing role needs no approval.");
@@ -41,10 +45,17 @@ impl Builder<'_, '_, '_> {
         let may = May { groups: true, workloads: false };
         Stage {
             title: self.line("the title", &entry.title, 80),
-            approvers: self.principals(entry.approvers.get_ref(), may, "a person's address or a group's name"),
+            approvers: self.principals(
+                entry.approvers.get_ref(),
+                may,
+                "a person's address or a group's name",
+            ),
             needed,
             proof: entry.proof.as_ref().map(|p| *p.get_ref()),
-            decide_seconds: entry.decide_within.as_ref().map_or(USUAL_STAGE, |d| self.seconds("decide_within", d, LONGEST_STAGE)),
+            decide_seconds: entry
+                .decide_within
+                .as_ref()
+                .map_or(USUAL_STAGE, |d| self.seconds("decide_within", d, LONGEST_STAGE)),
         }
     }
 }

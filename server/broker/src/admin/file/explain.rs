@@ -17,16 +17,23 @@ pub fn explain(error: &toml::de::Error) -> (String, String) {
         );
     }
     if message.starts_with("missing field") {
-        return (format!("“{first}” is missing in this entry."), format!("Add a line {first} = …; docs/catalogue.md shows an example."));
+        return (
+            format!("“{first}” is missing in this entry."),
+            format!("Add a line {first} = …; docs/catalogue.md shows an example."),
+        );
     }
     if message.starts_with("duplicate field") || message.contains("duplicate key") {
         return ("This setting stands twice in one entry.".to_owned(), "Keep one of the two.".to_owned());
     }
-    if let Some((_, expected)) = message.split_once(", expected ").filter(|_| message.starts_with("invalid")) {
+    if let Some((_, expected)) = message.split_once(", expected ").filter(|_| message.starts_with("invalid"))
+    {
         return ("This value is of the wrong form.".to_owned(), format!("Write {}.", form(expected)));
     }
     let message = crate::admin::file::explain::sentence(message);
-    (format!("This is not TOML: {message}"), "Look at this line and the one before; a quote, bracket or equals sign is often missing.".to_owned())
+    (
+        format!("This is not TOML: {message}"),
+        "Look at this line and the one before; a quote, bracket or equals sign is often missing.".to_owned(),
+    )
 }
 
 fn unknown_setting(word: &str, known: &[&str]) -> String {
@@ -44,7 +51,9 @@ fn form(expected: &str) -> String {
         "a sequence" => "a list in square brackets",
         "a boolean" => "true or false",
         "a map" => "a table",
-        e if ["i32", "i64", "u16", "u32", "u64"].contains(&e) => "a whole number without quotes, not too large",
+        e if ["i32", "i64", "u16", "u32", "u64"].contains(&e) => {
+            "a whole number without quotes, not too large"
+        }
         e if e.starts_with("struct ") || e.starts_with("spanned") || e.starts_with("a spanned") => "a table",
         e if e.contains("variant") || e.starts_with("string or table") => "one word in double quotes",
         e => e,

@@ -10,13 +10,18 @@ use crate::admin::mistake::{Mistakes, Span, did_you_mean};
 /// Largest file in bytes: more is a slip, and everything in it is held in memory.
 pub const MAX_BYTES: usize = 4 << 20;
 
-const SECTIONS: [&str; 7] = ["people", "groups", "workloads", "targets", "roles", "workflows", "resource_servers"];
+const SECTIONS: [&str; 7] =
+    ["people", "groups", "workloads", "targets", "roles", "workflows", "resource_servers"];
 
 /// Reads a file; what cannot be read is noted in `mistakes`.
 pub fn read(text: &str, mistakes: &mut Mistakes<'_>) -> CatalogueFile {
     let mut file = CatalogueFile { prune: true, ..CatalogueFile::default() };
     if text.len() > MAX_BYTES {
-        mistakes.at(0..0, "The file is larger than 4 MiB.", "Split it, with prune = false at the top of each part.");
+        mistakes.at(
+            0..0,
+            "The file is larger than 4 MiB.",
+            "Split it, with prune = false at the top of each part.",
+        );
         return file;
     }
     let (document, broken) = DeTable::parse_recoverable(text);
@@ -32,7 +37,11 @@ pub fn read(text: &str, mistakes: &mut Mistakes<'_>) -> CatalogueFile {
         match key.get_ref().as_ref() {
             "prune" => match value.get_ref() {
                 DeValue::Boolean(prune) => file.prune = *prune,
-                _ => mistakes.at(value.span(), "prune must be true or false.", "Write prune = false to leave alone what the file does not name."),
+                _ => mistakes.at(
+                    value.span(),
+                    "prune must be true or false.",
+                    "Write prune = false to leave alone what the file does not name.",
+                ),
             },
             "people" => file.people = section(span, value, mistakes),
             "groups" => file.groups = section(span, value, mistakes),
@@ -52,9 +61,17 @@ pub fn read(text: &str, mistakes: &mut Mistakes<'_>) -> CatalogueFile {
 }
 
 /// The entries of one `[[section]]`.
-fn section<'de, T: Deserialize<'de>>(key: Span, value: Spanned<DeValue<'de>>, mistakes: &mut Mistakes<'_>) -> Vec<Spanned<T>> {
+fn section<'de, T: Deserialize<'de>>(
+    key: Span,
+    value: Spanned<DeValue<'de>>,
+    mistakes: &mut Mistakes<'_>,
+) -> Vec<Spanned<T>> {
     let DeValue::Array(entries) = value.into_inner() else {
-        mistakes.at(key, "This section must be a list of tables.", "Write its name in double brackets, such as [[people]], once per entry.");
+        mistakes.at(
+            key,
+            "This section must be a list of tables.",
+            "Write its name in double brackets, such as [[people]], once per entry.",
+        );
         return Vec::new();
     };
     entries
@@ -86,19 +103,40 @@ mod tests {
     #[test]
     fn mistakes_of_form_are_told_with_line_and_column() {
         for (file, wanted) in [
-            ("[[people]]\nemail = \"a@b.org\"\nnmae = \"x\"\n", "3:1: There is no setting “nmae” here. Did you mean “name”?"),
+            (
+                "[[people]]\nemail = \"a@b.org\"\nnmae = \"x\"\n",
+                "3:1: There is no setting “nmae” here. Did you mean “name”?",
+            ),
             ("[[people]]\nemail = \"a@b.org\"\n", "1:1: “name” is missing in this entry."),
-            ("[[people]]\nemail = \"a@b.org\"\nname = 7\n", "3:8: This value is of the wrong form. Write text in double quotes."),
-            ("[[people]]\nemail = \"a@b.org\"\nname = \"x\"\nduties = [\"admin\"]\n", "4:11: “admin” is not a choice here."),
-            ("[[people]]\nemail = \"a@b.org\"\nname = \"x\"\nduties = \"auditor\"\n", "4:10: This value is of the wrong form. Write a list in square brackets."),
-            ("[[people]]\nemail = \"nobody\"\nname = \"x\"\n", "2:9: The mail address must look like name@example.org."),
+            (
+                "[[people]]\nemail = \"a@b.org\"\nname = 7\n",
+                "3:8: This value is of the wrong form. Write text in double quotes.",
+            ),
+            (
+                "[[people]]\nemail = \"a@b.org\"\nname = \"x\"\nduties = [\"admin\"]\n",
+                "4:11: “admin” is not a choice here.",
+            ),
+            (
+                "[[people]]\nemail = \"a@b.org\"\nname = \"x\"\nduties = \"auditor\"\n",
+                "4:10: This value is of the wrong form. Write a list in square brackets.",
+            ),
+            (
+                "[[people]]\nemail = \"nobody\"\nname = \"x\"\n",
+                "2:9: The mail address must look like name@example.org.",
+            ),
             ("[[people]\nemail = 1\n", "1:"),
             ("[[people]]\nemail = \"a@b.org\nname = \"x\"\n", "2:"),
             ("[poeple]\n", "1:2: There is no section “poeple”. Did you mean “people”?"),
-            ("[people]\nemail = \"a@b.org\"\n", "1:2: This section must be a list of tables. Write its name in double brackets"),
+            (
+                "[people]\nemail = \"a@b.org\"\n",
+                "1:2: This section must be a list of tables. Write its name in double brackets",
+            ),
             ("prune = \"no\"\n", "1:9: prune must be true or false."),
             ("[[people]]\nemail = \"a@b.org\"\nemail = \"b@b.org\"\nname = \"x\"\n", "3:"),
-            ("[[targets]]\npassword = \"hunter2\"\n", "2:1: There is no setting “password” here. No secret stands in this file"),
+            (
+                "[[targets]]\npassword = \"hunter2\"\n",
+                "2:1: There is no setting “password” here. No secret stands in this file",
+            ),
         ] {
             let told = told(file);
             assert!(told.contains(wanted), "{file}wanted {wanted}\ntold {told}");
@@ -115,7 +153,12 @@ mod tests {
     #[test]
     fn a_kind_that_does_not_exist_is_told_with_the_kinds() {
         let told = told(&with("kind = \"oauth\"", "kind = \"postgres\""));
-        assert!(told.contains("“postgres” is not a choice here. Did you mean “postgresql”? Write one of: oauth, postgresql."), "{told}");
+        assert!(
+            told.contains(
+                "“postgres” is not a choice here. Did you mean “postgresql”? Write one of: oauth, postgresql."
+            ),
+            "{told}"
+        );
     }
 
     #[test]

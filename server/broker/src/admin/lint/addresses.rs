@@ -10,14 +10,22 @@ use crate::admin::mistake::Mistakes;
 /// A host name, an IP address (without brackets), or the absolute path of a socket's folder.
 pub(in crate::admin) fn is_host(text: &str) -> bool {
     let folder = text.starts_with('/') && !text.chars().any(char::is_control);
-    let label = |l: &str| !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-') && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.len() <= 63
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
     let name = text.strip_suffix('.').unwrap_or(text);
     folder || text.parse::<IpAddr>().is_ok() || (name.len() <= 253 && name.split('.').all(label))
 }
 
 /// This machine: a socket, a loopback address, or `localhost`.
 pub(in crate::admin) fn is_local(host: &str) -> bool {
-    host.starts_with('/') || host == "localhost" || host.parse::<IpAddr>().is_ok_and(|a| a.to_canonical().is_loopback())
+    host.starts_with('/')
+        || host == "localhost"
+        || host.parse::<IpAddr>().is_ok_and(|a| a.to_canonical().is_loopback())
 }
 
 /// Link-local, unspecified, multicast or metadata addresses (design, chapter 6). Names are checked again, as the
@@ -28,8 +36,19 @@ pub(in crate::admin) fn is_forbidden(host: &str) -> bool {
         return true;
     }
     match host.parse::<IpAddr>().map(|a| a.to_canonical()) {
-        Ok(IpAddr::V4(a)) => a.is_link_local() || a.is_unspecified() || a.is_multicast() || a.is_broadcast() || a.octets() == [100, 100, 100, 200],
-        Ok(IpAddr::V6(a)) => a.is_unicast_link_local() || a.is_unspecified() || a.is_multicast() || a.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254],
+        Ok(IpAddr::V4(a)) => {
+            a.is_link_local()
+                || a.is_unspecified()
+                || a.is_multicast()
+                || a.is_broadcast()
+                || a.octets() == [100, 100, 100, 200]
+        }
+        Ok(IpAddr::V6(a)) => {
+            a.is_unicast_link_local()
+                || a.is_unspecified()
+                || a.is_multicast()
+                || a.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+        }
         Err(_) => false,
     }
 }
@@ -38,8 +57,14 @@ pub(in crate::admin) fn is_forbidden(host: &str) -> bool {
 pub(in crate::admin) fn is_audience(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let in_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '#' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}');
-    scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(in_scheme) && !rest.trim_matches('/').is_empty() && rest.chars().all(plain) && text.len() <= 500
+    let plain = |c: char| {
+        c.is_ascii_graphic() && !matches!(c, '#' | '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
+    };
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(in_scheme)
+        && !rest.trim_matches('/').is_empty()
+        && rest.chars().all(plain)
+        && text.len() <= 500
 }
 
 /// Each audience belongs to one target: introspection and tokens tell targets apart by it.

@@ -8,7 +8,8 @@ use crate::admin::mistake::Mistakes;
 /// At least one enabled administrator stays, and the one who applies the file is among them.
 pub(super) fn lint(built: &Built<'_>, by: Option<UserId>, mistakes: &mut Mistakes<'_>) {
     let users = &built.next.catalogue.users;
-    let stays = |id: &UserId| users.get(id).is_some_and(|u| !u.disabled && u.duties.contains(&Duty::Administrator));
+    let stays =
+        |id: &UserId| users.get(id).is_some_and(|u| !u.disabled && u.duties.contains(&Duty::Administrator));
     if !users.keys().any(stays) {
         mistakes.at(
             0..0,

@@ -21,9 +21,17 @@ pub(super) fn lint(built: &Built<'_>, mistakes: &mut Mistakes<'_>) {
         }
     }
     let mut known = Answers::default();
-    for role in catalogue.roles.values().filter(|r| !r.retired && !r.standing && !broken.contains(&r.workflow_id)) {
-        let Some(workflow) = catalogue.workflows.get(&role.workflow_id).filter(|w| !w.retired) else { continue };
-        let stuck: Vec<Principal> = subjects(catalogue, role).into_iter().filter(|who| !known.can_be_approved(catalogue, workflow, *who)).collect();
+    for role in
+        catalogue.roles.values().filter(|r| !r.retired && !r.standing && !broken.contains(&r.workflow_id))
+    {
+        let Some(workflow) = catalogue.workflows.get(&role.workflow_id).filter(|w| !w.retired) else {
+            continue;
+        };
+        let mut stuck: Vec<Principal> = subjects(catalogue, role)
+            .into_iter()
+            .filter(|who| !known.can_be_approved(catalogue, workflow, *who))
+            .collect();
+        stuck.sort_by_key(|who| catalogue.name_of(*who));
         let Some(first) = stuck.first() else { continue };
         let at = place(built, role.id, |e| Some(e.workflow.span()));
         mistakes.at(
@@ -47,7 +55,11 @@ fn stages(built: &Built<'_>, workflow: &Workflow, mistakes: &mut Mistakes<'_>) -
         let entry = built.workflows.get(&workflow.id).and_then(|w| w.stages.get_ref().get(i));
         let at = entry.map_or(0..0, |e| e.get_ref().approvers.span());
         let approvers = list(stage.approvers.iter().map(|p| named(catalogue, *p)), 5);
-        let of = if approvers.is_empty() { "it names none".to_owned() } else { format!("{approvers}: {}", people(catalogue, &deciders)) };
+        let of = if approvers.is_empty() {
+            "it names none".to_owned()
+        } else {
+            format!("{approvers}: {}", people(catalogue, &deciders))
+        };
         mistakes.at(
             at,
             format!("Stage “{}” of workflow “{}” needs {}, and has {} ({of}).", stage.title, workflow.name, persons(stage.needed.into()), deciders.len()),
@@ -60,7 +72,9 @@ fn stages(built: &Built<'_>, workflow: &Workflow, mistakes: &mut Mistakes<'_>) -
 /// Everyone enabled who may ask for a role.
 fn subjects(catalogue: &Catalogue, role: &Role) -> BTreeSet<Principal> {
     let members = |p: &Principal| match p {
-        Principal::Group(g) => catalogue.groups.get(g).map(|g| g.members.iter().copied().collect()).unwrap_or_default(),
+        Principal::Group(g) => {
+            catalogue.groups.get(g).map(|g| g.members.iter().copied().collect()).unwrap_or_default()
+        }
         one => vec![*one],
     };
     role.eligible.iter().flat_map(members).filter(|p| catalogue.is_enabled(*p)).collect()
@@ -76,8 +90,12 @@ struct Answers {
 
 impl Answers {
     fn can_be_approved(&mut self, catalogue: &Catalogue, workflow: &Workflow, who: Principal) -> bool {
-        let approvers = self.approvers.entry(workflow.id).or_insert_with(|| workflow.stages.iter().flat_map(|s| catalogue.deciders(s, &[])).collect());
-        let left_out: Vec<UserId> = catalogue.requesters(who, None).into_iter().filter(|u| approvers.contains(u)).collect();
+        let approvers = self
+            .approvers
+            .entry(workflow.id)
+            .or_insert_with(|| workflow.stages.iter().flat_map(|s| catalogue.deciders(s, &[])).collect());
+        let left_out: Vec<UserId> =
+            catalogue.requesters(who, None).into_iter().filter(|u| approvers.contains(u)).collect();
         let key = (workflow.id, left_out);
         if let Some(answer) = self.known.get(&key) {
             return *answer;
@@ -91,17 +109,32 @@ impl Answers {
 /// Which approvers are missing for `who`.
 fn missing(catalogue: &Catalogue, workflow: &Workflow, who: Principal) -> String {
     let requesters = catalogue.requesters(who, None);
-    let short = workflow.stages.iter().map(|s| (s, catalogue.deciders(s, &requesters))).find(|(s, d)| d.len() < usize::try_from(s.needed).unwrap_or(usize::MAX));
+    let short = workflow
+        .stages
+        .iter()
+        .map(|s| (s, catalogue.deciders(s, &requesters)))
+        .find(|(s, d)| d.len() < usize::try_from(s.needed).unwrap_or(usize::MAX));
     let without = list(requesters.iter().map(|u| catalogue.name_of(Principal::User(*u))), 3);
     match short {
         Some((stage, left)) => {
             let approvers = list(stage.approvers.iter().map(|p| named(catalogue, *p)), 5);
-            format!("stage “{}” needs {} of {approvers}, and without {without} there are {} ({})", stage.title, persons(stage.needed.into()), left.len(), people(catalogue, &left))
+            format!(
+                "stage “{}” needs {} of {approvers}, and without {without} there are {} ({})",
+                stage.title,
+                persons(stage.needed.into()),
+                left.len(),
+                people(catalogue, &left)
+            )
         }
         None => {
             let needed: u64 = workflow.stages.iter().map(|s| u64::from(s.needed)).sum();
-            let all: BTreeSet<UserId> = workflow.stages.iter().flat_map(|s| catalogue.deciders(s, &requesters)).collect();
-            format!("its stages together need {} who are not the same, and without {without} the approvers are {}", persons(needed), people(catalogue, &all))
+            let all: BTreeSet<UserId> =
+                workflow.stages.iter().flat_map(|s| catalogue.deciders(s, &requesters)).collect();
+            format!(
+                "its stages together need {} who are not the same, and without {without} the approvers are {}",
+                persons(needed),
+                people(catalogue, &all)
+            )
         }
     }
 }
@@ -113,7 +146,9 @@ fn persons(n: u64) -> String {
 /// A group by its name as the file writes it, a person by name.
 fn named(catalogue: &Catalogue, who: Principal) -> String {
     match who {
-        Principal::Group(id) => catalogue.groups.get(&id).map_or_else(|| "a group".to_owned(), |g| format!("group “{}”", g.name)),
+        Principal::Group(id) => {
+            catalogue.groups.get(&id).map_or_else(|| "a group".to_owned(), |g| format!("group “{}”", g.name))
+        }
         other => catalogue.name_of(other),
     }
 }
@@ -125,9 +160,10 @@ fn people(catalogue: &Catalogue, ids: &BTreeSet<UserId>) -> String {
     list(ids.iter().map(|u| catalogue.name_of(Principal::User(*u))), 5)
 }
 
-/// `a, b and 3 more`.
+/// `a, b and 3 more`, in the order of the alphabet.
 fn list(names: impl Iterator<Item = String>, most: usize) -> String {
-    let names: Vec<String> = names.collect();
+    let mut names: Vec<String> = names.collect();
+    names.sort();
     let shown = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > most { format!("{shown} and {} more", names.len() - most) } else { shown }
 }

@@ -20,7 +20,11 @@ pub(super) fn lint(built: &Built<'_>, mistakes: &mut Mistakes<'_>) {
         let target = built.next.catalogue.targets.get(&role.target_id);
         if built.next.catalogue.workflows.get(&role.workflow_id).is_none_or(|w| w.retired) {
             let at = place(built, role.id, |e| Some(e.workflow.span()));
-            mistakes.at(at, format!("Role “{}” has no workflow any more.", role.name), "Keep its workflow in the file, or name another.");
+            mistakes.at(
+                at,
+                format!("Role “{}” has no workflow any more.", role.name),
+                "Keep its workflow in the file, or name another.",
+            );
         }
         if role.standing {
             standing(built, role, mistakes);
@@ -44,18 +48,39 @@ pub(super) fn lint(built: &Built<'_>, mistakes: &mut Mistakes<'_>) {
 fn standing(built: &Built<'_>, role: &Role, mistakes: &mut Mistakes<'_>) {
     let at = || place(built, role.id, |e| span_of(&e.standing));
     if role.tier != Tier::Low {
-        mistakes.at(at(), format!("Role “{}” is standing and of {} tier: nobody would approve what can do harm.", role.name, role.tier.as_str()), "Take standing out, or make it a role of low tier.");
+        mistakes.at(
+            at(),
+            format!(
+                "Role “{}” is standing and of {} tier: nobody would approve what can do harm.",
+                role.name,
+                role.tier.as_str()
+            ),
+            "Take standing out, or make it a role of low tier.",
+        );
     }
     if role.settings.kind() != CredentialKind::AccessToken {
-        mistakes.at(at(), format!("Role “{}” is standing and gives accounts at its target.", role.name), "Only roles on oauth targets can be standing.");
+        mistakes.at(
+            at(),
+            format!("Role “{}” is standing and gives accounts at its target.", role.name),
+            "Only roles on oauth targets can be standing.",
+        );
     }
     let people = |p: &Principal| match p {
         Principal::User(_) => true,
         Principal::Workload(_) => false,
-        Principal::Group(g) => built.next.catalogue.groups.get(g).is_some_and(|g| g.members.iter().any(|m| matches!(m, Principal::User(_)))),
+        Principal::Group(g) => built
+            .next
+            .catalogue
+            .groups
+            .get(g)
+            .is_some_and(|g| g.members.iter().any(|m| matches!(m, Principal::User(_)))),
     };
     if role.eligible.iter().any(people) {
         let at = place(built, role.id, |e| Some(e.eligible.span()));
-        mistakes.at(at, format!("Role “{}” is standing and people are eligible for it.", role.name), "Standing roles are for workloads: name only these, and give people a role that is asked for.");
+        mistakes.at(
+            at,
+            format!("Role “{}” is standing and people are eligible for it.", role.name),
+            "Standing roles are for workloads: name only these, and give people a role that is asked for.",
+        );
     }
 }

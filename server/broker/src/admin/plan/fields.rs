@@ -1,17 +1,15 @@
 //! Every noun's fields in words, and how its row moves.
-use hallpass_domain::catalogue::CatalogueChange;
 use hallpass_domain::account::Account;
-use hallpass_domain::principal::{Client, ClientOf, Group, Principal, User, Workload};
+use hallpass_domain::catalogue::CatalogueChange;
+use hallpass_domain::ids::UserId;
+use hallpass_domain::principal::{Client, ClientOf, Group, User, Workload};
 use hallpass_domain::role::{Role, RoleSettings};
-use hallpass_domain::scope::ScopeParam;
 use hallpass_domain::target::{Target, TargetSettings};
 use hallpass_domain::transition::Change;
-use hallpass_domain::window::describe_seconds;
-use hallpass_domain::workflow::{Stage, Workflow};
-use hallpass_domain::ids::UserId;
-use serde_json::Value;
+use hallpass_domain::workflow::Workflow;
 
 use super::Action;
+use super::words::{addresses, describe_exactly, handles, scope, settings, stage, words, yes};
 use crate::admin::build::{NO_SECRET, State};
 
 /// A noun of the catalogue.
@@ -50,7 +48,12 @@ impl Noun for User {
     }
     fn fields(&self, _: &State) -> Vec<(String, String)> {
         let duties = self.duties.iter().map(|d| d.as_str()).collect::<Vec<_>>().join(", ");
-        words([("name", self.display_name.clone()), ("time_zone", self.time_zone.clone()), ("duties", duties), ("disabled", yes(self.disabled))])
+        words([
+            ("name", self.display_name.clone()),
+            ("time_zone", self.time_zone.clone()),
+            ("duties", duties),
+            ("disabled", yes(self.disabled)),
+        ])
     }
     fn moved(mut self, new: bool) -> Vec<Change> {
         self.version += 1;
@@ -103,7 +106,11 @@ impl Noun for Workload {
         self.disabled
     }
     fn fields(&self, state: &State) -> Vec<(String, String)> {
-        words([("title", self.title.clone()), ("owners", addresses(state, self.owners.iter())), ("disabled", yes(self.disabled))])
+        words([
+            ("title", self.title.clone()),
+            ("owners", addresses(state, self.owners.iter())),
+            ("disabled", yes(self.disabled)),
+        ])
     }
     fn moved(mut self, _: bool) -> Vec<Change> {
         self.version += 1;
@@ -199,7 +206,12 @@ impl Noun for Workflow {
         self.retired
     }
     fn fields(&self, state: &State) -> Vec<(String, String)> {
-        let mut all: Vec<_> = self.stages.iter().enumerate().map(|(i, s)| (format!("stage {}", i + 1), stage(state, s))).collect();
+        let mut all: Vec<_> = self
+            .stages
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (format!("stage {}", i + 1), stage(state, s)))
+            .collect();
         all.push(("retired".to_owned(), yes(self.retired)));
         all
     }
@@ -225,8 +237,13 @@ impl Noun for Client {
     fn fields(&self, state: &State) -> Vec<(String, String)> {
         let c = &state.catalogue;
         let of = match self.of {
-            ClientOf::Workload(id) => format!("workload {}", c.workloads.get(&id).map(|w| w.name.to_string()).unwrap_or_default()),
-            ClientOf::ResourceServer(id) => format!("resource server of {}", c.targets.get(&id).map(|t| t.name.to_string()).unwrap_or_default()),
+            ClientOf::Workload(id) => {
+                format!("workload {}", c.workloads.get(&id).map(|w| w.name.to_string()).unwrap_or_default())
+            }
+            ClientOf::ResourceServer(id) => format!(
+                "resource server of {}",
+                c.targets.get(&id).map(|t| t.name.to_string()).unwrap_or_default()
+            ),
             ClientOf::CommandLine => "command line".to_owned(),
         };
         words([("of", of)])
@@ -238,66 +255,4 @@ impl Noun for Client {
         self.version += 1;
         vec![Change::Client(Box::new(self))]
     }
-}
-
-fn words<const N: usize>(fields: [(&str, String); N]) -> Vec<(String, String)> {
-    fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
-}
-
-fn yes(value: bool) -> String {
-    if value { "yes" } else { "no" }.to_owned()
-}
-
-/// As people say it; to the second where that leaves something out.
-fn describe_exactly(seconds: i64) -> String {
-    let said = describe_seconds(seconds);
-    let back = hallpass_domain::window::parse_duration(&said.replace("min", "m").replace(' ', ""));
-    if back == Ok(seconds) { said } else { format!("{seconds} s") }
-}
-
-/// People by address, groups and workloads by name: what the file writes.
-fn handles<'a>(state: &State, all: impl Iterator<Item = &'a Principal>) -> String {
-    let c = &state.catalogue;
-    let mut names: Vec<String> = all
-        .map(|p| match p {
-            Principal::User(id) => c.users.get(id).map(|u| u.email.to_string()),
-            Principal::Workload(id) => c.workloads.get(id).map(|w| w.name.to_string()),
-            Principal::Group(id) => c.groups.get(id).map(|g| g.name.to_string()),
-        })
-        .map(Option::unwrap_or_default)
-        .collect();
-    names.sort();
-    names.join(", ")
-}
-
-fn addresses<'a>(state: &State, all: impl Iterator<Item = &'a UserId>) -> String {
-    handles(state, all.map(|id| Principal::User(*id)).collect::<Vec<_>>().iter())
-}
-
-fn stage(state: &State, stage: &Stage) -> String {
-    let proof = stage.proof.map_or("by tier", |p| p.as_str());
-    format!("{}: {} of {}; proof {proof}; within {}", stage.title, stage.needed, handles(state, stage.approvers.iter()), describe_exactly(stage.decide_seconds))
-}
-
-fn scope(param: &ScopeParam) -> String {
-    let default = if param.default.is_empty() { String::new() } else { format!("; preselected {}", param.default.join(", ")) };
-    let several = if param.multiple { "; several" } else { "" };
-    let required = if param.required { "; required" } else { "" };
-    format!("{}: {}{default}{several}{required}", param.label, param.allowed.join(", "))
-}
-
-/// Kind-specific settings as the file calls them; lists and tables as JSON.
-fn settings(of: &impl serde::Serialize) -> Vec<(String, String)> {
-    let Ok(Value::Object(map)) = serde_json::to_value(of) else { return Vec::new() };
-    map.into_iter()
-        .map(|(key, value)| {
-            let text = match value {
-                Value::Null => String::new(),
-                Value::String(text) => text,
-                Value::Array(ref list) if list.iter().all(Value::is_string) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-                other => other.to_string(),
-            };
-            (key, text)
-        })
-        .collect()
 }

@@ -10,6 +10,7 @@ use fields::Noun;
 pub mod fields;
 #[cfg(test)]
 mod tests;
+mod words;
 
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -86,7 +87,15 @@ pub fn plan(current: &State, next: &State) -> Plan {
     plan
 }
 
-fn compare<Id: Ord, T: Noun>(before: &BTreeMap<Id, T>, after: &BTreeMap<Id, T>, current: &State, next: &State, plan: &mut Plan) {
+fn compare<Id: Ord, T: Noun>(
+    before: &BTreeMap<Id, T>,
+    after: &BTreeMap<Id, T>,
+    current: &State,
+    next: &State,
+    plan: &mut Plan,
+) {
+    let mut after: Vec<_> = after.iter().collect();
+    after.sort_by_cached_key(|(_, object)| object.name());
     for (id, now) in after {
         let was = before.get(id);
         if was == Some(now) {
@@ -97,14 +106,24 @@ fn compare<Id: Ord, T: Noun>(before: &BTreeMap<Id, T>, after: &BTreeMap<Id, T>, 
             Some(w) if now.is_gone() && !w.is_gone() => T::GOING,
             Some(_) => Action::Change,
         };
-        let fields = changed(was.map(|w| w.fields(current)).unwrap_or_default(), now.fields(next), was.map(Noun::hidden), now.hidden());
+        let fields = changed(
+            was.map(|w| w.fields(current)).unwrap_or_default(),
+            now.fields(next),
+            was.map(Noun::hidden),
+            now.hidden(),
+        );
         plan.differences.push(Difference { noun: T::NOUN, id: now.id(), name: now.name(), action, fields });
         plan.changes.extend(now.clone().moved(was.is_none()));
     }
 }
 
 /// Fields that differ; hidden ones without their values.
-fn changed(before: Vec<(String, String)>, after: Vec<(String, String)>, hidden_before: Option<Option<String>>, hidden_after: Option<String>) -> Vec<FieldChange> {
+fn changed(
+    before: Vec<(String, String)>,
+    after: Vec<(String, String)>,
+    hidden_before: Option<Option<String>>,
+    hidden_after: Option<String>,
+) -> Vec<FieldChange> {
     let is_new = hidden_before.is_none();
     let mut left: BTreeMap<String, String> = before.into_iter().collect();
     let mut all = Vec::new();
@@ -114,12 +133,24 @@ fn changed(before: Vec<(String, String)>, after: Vec<(String, String)>, hidden_b
             all.push(FieldChange { field, before, after: Some(after) });
         }
     }
-    all.extend(left.into_iter().map(|(field, before)| FieldChange { field, before: Some(before), after: None }));
+    all.extend(left.into_iter().map(|(field, before)| FieldChange {
+        field,
+        before: Some(before),
+        after: None,
+    }));
     let before = hidden_before.flatten();
     if before != hidden_after {
         let word = |value: &Option<String>| Some(if value.is_some() { "set" } else { "none" }.to_owned());
-        let after = if before.is_some() && hidden_after.is_some() { Some("changed".to_owned()) } else { word(&hidden_after) };
-        all.push(FieldChange { field: "secret".to_owned(), before: word(&before).filter(|_| !is_new), after });
+        let after = if before.is_some() && hidden_after.is_some() {
+            Some("changed".to_owned())
+        } else {
+            word(&hidden_after)
+        };
+        all.push(FieldChange {
+            field: "secret".to_owned(),
+            before: word(&before).filter(|_| !is_new),
+            after,
+        });
     }
     all
 }

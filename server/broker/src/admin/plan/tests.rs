@@ -19,7 +19,11 @@ fn shown(plan: &Plan) -> String {
 fn applying_again_is_no_difference_and_no_row() {
     let (state, plan) = first();
     assert!(plan.differences.iter().all(|d| d.action == Action::Create));
-    assert_eq!(plan.changes.len(), 5 * 2 + 2 + 1 + 2 + 2 + 3 + 2, "people with accounts, groups, workload, targets, workflows, roles, clients");
+    assert_eq!(
+        plan.changes.len(),
+        5 * 2 + 2 + 1 + 2 + 2 + 3 + 2,
+        "people with accounts, groups, workload, targets, workflows, roles, clients"
+    );
     let (again, plan) = apply(&state, &example::text()).unwrap();
     assert!(plan.differences.is_empty() && plan.changes.is_empty(), "{}", shown(&plan));
     assert_eq!(again, state);
@@ -28,7 +32,10 @@ fn applying_again_is_no_difference_and_no_row() {
 #[test]
 fn order_in_lists_is_no_difference() {
     let (state, _) = first();
-    let text = example::with(r#"approvers = ["db-oncall", "olga@example.org"]"#, r#"approvers = [" Olga@Example.org", "db-oncall"]"#);
+    let text = example::with(
+        r#"approvers = ["db-oncall", "olga@example.org"]"#,
+        r#"approvers = [" Olga@Example.org", "db-oncall"]"#,
+    );
     assert!(apply(&state, &text).unwrap().1.differences.is_empty());
 }
 
@@ -38,7 +45,9 @@ fn a_change_moves_version_and_revision_of_that_row_alone() {
     let (next, plan) = apply(&state, &example::with("max = \"8h\"", "max = \"4h\"")).unwrap();
     assert_eq!(shown(&plan), "~ role db-read\n    max: 8 h → 4 h\n");
     let [Change::Catalogue(row)] = plan.changes.as_slice() else { panic!("{:?}", plan.changes) };
-    assert!(matches!(&**row, CatalogueChange::Role(r) if r.version == 2 && r.revision == 2 && r.max_seconds == 4 * 3_600));
+    assert!(
+        matches!(&**row, CatalogueChange::Role(r) if r.version == 2 && r.revision == 2 && r.max_seconds == 4 * 3_600)
+    );
     assert!(apply(&next, &example::with("max = \"8h\"", "max = \"4h\"")).unwrap().1.changes.is_empty());
 }
 
@@ -50,7 +59,14 @@ fn what_is_absent_is_switched_off_once_and_comes_back_as_itself() {
     let without = text.split("[[roles]]\nname = \"orders-export\"").next().unwrap().to_owned();
     let (off, plan) = apply(&state, &without).unwrap();
     let actions: Vec<_> = plan.differences.iter().map(|d| (d.noun, d.name.as_str(), d.action)).collect();
-    assert_eq!(actions, [("workload", "nightly-report", Action::Disable), ("role", "orders-export", Action::Retire), ("client", "nightly-report", Action::Retire)]);
+    assert_eq!(
+        actions,
+        [
+            ("workload", "nightly-report", Action::Disable),
+            ("role", "orders-export", Action::Retire),
+            ("client", "nightly-report", Action::Retire)
+        ]
+    );
     assert!(off.clients.values().any(|c| c.secret_hash == Some(NO_SECRET)));
     assert!(apply(&off, &without).unwrap().1.changes.is_empty(), "and that is all");
 
@@ -68,7 +84,10 @@ fn people_absent_from_the_file_are_disabled_and_partial_files_leave_them() {
     assert_eq!(shown(&plan), "~ user ben@example.org\n    name: Ben Ito → Ben Ito-Lang\n");
     let alone = "[[people]]\nemail = \"olga@example.org\"\nname = \"Olga Marin\"\ntime_zone = \"Europe/Berlin\"\nduties = [\"administrator\"]\n";
     let (off, plan) = apply(&state, alone).unwrap();
-    assert_eq!(plan.differences.iter().filter(|d| d.noun == "user" && d.action == Action::Disable).count(), 4);
+    assert_eq!(
+        plan.differences.iter().filter(|d| d.noun == "user" && d.action == Action::Disable).count(),
+        4
+    );
     assert!(off.catalogue.users.values().all(|u| u.disabled == (u.email.as_str() != "olga@example.org")));
     assert_eq!(shown(&plan).lines().filter(|l| l.starts_with('+')).count(), 0);
 }
@@ -96,7 +115,7 @@ fn every_changed_row_says_what_changed() {
         ("title = \"Developers\"", "title = \"Everyone who builds\""),
         ("tier = \"medium\"", "tier = \"high\""),
         ("usual = \"15m\"", "usual = \"901s\""),
-        ("needed = 1", "needed = 2"),
+        ("decide_within = \"4h\"", "decide_within = \"5h\""),
         ("proof = \"step-up\"", ""),
         ("eu = [\"orders_eu\"]", "eu = [\"orders_europe\"]"),
         ("multiple = true", "multiple = false"),

@@ -1,0 +1,226 @@
+//! `hallpass admin`: the catalogue as code, and its objects to read.
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use hallpass_client::api::{Paging, new_key};
+use hallpass_client::wire::admin::{ApplyCatalogue, CatalogueDiff, ChangeAction};
+use serde_json::Value;
+
+use crate::ctx::Ctx;
+use crate::failure::Failure;
+use crate::out::{Answer, Body, Column, Table};
+use crate::{term, view};
+
+/// The commands.
+#[derive(Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Show what a catalogue file would change, and apply it
+    Apply(ApplyArgs),
+    /// Objects of the catalogue
+    Get(GetArgs),
+}
+
+/// Arguments of `admin apply`.
+#[derive(Args)]
+pub(crate) struct ApplyArgs {
+    /// The catalogue file; `-` for standard input
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    file: PathBuf,
+    /// Apply without a question
+    #[arg(long)]
+    yes: bool,
+    /// Only show the difference
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
+/// Arguments of `admin get`.
+#[derive(Args)]
+pub(crate) struct GetArgs {
+    /// Which objects
+    noun: Noun,
+    /// Words to look for
+    query: Option<String>,
+}
+
+/// Nouns of the catalogue.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Noun {
+    Targets,
+    Workflows,
+    Groups,
+    People,
+    Workloads,
+}
+
+pub(super) async fn perform(ctx: &Ctx, command: AdminCommand) -> Result<(), Failure> {
+    match command {
+        AdminCommand::Apply(args) => apply(ctx, args).await,
+        AdminCommand::Get(args) => get(ctx, args).await,
+    }
+}
+
+async fn apply(ctx: &Ctx, args: ApplyArgs) -> Result<(), Failure> {
+    let toml = read(&args.file)?;
+    let client = ctx.client().await?;
+    let look = ApplyCatalogue { toml: toml.clone(), apply: false, if_revision: None };
+    let diff = ctx.busy(&client, client.catalogue(&look, &new_key())).await?;
+    for warning in &diff.warnings {
+        ctx.say(&format!("Warning: {warning}"));
+    }
+    if args.dry_run || diff.changes.is_empty() {
+        if diff.changes.is_empty() {
+            ctx.say("Nothing differs.");
+        }
+        return ctx.show(&answer(&diff));
+    }
+    ctx.say(&describe(&diff));
+    if !args.yes {
+        if !ctx.settings.can_ask() {
+            return Err(Failure::usage(
+                "no_terminal",
+                "There is no terminal to ask at, so nothing was applied",
+            )
+            .next("add --yes, or --dry-run to look only"));
+        }
+        term::confirm(&format!("Apply {} changes?", diff.changes.len())).await?;
+    }
+    let real = ApplyCatalogue { toml, apply: true, if_revision: Some(diff.revision) };
+    let applied = ctx.busy(&client, client.catalogue(&real, &new_key())).await?;
+    ctx.say(&format!("Applied; the catalogue is at revision {}.", applied.revision));
+    if ctx.is_for_people() { Ok(()) } else { ctx.show(&answer(&applied)) }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(path).map(|content| text = content)
+    };
+    read.map(|()| text)
+        .map_err(|error| Failure::usage("file", format!("{} cannot be read: {error}", path.display())))
+}
+
+fn sign(action: ChangeAction) -> char {
+    match action {
+        ChangeAction::Add => '+',
+        ChangeAction::Retire => '-',
+        ChangeAction::Change | ChangeAction::Unknown => '~',
+    }
+}
+
+/// The difference, as people read it.
+fn describe(diff: &CatalogueDiff) -> String {
+    let mut lines = Vec::new();
+    for change in &diff.changes {
+        lines.push(format!("{} {} {}", sign(change.action), change.noun, change.name));
+        for field in &change.fields {
+            let before = field.before.as_deref().unwrap_or("(none)");
+            let after = field.after.as_deref().unwrap_or("(none)");
+            lines.push(match change.action {
+                ChangeAction::Add => format!("    {}: {after}", field.field),
+                _ => format!("    {}: {before} → {after}", field.field),
+            });
+        }
+    }
+    lines.join("\n")
+}
+
+fn answer(diff: &CatalogueDiff) -> Answer {
+    let columns = vec![
+        Column::new("Change", 0),
+        Column::new("Noun", 0),
+        Column::new("Name", 0),
+        Column::new("What", 1),
+    ];
+    let rows = diff
+        .changes
+        .iter()
+        .map(|change| {
+            let fields: Vec<&str> = change.fields.iter().map(|field| field.field.as_str()).collect();
+            vec![change.action.to_string(), change.noun.clone(), change.name.clone(), fields.join(", ")]
+        })
+        .collect();
+    Answer { json: view::value(diff), body: Body::Table(Table::new(columns, rows)) }
+}
+
+/// Objects are shown as the server describes them: the members that tell them apart first.
+async fn get(ctx: &Ctx, args: GetArgs) -> Result<(), Failure> {
+    let client = ctx.client().await?;
+    let (noun, members): (&str, &[&'static str]) = match args.noun {
+        Noun::Targets => {
+            ("targets", &["name", "kind", "environment", "address", "verification", "health", "roles"])
+        }
+        Noun::Workflows => ("workflows", &["name", "revision", "roles"]),
+        Noun::Groups => ("groups", &["name", "title", "members", "decides_in", "eligible_for"]),
+        Noun::People => {
+            ("people", &["email", "name", "groups", "duties", "second_factor", "disabled", "active_grants"])
+        }
+        Noun::Workloads => {
+            ("workloads", &["name", "client_id", "owners", "eligible_for", "disabled", "active_grants"])
+        }
+    };
+    let (mut items, mut after): (Vec<Value>, _) = (Vec::new(), None);
+    loop {
+        let paging = Paging { after, limit: Some(200) };
+        let page = ctx
+            .busy(&client, client.catalogue_objects::<Value>(noun, args.query.as_deref(), &paging))
+            .await?;
+        let got = page.items.len();
+        items.extend(page.items);
+        after = page.next;
+        if after.is_none() || got == 0 {
+            break;
+        }
+    }
+    let columns = members
+        .iter()
+        .enumerate()
+        .map(|(i, name)| Column::new(name, u8::try_from(i).unwrap_or(u8::MAX)))
+        .collect();
+    let rows = items.iter().map(|item| members.iter().map(|name| cell(item.get(name))).collect()).collect();
+    ctx.show(&Answer { json: view::list(&items, None), body: Body::Table(Table::new(columns, rows)) })
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => items.iter().map(|item| cell(Some(item))).collect::<Vec<_>>().join(", "),
+        Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hallpass_client::wire::admin::{CatalogueChange, FieldChange};
+
+    #[test]
+    fn differences_read_like_differences() {
+        let field = |before: Option<&str>, after: Option<&str>| FieldChange {
+            field: "max".to_owned(),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        };
+        let change = |action, name: &str, fields| CatalogueChange {
+            action,
+            noun: "role".to_owned(),
+            name: name.to_owned(),
+            fields,
+        };
+        let diff = CatalogueDiff {
+            applied: false,
+            revision: 3,
+            warnings: Vec::new(),
+            changes: vec![
+                change(ChangeAction::Add, "a", vec![field(None, Some("2 h"))]),
+                change(ChangeAction::Change, "b", vec![field(Some("1 h"), Some("2 h"))]),
+                change(ChangeAction::Retire, "c", vec![]),
+            ],
+        };
+        assert_eq!(describe(&diff), "+ role a\n    max: 2 h\n~ role b\n    max: 1 h → 2 h\n- role c");
+    }
+}

@@ -1,0 +1,20 @@
+//! `hallpass completion`.
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::failure::Failure;
+use crate::out;
+
+/// Arguments.
+#[derive(Args)]
+pub(crate) struct CompletionArgs {
+    /// The shell
+    shell: Shell,
+}
+
+pub(super) fn perform(args: &CompletionArgs) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "hallpass", &mut script);
+    out::write(&script)
+}

@@ -1,0 +1,184 @@
+//! The server's commands, one file each.
+pub mod backup;
+pub mod check_config;
+pub mod init;
+pub mod migrate;
+pub mod recover;
+pub mod serve;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::compose::StartError;
+use crate::config::{Config, Override};
+use crate::demo::{self, DemoArgs};
+
+/// Just-in-time, just-enough access: ask, approve, issue, end, and prove that it ended.
+#[derive(Debug, Parser)]
+#[command(name = "hallpassd", version, about, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file (TOML); HALLPASSD_<SECTION>_<KEY> in the environment overrides it, flags override both
+    #[arg(long, short, global = true, value_name = "FILE", env = "HALLPASSD_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that override settings.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Settings {
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// External base URL
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// sqlite:PATH or postgres://…
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// File with the master key (0600)
+    #[arg(long, value_name = "FILE")]
+    master_key_file: Option<PathBuf>,
+    /// File for signed checkpoints of the audit log
+    #[arg(long, value_name = "FILE")]
+    checkpoint_file: Option<PathBuf>,
+}
+
+impl Settings {
+    fn overrides(&self) -> Vec<Override> {
+        let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.display().to_string());
+        [
+            ("server.listen", self.listen.clone()), ("server.base_url", self.base_url.clone()), ("database.url", self.database.clone()),
+            ("keys.master_key_file", path(&self.master_key_file)), ("audit.checkpoint_file", path(&self.checkpoint_file)),
+        ].into_iter().filter_map(|(k, v)| v.map(|v| (k, v))).collect()
+    }
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run the server
+    Serve {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// The whole story on this machine, on loopback, with people, mails and targets of its own
+    Demo {
+        #[command(flatten)]
+        args: DemoArgs,
+        #[command(subcommand)]
+        what: Option<DemoCommand>,
+    },
+    /// Make the master key, the database and the first administrator, without a browser
+    Init {
+        #[command(flatten)]
+        settings: Settings,
+        /// Mail address of the first administrator
+        #[arg(long, value_name = "ADDRESS")]
+        admin_email: String,
+        /// File with the first administrator's password (0600)
+        #[arg(long, value_name = "FILE")]
+        admin_password_file: PathBuf,
+    },
+    /// Explain mistakes in the configuration, and in a catalogue, with file and line
+    CheckConfig {
+        #[command(flatten)]
+        settings: Settings,
+        /// A catalogue file to check too
+        #[arg(long, value_name = "FILE")]
+        catalogue: Option<PathBuf>,
+    },
+    /// Bring the database's schema up to this version
+    Migrate {
+        #[command(flatten)]
+        settings: Settings,
+        /// Only show what is pending
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write a consistent copy of the database while nothing else has it open
+    Backup {
+        #[command(flatten)]
+        settings: Settings,
+        /// File to write; must not exist
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Let somebody back in who lost the password or second factor; audited and mailed
+    Recover {
+        #[command(flatten)]
+        settings: Settings,
+        /// Mail address of the account
+        email: String,
+        /// Remove the second factor instead of giving a one-time password
+        #[arg(long)]
+        second_factor: bool,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum DemoCommand {
+    /// Kill the server in the middle of live grants, start it past their end, and see the overdue list drain
+    Crash {
+        #[command(flatten)]
+        args: DemoArgs,
+    },
+    /// Change one old audit row and see `audit verify` name it
+    Tamper {
+        #[command(flatten)]
+        args: DemoArgs,
+    },
+    #[command(hide = true)]
+    CrashVictim {
+        #[command(flatten)]
+        args: DemoArgs,
+    },
+}
+
+/// A line on standard output: for people who started a command, never for logs.
+pub fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}");
+    let _ = out.flush();
+}
+
+fn load(path: Option<&PathBuf>, settings: &Settings) -> Result<Config, StartError> {
+    crate::config::load(path.map(PathBuf::as_path), std::env::vars(), &settings.overrides())
+        .map_err(|all| StartError(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+/// Runs a command line.
+pub async fn run(cli: Cli) -> Result<(), StartError> {
+    let file = cli.config.as_ref();
+    match cli.command {
+        Command::Demo { args, what } => {
+            crate::logging::start("warn,hallpass::checkpoint=warn", false);
+            match what {
+                None => demo::run(args).await,
+                Some(DemoCommand::Crash { args }) => demo::crash::run(args).await,
+                Some(DemoCommand::Tamper { args }) => demo::tamper::run(args).await,
+                Some(DemoCommand::CrashVictim { args }) => demo::crash::victim(args).await,
+            }
+        }
+        Command::CheckConfig { settings, catalogue } => check_config::run(file, &settings, catalogue.as_deref()),
+        Command::Serve { settings } => with_log(load(file, &settings)?, serve::run).await,
+        Command::Init { settings, admin_email, admin_password_file } => {
+            let config = load(file, &settings)?;
+            crate::logging::start("warn", false);
+            init::run(config, &admin_email, &admin_password_file).await
+        }
+        Command::Migrate { settings, dry_run } => migrate::run(&load(file, &settings)?, dry_run).await,
+        Command::Backup { settings, to } => backup::run(&load(file, &settings)?, &to).await,
+        Command::Recover { settings, email, second_factor } => {
+            let config = load(file, &settings)?;
+            crate::logging::start("warn", false);
+            recover::run(config, &email, second_factor).await
+        }
+    }
+}
+
+async fn with_log<F: Future<Output = Result<(), StartError>>>(config: Config, run: impl FnOnce(Config) -> F) -> Result<(), StartError> {
+    crate::logging::start(&config.log.filter, config.log.json);
+    run(config).await
+}

@@ -1,0 +1,122 @@
+//! Keys and names that are made once and remembered: master key, token keys, checkpoint key, instance.
+use std::sync::Arc;
+
+use hallpass_adapters::sealing::{self, AeadSealer};
+use hallpass_adapters::signers::{CheckpointKeyRecord, KeyRing, RotationPolicy, SigningKeyRecord};
+use hallpass_broker::events::event;
+use hallpass_domain::Timestamp;
+use hallpass_domain::audit::keys::NoteSigner;
+use hallpass_domain::ports::store::{CommitError, Store};
+use hallpass_domain::target::TokenAlg;
+use hallpass_domain::transition::{Change, Transition};
+use serde_json::json;
+
+use super::{Making, StartError};
+use crate::config::Keys;
+
+/// Where the master key may stand in the environment.
+pub const MASTER_KEY_VARIABLE: &str = "HALLPASS_MASTER_KEY";
+/// Algorithms that targets may ask for.
+const ALGS: [TokenAlg; 2] = [TokenAlg::EdDsa, TokenAlg::Es256];
+/// Meta key of the token keys.
+const TOKEN_KEYS: &str = "keys.tokens";
+
+/// Opens the master key and checks that it is the one that the data was sealed with. A wrong or missing key refuses
+/// to start and never makes a new one, except at the first start of a data folder.
+pub async fn sealer(keys: &Keys, store: &dyn Store, making: Making, now: Timestamp) -> Result<Arc<AeadSealer>, StartError> {
+    let path = &keys.master_key_file;
+    let known = store.meta("keys.check").await.map_err(|e| StartError(e.to_string()))?;
+    let opened = if std::env::var_os(MASTER_KEY_VARIABLE).is_some() {
+        sealing::from_environment(MASTER_KEY_VARIABLE)
+    } else if making == Making::Allowed && known.is_none() && !path.exists() {
+        sealing::create_file(path)
+    } else {
+        sealing::from_file(path)
+    };
+    let master = opened.map_err(|e| StartError(format!("{e}. Without the master key nothing stored can be opened, so the server does not start.")))?;
+    match &known {
+        Some(check) => {
+            master.verify(check).map_err(|e| StartError(e.to_string()))?;
+        }
+        None => put(store, "keys.check", None, master.check_value(), "key.master_set", now).await?,
+    }
+    Ok(Arc::new(AeadSealer::new(master)))
+}
+
+/// A value of the meta table, made on first use.
+pub async fn remembered(store: &dyn Store, key: &'static str, now: Timestamp, make: impl FnOnce() -> Result<String, StartError>) -> Result<String, StartError> {
+    let read = |e: hallpass_domain::ports::store::ReadError| StartError(e.to_string());
+    if let Some(value) = store.meta(key).await.map_err(read)? {
+        return Ok(value);
+    }
+    let value = make()?;
+    match put(store, key, None, value.clone(), "instance.named", now).await {
+        Ok(()) => Ok(value),
+        // Another replica was first: its value holds.
+        Err(error) => store.meta(key).await.map_err(read)?.ok_or(error),
+    }
+}
+
+async fn put(store: &dyn Store, key: &'static str, expected: Option<String>, value: String, kind: &'static str, now: Timestamp) -> Result<(), StartError> {
+    let transition = Transition::new(now)
+        .with(Change::Meta { key: key.to_owned(), expected, value: Some(value) })
+        .event(event(now, kind, "system:start", &[], json!({ "what": key }), json!({})));
+    store.commit(transition).await.map_err(|e| StartError(e.to_string()))
+}
+
+/// The key that signs checkpoints.
+pub async fn checkpoint_signer(store: &dyn Store, sealer: &AeadSealer, origin: &str, now: Timestamp) -> Result<NoteSigner, StartError> {
+    let text = remembered(store, "keys.checkpoint", now, || {
+        let record = CheckpointKeyRecord::generate(origin, sealer).map_err(|e| StartError(e.to_string()))?;
+        serde_json::to_string(&record).map_err(|e| StartError(e.to_string()))
+    })
+    .await?;
+    let record: CheckpointKeyRecord = serde_json::from_str(&text).map_err(|e| StartError::because("the stored checkpoint key is damaged", e))?;
+    record.open(sealer).map_err(|e| StartError(e.to_string()))
+}
+
+/// The keys that sign tokens, made at first start.
+pub async fn token_keys(store: &dyn Store, sealer: &AeadSealer, now: Timestamp) -> Result<Arc<KeyRing>, StartError> {
+    let text = remembered(store, TOKEN_KEYS, now, || {
+        let records = RotationPolicy::default().first_keys(&ALGS, now, sealer).map_err(|e| StartError(e.to_string()))?;
+        serde_json::to_string(&records).map_err(|e| StartError(e.to_string()))
+    })
+    .await?;
+    KeyRing::open(&parse(&text)?, sealer).map(Arc::new).map_err(|e| StartError(e.to_string()))
+}
+
+fn parse(text: &str) -> Result<Vec<SigningKeyRecord>, StartError> {
+    serde_json::from_str(text).map_err(|e| StartError::because("the stored token keys are damaged", e))
+}
+
+/// Gives keys their successors when they are due (or at once, when `force`), and takes over what another replica did.
+/// Returns whether anything changed.
+pub async fn rotate_token_keys(store: &dyn Store, sealer: &AeadSealer, ring: &KeyRing, force: bool, now: Timestamp) -> Result<bool, StartError> {
+    let policy = RotationPolicy::default();
+    let stored = store.meta(TOKEN_KEYS).await.map_err(|e| StartError(e.to_string()))?.unwrap_or_else(|| "[]".to_owned());
+    let mut records = parse(&stored)?;
+    let mut changed = policy.forget(&mut records, now);
+    for alg in ALGS {
+        if force || policy.is_due(&records, alg, now) {
+            policy.rotate(&mut records, alg, now, sealer).map_err(|e| StartError(e.to_string()))?;
+            changed = true;
+        }
+    }
+    if changed {
+        let text = serde_json::to_string(&records).map_err(|e| StartError(e.to_string()))?;
+        let transition = Transition::new(now)
+            .with(Change::Meta { key: TOKEN_KEYS.to_owned(), expected: Some(stored), value: Some(text) })
+            .event(event(now, "key.rotated", "system:keys", &[], json!({ "keys": records.len() }), json!({})));
+        match store.commit(transition).await {
+            Ok(()) | Err(CommitError::Conflict(_)) => {}
+            Err(error) => return Err(StartError(error.to_string())),
+        }
+        let stored = store.meta(TOKEN_KEYS).await.map_err(|e| StartError(e.to_string()))?.unwrap_or_default();
+        records = parse(&stored)?;
+    }
+    if records != ring.records() {
+        ring.replace(&records, sealer).map_err(|e| StartError(e.to_string()))?;
+        return Ok(true);
+    }
+    Ok(changed)
+}

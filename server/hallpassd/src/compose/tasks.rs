@@ -1,0 +1,83 @@
+//! What runs beside the HTTP server: reconcilers, clock samples, key rotation, notices from other replicas.
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hallpass_domain::transition::{Change, Transition};
+use tokio::task::JoinHandle;
+
+use super::{Composed, keys};
+
+/// Starts everything; it runs until aborted.
+pub fn start(composed: &Composed) -> Vec<JoinHandle<()>> {
+    let mut tasks = hallpass_broker::reconcile::driver::start(&composed.broker);
+    tasks.push(sample_clock(composed));
+    tasks.push(rotate_keys(composed));
+    tasks.push(hear_notices(composed));
+    tasks
+}
+
+/// Samples database time each second; an answer that took longer than a second says little and is dropped.
+fn sample_clock(composed: &Composed) -> JoinHandle<()> {
+    let (broker, clock) = (Arc::clone(&composed.broker), composed.clock.clone());
+    tokio::spawn(async move {
+        let Some(clock) = clock else { return };
+        let mut rounds = 0u64;
+        let mut stored: Option<String> = broker.store.meta("clock.high_water").await.ok().flatten();
+        loop {
+            let asked = Instant::now();
+            if let Ok(database) = broker.store.database_time().await {
+                if asked.elapsed() < Duration::from_secs(1) {
+                    clock.observe(database, Instant::now());
+                }
+            }
+            rounds += 1;
+            if rounds.is_multiple_of(30) {
+                let mark = clock.high_water().to_rfc3339();
+                // A mark is no state that anybody acts on but this clock: it has no event of its own.
+                let change = Change::Meta { key: "clock.high_water".to_owned(), expected: stored.clone(), value: Some(mark.clone()) };
+                stored = match broker.store.commit(Transition::new(broker.now()).with(change)).await {
+                    Ok(()) => Some(mark),
+                    Err(_) => broker.store.meta("clock.high_water").await.ok().flatten(),
+                };
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    })
+}
+
+/// Looks once a minute whether token keys are due for a successor, or another replica made one.
+fn rotate_keys(composed: &Composed) -> JoinHandle<()> {
+    let (broker, ring, sealer) = (Arc::clone(&composed.broker), Arc::clone(&composed.keys), Arc::clone(&composed.sealer));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            if let Err(error) = keys::rotate_token_keys(broker.store.as_ref(), &sealer, &ring, false, broker.now()).await {
+                tracing::error!(%error, "token keys were not rotated");
+            }
+        }
+    })
+}
+
+/// Takes notices of commits, ours and other replicas', and stops answering from memory while they do not come.
+fn hear_notices(composed: &Composed) -> JoinHandle<()> {
+    let (broker, store) = (Arc::clone(&composed.broker), composed.store.clone());
+    tokio::spawn(async move {
+        let mut changes = store.changes();
+        let mut fresh = true;
+        loop {
+            match tokio::time::timeout(Duration::from_millis(200), changes.recv()).await {
+                Ok(Ok(notice)) => super::notices::apply(&broker, &notice),
+                // Some were lost: everything may be stale.
+                Ok(Err(tokio::sync::broadcast::error::RecvError::Lagged(_))) => broker.tokens.forget_all(),
+                Ok(Err(tokio::sync::broadcast::error::RecvError::Closed)) => return,
+                Err(_) => {}
+            }
+            // While another server's commits may be missed for a second, memory is not asked.
+            let heard = !store.is_shared() || store.last_heard().is_some_and(|t| t.elapsed() < Duration::from_secs(1));
+            if heard != fresh {
+                fresh = heard;
+                broker.tokens.set_fresh(fresh);
+            }
+        }
+    })
+}

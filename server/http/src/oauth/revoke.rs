@@ -1,0 +1,48 @@
+//! `POST /oauth/revoke` (RFC 7009).
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_broker::Caller;
+use hallpass_broker::broker::unreadable;
+use hallpass_domain::principal::{Client, ClientOf};
+use hallpass_domain::secret::SecretHash;
+
+use super::client;
+use super::error::OauthError;
+use super::form::Form;
+use crate::body::Body;
+use crate::state::AppState;
+
+/// Revokes a token of the client that presents it. 200 also for an unknown one (§2.2); 503 where it cannot be stored.
+#[utoipa::path(post, path = "/oauth/revoke", tag = "OAuth", responses((status = 200, description = "Revoked, or unknown"), (status = "4XX", body = OauthError)))]
+pub async fn revoke(state: web::Data<AppState>, req: HttpRequest, body: Body) -> Result<HttpResponse, OauthError> {
+    let form = Form::read(req.headers(), &body.0)?;
+    let client = client::any(&state.broker, req.headers(), &form).await?;
+    let token = form.need("token")?;
+    if token.starts_with("hpa_") { api_token(&state, &client, token).await? } else { target_token(&state, &client, token).await? }
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
+}
+
+async fn api_token(state: &AppState, client: &Client, token: &str) -> Result<(), OauthError> {
+    let found = state.broker.store.api_token_by_hash(&SecretHash::of(token)).await.map_err(unreadable)?;
+    if found.is_some_and(|t| t.client_id != client.id) {
+        return Err(foreign());
+    }
+    state.broker.revoke_presented_api_token(client, token).await?;
+    Ok(())
+}
+
+async fn target_token(state: &AppState, client: &Client, token: &str) -> Result<(), OauthError> {
+    let found = state.broker.store.token_by_hash(&SecretHash::of(token)).await.map_err(unreadable)?;
+    let Some((record, _)) = found else { return Ok(()) };
+    let ClientOf::Workload(workload) = client.of else { return Err(foreign()) };
+    if record.client_id != Some(client.id) {
+        return Err(foreign());
+    }
+    state.broker.revoke_token(&Caller::Workload { workload, client: client.id }, token).await?;
+    Ok(())
+}
+
+/// Another client's token stays (RFC 7009 §2.1).
+fn foreign() -> OauthError {
+    OauthError::new("invalid_grant", "This token was issued to another client.")
+}

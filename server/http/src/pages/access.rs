@@ -1,0 +1,135 @@
+//! What somebody holds: grants, issuing, ending, watch and receipt.
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use hallpass_broker::caller::Caller;
+use hallpass_broker::queries::lines;
+use hallpass_broker::views::credential::{IssuedView, ShownOnce};
+use hallpass_broker::views::page::{Command, FieldError};
+use hallpass_domain::ids::{CredentialId, GrantId};
+use hallpass_domain::refusal::{Class, Refusal};
+use hallpass_domain::role::CredentialKind;
+use secrecy::ExposeSecret as _;
+
+use super::forms::Form;
+use super::visit::{Visit, visit};
+use crate::AppState;
+
+fn grant_id(text: &str) -> Result<GrantId, Refusal> {
+    text.parse().map_err(|_| Refusal::not_found("grant"))
+}
+
+/// GET /access
+pub async fn index(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    visit!(state, request, |v| {
+        let view = v.state.broker.access_view(&v.caller()?).await?;
+        Ok(v.page(hallpass_views::access::index(&v.shell().await, &view)))
+    })
+}
+
+/// GET /grants/{id}
+pub async fn grant(state: Data<AppState>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    visit!(state, request, |v| {
+        let view = v.state.broker.grant_view(&v.caller()?, grant_id(&id)?, Vec::new()).await?;
+        Ok(v.page(hallpass_views::access::grant(&v.shell().await, &view)))
+    })
+}
+
+/// POST /grants/{id}/credentials
+pub async fn issue(state: Data<AppState>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        let form = Form::read(&body);
+        v.check_form(form.get("csrf"))?;
+        let view = issued(&v, &caller, grant_id(&id)?, form.get("kind")).await?;
+        Ok(v.page(hallpass_views::access::issued(&v.shell().await, &view)))
+    })
+}
+
+async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Result<IssuedView, Refusal> {
+    let broker = &v.state.broker;
+    let catalogue = broker.catalogue().await?;
+    let grant = broker.visible_grant(caller, id).await?;
+    let role = lines::role(&catalogue, grant.role_id, grant.target_id);
+    let once = |label: &str, value: String, secret: bool| ShownOnce { label: label.to_owned(), value, secret };
+    if kind == CredentialKind::PostgresqlLogin.as_str() {
+        let login = broker.issue_login(caller, id).await?;
+        let (c, at) = (&login.credential, &login.connection);
+        let conninfo = format!("host={} port={} dbname={} user={} sslmode={}", at.host, at.port, at.database, c.external_name, at.sslmode);
+        return Ok(IssuedView {
+            grant_id: id.to_string(), credential_id: c.id.to_string(), kind: kind.to_owned(), label: lines::credential_in_words(c.kind), not_after: c.not_after, watchable: true, role,
+            values: vec![
+                once("Host", at.host.clone(), false), once("Port", at.port.to_string(), false), once("Database", at.database.clone(), false),
+                once("User", c.external_name.clone(), false), once("Password", login.password.expose_secret().to_owned(), true),
+            ],
+            commands: vec![Command { label: "psql asks for the password".to_owned(), command: format!("psql '{conninfo}'") }],
+        });
+    }
+    if kind != CredentialKind::AccessToken.as_str() {
+        return Err(Refusal::invalid("unknown_kind", "kind", "This is not a kind of credential."));
+    }
+    let token = broker.issue_token(caller, id).await?;
+    Ok(IssuedView {
+        grant_id: id.to_string(), credential_id: token.record.id.to_string(), kind: kind.to_owned(), label: lines::credential_in_words(CredentialKind::AccessToken),
+        not_after: token.record.expires_at, watchable: false, role,
+        values: vec![once("Access token", token.token.expose_secret().to_owned(), true)],
+        commands: vec![Command { label: "Send it".to_owned(), command: "curl -H \"Authorization: Bearer $HALLPASS_ACCESS_TOKEN\" URL".to_owned() }],
+    })
+}
+
+/// POST /grants/{id}/end
+pub async fn end(state: Data<AppState>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        v.check_form(Form::read(&body).get("csrf"))?;
+        v.state.broker.release_grant(&caller, grant_id(&id)?).await?;
+        Ok(v.redirect(&format!("/grants/{id}"), Some(("good", "Ended. What is at the target is being removed and checked."))))
+    })
+}
+
+/// POST /grants/{id}/revoke
+pub async fn revoke(state: Data<AppState>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        let form = Form::read(&body);
+        v.check_form(form.get("csrf"))?;
+        match v.state.broker.revoke_grant(&caller, grant_id(&id)?, form.get("reason")).await {
+            Ok(_) => Ok(v.redirect(&format!("/grants/{id}"), Some(("good", "Revoked. The holder is told, and what is at the target is being removed and checked.")))),
+            Err(refusal) if refusal.class == Class::Invalid => {
+                let errors = vec![FieldError { field: "reason".to_owned(), message: refusal.message.clone() }];
+                let view = v.state.broker.grant_view(&caller, grant_id(&id)?, errors).await?;
+                Ok(v.html(StatusCode::UNPROCESSABLE_ENTITY, hallpass_views::access::grant(&v.shell().await, &view)))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    })
+}
+
+/// GET /grants/{id}/receipt
+pub async fn receipt(state: Data<AppState>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    visit!(state, request, |v| {
+        let view = v.state.broker.receipt_view(&v.caller()?, grant_id(&id)?).await?;
+        Ok(v.page(hallpass_views::access::receipt(&v.shell().await, &view)))
+    })
+}
+
+/// GET /grants/{id}/receipt.txt: the inclusion proof, for `hallpass audit verify --receipt`.
+pub async fn receipt_proof(state: Data<AppState>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    visit!(state, request, |v| {
+        let text = v.state.broker.receipt_proof(&v.caller()?, grant_id(&id)?).await?;
+        Ok(HttpResponse::Ok()
+            .content_type("text/plain; charset=utf-8")
+            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"receipt-{id}.txt\"")))
+            .body(text))
+    })
+}
+
+/// GET /credentials/{id}/watch
+pub async fn watch(state: Data<AppState>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        let id: CredentialId = id.parse().map_err(|_| Refusal::not_found("credential"))?;
+        let view = v.state.broker.watch_view(&caller, id).await?;
+        Ok(v.page(hallpass_views::access::watch(&v.shell().await, &view)))
+    })
+}

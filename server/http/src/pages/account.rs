@@ -1,0 +1,198 @@
+//! Security of one's own account.
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use hallpass_broker::access::{Browser, Factor, NewSession};
+use hallpass_broker::views::account::{AccountView, RecoveryCodesView, SessionRow, TotpEnrolView, TotpState};
+use hallpass_broker::views::page::FieldError;
+use hallpass_domain::account::Strength;
+use hallpass_domain::refusal::{Class, Refusal};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::forms::Form;
+use super::visit::{Visit, visit};
+use crate::AppState;
+
+async fn view(v: &Visit<'_>, errors: Vec<FieldError>) -> Result<AccountView, Refusal> {
+    let human = v.human()?;
+    let security = v.state.broker.account_security(&human).await?;
+    let mut sessions: Vec<SessionRow> = security.sessions.iter().map(|s| SessionRow {
+        id: s.id.to_string(), kind: "browser".to_owned(), device: s.agent.clone(), address: s.network.clone(),
+        strength: if s.strength == Strength::SecondFactor { "second factor" } else { "password" }.to_owned(),
+        since: s.created_at, last_used_at: s.seen_at, current: Some(s.id) == human.session(),
+    }).collect();
+    sessions.extend(security.api_tokens.iter().map(|t| SessionRow {
+        id: t.id.to_string(), kind: "command line".to_owned(), device: t.label.clone(), address: String::new(), strength: "device code".to_owned(),
+        since: t.created_at, last_used_at: t.created_at, current: false,
+    }));
+    Ok(AccountView {
+        password_changed_at: security.password_set_at,
+        totp: security.second_factor.then(|| TotpState {
+            enrolled_at: security.password_set_at.unwrap_or_else(|| v.state.broker.now()), last_used_at: security.totp_last_used_at,
+            recovery_codes_left: i64::try_from(security.recovery_codes_left).unwrap_or(0),
+        }),
+        sessions,
+        zones: Vec::new(),
+        errors,
+    })
+}
+
+async fn page(v: &Visit<'_>, status: StatusCode, errors: Vec<FieldError>) -> Result<HttpResponse, Refusal> {
+    let view = view(v, errors).await?;
+    Ok(v.html(status, hallpass_views::account::index(&v.shell().await, &view)))
+}
+
+/// What was typed wrong goes back to its page; anything else is a page of its own.
+fn at_field(refusal: Refusal, or: &str) -> Result<(StatusCode, Vec<FieldError>), Refusal> {
+    if matches!(refusal.class, Class::Invalid | Class::Unproven | Class::Throttled) && refusal.code != "session_over" && refusal.code != "sign_in_needed" {
+        let status = crate::problem::status_of(refusal.class);
+        Ok((status, vec![FieldError { field: refusal.field.unwrap_or(or).to_owned(), message: refusal.message }]))
+    } else {
+        Err(refusal)
+    }
+}
+
+fn with_session(v: &Visit<'_>, mut answer: HttpResponse, opened: &NewSession) -> HttpResponse {
+    let _ = answer.add_cookie(&v.session_cookie(opened));
+    answer
+}
+
+/// GET /account
+pub async fn index(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    visit!(state, request, |v| page(&v, StatusCode::OK, Vec::new()).await)
+}
+
+/// Runs a use case that needs the browser: its session, known-browser cookie and origin.
+macro_rules! from_browser {
+    ($v:ident, |$from:ident| $body:expr) => {{
+        let Some(visitor) = $v.visitor.as_ref() else { return Err(Refusal::new(Class::Unproven, "sign_in_needed", "Sign in first.")) };
+        let (agent, known) = ($v.agent(), $v.known_cookie());
+        let $from = Browser { session: &visitor.session, agent: &agent, known_cookie: known.as_deref(), origin: &$v.origin };
+        $body
+    }};
+}
+
+/// POST /account/password
+pub async fn password(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        v.human()?;
+        let form = Form::read(&body);
+        v.check_form(form.get("csrf"))?;
+        if form.get("new_password") != form.get("new_password_again") {
+            let errors = vec![FieldError { field: "new_password_again".to_owned(), message: "The two new passwords differ.".to_owned() }];
+            return page(&v, StatusCode::UNPROCESSABLE_ENTITY, errors).await;
+        }
+        let (current, new) = (SecretString::from(form.get("current_password").to_owned()), SecretString::from(form.get("new_password").to_owned()));
+        let done = from_browser!(v, |from| v.state.broker.change_password(from, &current, &new).await);
+        match done {
+            Ok(changed) => {
+                let mut answer = v.redirect("/account", Some(("good", "Your password is changed. Everything else that was signed in as you is signed out.")));
+                if let Some(known) = &changed.known_cookie {
+                    let _ = answer.add_cookie(&v.known_browser_cookie(known));
+                }
+                Ok(with_session(&v, answer, &changed.opened))
+            }
+            Err(refusal) => {
+                let (status, errors) = at_field(refusal, "current_password")?;
+                page(&v, status, errors).await
+            }
+        }
+    })
+}
+
+/// GET /account/totp
+pub async fn totp_form(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    visit!(state, request, |v| {
+        v.human()?;
+        let enrolment = from_browser!(v, |from| v.state.broker.pending_totp(from).await);
+        let view = match enrolment {
+            Ok(e) => TotpEnrolView { otpauth_uri: e.otpauth_uri.expose_secret().to_owned(), secret_base32: e.secret_base32.expose_secret().to_owned(), replaces: e.replaces, errors: Vec::new() },
+            // Nothing is pending: the page asks for the password first, then shows the code to scan.
+            Err(refusal) if refusal.class == Class::Conflict => TotpEnrolView { otpauth_uri: String::new(), secret_base32: String::new(), replaces: false, errors: Vec::new() },
+            Err(refusal) => return Err(refusal),
+        };
+        Ok(v.page(hallpass_views::account::totp(&v.shell().await, &view)))
+    })
+}
+
+/// POST /account/totp: first with the password (begins), then with a code (confirms).
+pub async fn totp(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        v.human()?;
+        let form = Form::read(&body);
+        v.check_form(form.get("csrf"))?;
+        let (code, password) = (form.get("totp").trim().to_owned(), SecretString::from(form.get("current_password").to_owned()));
+        let pending = from_browser!(v, |from| v.state.broker.pending_totp(from).await).ok();
+        if pending.is_none() {
+            let factor = (!code.is_empty()).then_some(Factor::Totp(code.as_str()));
+            let begun = from_browser!(v, |from| v.state.broker.start_totp(from, &password, factor).await);
+            return match begun {
+                Ok(_) => Ok(v.redirect("/account/totp", None)),
+                Err(refusal) => {
+                    let (status, errors) = at_field(refusal, "current_password")?;
+                    page(&v, status, errors).await
+                }
+            };
+        }
+        let confirmed = from_browser!(v, |from| v.state.broker.confirm_totp(from, &code).await);
+        match (confirmed, pending) {
+            (Ok(done), _) => {
+                let view = RecoveryCodesView { codes: done.recovery_codes, enrolled_now: true };
+                let answer = v.page(hallpass_views::account::recovery_codes(&v.shell().await, &view));
+                Ok(with_session(&v, answer, &done.opened))
+            }
+            (Err(refusal), Some(e)) => {
+                let (status, errors) = at_field(refusal, "totp")?;
+                let view = TotpEnrolView { otpauth_uri: e.otpauth_uri.expose_secret().to_owned(), secret_base32: e.secret_base32.expose_secret().to_owned(), replaces: e.replaces, errors };
+                Ok(v.html(status, hallpass_views::account::totp(&v.shell().await, &view)))
+            }
+            (Err(refusal), None) => Err(refusal),
+        }
+    })
+}
+
+/// POST /account/recovery-codes
+pub async fn recovery_codes(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        v.human()?;
+        let form = Form::read(&body);
+        v.check_form(form.get("csrf"))?;
+        let code = form.get("codes_totp").to_owned();
+        let renewed = from_browser!(v, |from| v.state.broker.renew_recovery_codes(from, Factor::Totp(&code)).await);
+        match renewed {
+            Ok(codes) => Ok(v.page(hallpass_views::account::recovery_codes(&v.shell().await, &RecoveryCodesView { codes, enrolled_now: false }))),
+            Err(mut refusal) => {
+                refusal.field = Some("codes_totp");
+                let (status, errors) = at_field(refusal, "codes_totp")?;
+                page(&v, status, errors).await
+            }
+        }
+    })
+}
+
+/// POST /account/sessions/{id}/end: a browser session or a command line's token.
+pub async fn end_one(state: Data<AppState>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        let human = v.human()?;
+        v.check_form(Form::read(&body).get("csrf"))?;
+        let absent = || Refusal::not_found("session");
+        let uuid: uuid::Uuid = id.parse().map_err(|_| absent())?;
+        if v.state.broker.end_session(&human, uuid.into()).await.is_err() {
+            v.state.broker.revoke_api_token(&v.caller()?, uuid.into()).await?;
+        }
+        Ok(v.redirect("/account", Some(("good", "Ended."))))
+    })
+}
+
+/// POST /account/sessions/end-all
+pub async fn end_all(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        let human = v.human()?;
+        v.check_form(Form::read(&body).get("csrf"))?;
+        v.state.broker.end_all_other_sessions(&human).await?;
+        if let Some(visitor) = &v.visitor {
+            v.state.broker.sign_out(&visitor.session).await?;
+        }
+        Ok(v.redirect("/sign-in", Some(("good", "Every session is ended."))))
+    })
+}

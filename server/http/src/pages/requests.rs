@@ -1,0 +1,85 @@
+//! Asking, and one's own requests.
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use hallpass_broker::queries::request_form::field_error;
+use hallpass_broker::requests::submit::AskForm;
+use hallpass_domain::refusal::Class;
+
+use super::forms::Form;
+use super::visit::visit;
+use crate::AppState;
+
+fn ask(form: &Form) -> AskForm {
+    // What is typed wins over a preset.
+    let typed = form.get("for_text").trim();
+    let time = if typed.is_empty() { form.get("for") } else { typed };
+    AskForm { role: form.get("role").to_owned(), time: time.to_owned(), scope: form.scope(), reason: form.get("reason").to_owned(), ticket: form.get("ticket").to_owned() }
+}
+
+/// GET /request
+pub async fn form(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        let form = Form::read(request.query_string().as_bytes());
+        let key = uuid::Uuid::new_v4().to_string();
+        let view = v.state.broker.request_form_view(&caller, &ask(&form), false, key).await?;
+        Ok(v.page(hallpass_views::requests::form(&v.shell().await, &view)))
+    })
+}
+
+/// POST /request
+pub async fn submit(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        let form = Form::read(&body);
+        v.check_form(form.get("csrf"))?;
+        let asked = ask(&form);
+        let key = form.get("idempotency_key").chars().take(64).collect::<String>();
+        let check = form.get("action") == "check";
+        if !check {
+            match v.state.broker.submit_request(&caller, &asked, None).await {
+                Ok(made) => return Ok(v.redirect(&format!("/requests/{}", made.reference), Some(("good", "Sent. The approvers have mail.")))),
+                // Sent twice: the first one is shown, nothing is asked again.
+                Err(refusal) if refusal.code == "already_asked" => return Ok(v.redirect("/requests", Some(("info", &refusal.message)))),
+                Err(refusal) if refusal.class == Class::Invalid || refusal.class == Class::Conflict => {
+                    let mut view = v.state.broker.request_form_view(&caller, &asked, false, key).await?;
+                    view.errors.push(field_error(&refusal));
+                    return Ok(v.html(crate::problem::status_of(refusal.class), hallpass_views::requests::form(&v.shell().await, &view)));
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        let view = v.state.broker.request_form_view(&caller, &asked, true, key).await?;
+        let status = if view.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        Ok(v.html(status, hallpass_views::requests::form(&v.shell().await, &view)))
+    })
+}
+
+/// GET /requests
+pub async fn list(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        let q = Form::read(request.query_string().as_bytes());
+        let view = v.state.broker.requests_view(&caller, q.get("state"), q.get("after").parse().ok()).await?;
+        Ok(v.page(hallpass_views::requests::list(&v.shell().await, &view)))
+    })
+}
+
+/// GET /requests/{reference}
+pub async fn detail(state: Data<AppState>, request: HttpRequest, reference: Path<String>) -> HttpResponse {
+    visit!(state, request, |v| {
+        let view = v.state.broker.request_view(&v.caller()?, &reference).await?;
+        Ok(v.page(hallpass_views::requests::detail(&v.shell().await, &view)))
+    })
+}
+
+/// POST /requests/{reference}/withdraw
+pub async fn withdraw(state: Data<AppState>, request: HttpRequest, reference: Path<String>, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        v.check_form(Form::read(&body).get("csrf"))?;
+        v.state.broker.withdraw_request(&caller, &reference).await?;
+        Ok(v.redirect(&format!("/requests/{reference}"), Some(("good", "Withdrawn. The approvers are told."))))
+    })
+}

@@ -1,0 +1,227 @@
+//! A visit: the browser's session, who is signed in, and the frame that every page stands in.
+use actix_web::cookie::Cookie;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use hallpass_broker::access::{NewSession, Standing, Visitor};
+use hallpass_broker::caller::{Caller, HumanCaller, Origin};
+use hallpass_broker::views::error::ErrorView;
+use hallpass_broker::views::page::{DemoBar, DemoPerson, Flash, Link, Shell, SignedIn};
+use hallpass_domain::account::Strength;
+use hallpass_domain::principal::Duty;
+use hallpass_domain::refusal::{Class, Refusal};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::AppState;
+use crate::problem::status_of;
+use crate::session::{CookieOf, is_same_origin};
+
+/// A browser's visit of one request.
+pub struct Visit<'a> {
+    /// Everything that handlers share.
+    pub state: &'a AppState,
+    /// The request.
+    pub request: &'a HttpRequest,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Its session, if it has a live one.
+    pub visitor: Option<Visitor>,
+}
+
+impl<'a> Visit<'a> {
+    /// Loads the session of the cookie, if there is one.
+    pub async fn load(state: &'a AppState, request: &'a HttpRequest) -> Result<Self, Refusal> {
+        let origin = crate::context::Ctx::of(request).origin();
+        let visitor = match CookieOf::Session.read(&state.config, request) {
+            Some(cookie) => state.broker.session_for_cookie(&cookie, state.broker.now()).await?,
+            None => None,
+        };
+        Ok(Self { state, request, origin, visitor })
+    }
+
+    /// The signed-in person; else a redirect to where they sign in, with the way back kept on the server.
+    pub fn human(&self) -> Result<HumanCaller, Refusal> {
+        match &self.visitor {
+            Some(visitor) => visitor.human(),
+            None => Err(Refusal::new(Class::Unproven, "sign_in_needed", "Sign in first.")),
+        }
+    }
+
+    /// [`Self::human`] as a caller.
+    pub fn caller(&self) -> Result<Caller, Refusal> {
+        self.human().map(Caller::Human)
+    }
+
+    /// Checks that a form came from a page of this session: its CSRF token, and where the browser says it came from.
+    pub fn check_form(&self, csrf: &str) -> Result<(), Refusal> {
+        let refused = || Refusal::forbidden("form_expired", "This form is no longer valid, because you signed in or out since, or it came from elsewhere. Open the page again and repeat it.");
+        let visitor = self.visitor.as_ref().ok_or_else(refused)?;
+        if !is_same_origin(self.request.headers(), &self.state.config) || !visitor.csrf_matches(csrf) {
+            return Err(refused());
+        }
+        Ok(())
+    }
+
+    /// `User-Agent` as sent.
+    pub fn agent(&self) -> String {
+        self.request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().chars().take(200).collect()
+    }
+
+    /// Value of the known-browser cookie.
+    pub fn known_cookie(&self) -> Option<String> {
+        CookieOf::KnownBrowser.read(&self.state.config, self.request)
+    }
+
+    /// The frame.
+    pub async fn shell(&self) -> Shell {
+        let broker = &self.state.broker;
+        let (mut inbox, mut active, mut owner) = (0, 0, false);
+        let user = self.visitor.as_ref().and_then(Visitor::user).cloned();
+        if let Ok(caller) = self.human() {
+            inbox = broker.inbox_count(&caller).await.unwrap_or(0);
+            active = broker.access_view(&Caller::Human(caller.clone())).await.map_or(0, |v| i64::try_from(v.current.len()).unwrap_or(0));
+            owner = broker.catalogue().await.is_ok_and(|c| c.targets.values().any(|t| t.owners.contains(&caller.user())));
+        }
+        let strength = self.visitor.as_ref().map_or("", |v| if v.session.strength == Strength::SecondFactor { "second factor" } else { "password" });
+        Shell {
+            instance: "Hallpass".to_owned(),
+            person: user.as_ref().map(|u| SignedIn {
+                name: u.display_name.clone(), email: u.email.to_string(), administrator: u.duties.contains(&Duty::Administrator), auditor: u.duties.contains(&Duty::Auditor), owner,
+                strength: strength.to_owned(),
+            }),
+            inbox_count: inbox,
+            active_count: active,
+            csrf: self.visitor.as_ref().map(|v| v.csrf.clone()).unwrap_or_default(),
+            zone: user.map_or_else(|| "UTC".to_owned(), |u| u.time_zone),
+            now: broker.now(),
+            path: self.request.path().to_owned(),
+            demo: match &self.state.demo {
+                Some(demo) => {
+                    let email = self.visitor.as_ref().and_then(Visitor::user).map(|u| u.email.to_string());
+                    let people = demo.people().into_iter().map(|p| DemoPerson { current: Some(&p.email) == email.as_ref(), ..p }).collect();
+                    Some(DemoBar { people, mail_count: i64::try_from(demo.mail_count()).unwrap_or(0) })
+                }
+                None => None,
+            },
+            flash: CookieOf::Flash.read(&self.state.config, self.request).and_then(|c| read_flash(&c)),
+        }
+    }
+
+    /// Zone of the person who looks.
+    pub fn zone(&self) -> String {
+        self.visitor.as_ref().and_then(Visitor::user).map_or_else(|| "UTC".to_owned(), |u| u.time_zone.clone())
+    }
+
+    /// A rendered page; a notice that was shown is gone.
+    pub fn html(&self, status: StatusCode, body: Result<String, impl std::fmt::Display>) -> HttpResponse {
+        match body {
+            Ok(body) => {
+                let mut answer = HttpResponse::build(status);
+                answer.content_type("text/html; charset=utf-8");
+                if CookieOf::Flash.read(&self.state.config, self.request).is_some() {
+                    answer.cookie(CookieOf::Flash.cleared(&self.state.config));
+                }
+                answer.body(body)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a page could not be rendered");
+                HttpResponse::InternalServerError().content_type("text/plain; charset=utf-8").body("This page could not be shown. The server's log says why.")
+            }
+        }
+    }
+
+    /// A page with status 200.
+    pub fn page(&self, body: Result<String, impl std::fmt::Display>) -> HttpResponse {
+        self.html(StatusCode::OK, body)
+    }
+
+    /// 303 to a local path, with a notice on the next page.
+    pub fn redirect(&self, to: &str, notice: Option<(&str, &str)>) -> HttpResponse {
+        let mut answer = HttpResponse::SeeOther();
+        answer.insert_header((header::LOCATION, to.to_owned()));
+        if let Some((tone, message)) = notice {
+            let value = hallpass_broker::queries::catalogue::encode(&format!("{tone}|{message}"));
+            answer.cookie(CookieOf::Flash.with(&self.state.config, value));
+        }
+        answer.finish()
+    }
+
+    /// The session cookie of a new session.
+    pub fn session_cookie(&self, opened: &NewSession) -> Cookie<'static> {
+        CookieOf::Session.with(&self.state.config, opened.cookie.expose_secret())
+    }
+
+    /// The known-browser cookie, for 180 days.
+    pub fn known_browser_cookie(&self, value: &SecretString) -> Cookie<'static> {
+        CookieOf::KnownBrowser.with(&self.state.config, value.expose_secret())
+    }
+
+    /// What a refusal looks like as a page. Somebody who must sign in first is sent there; the way back is kept on the server.
+    pub async fn refuse(&self, refusal: &Refusal) -> HttpResponse {
+        if refusal.class == Class::Unproven {
+            match refusal.code {
+                "second_factor_needed" => return self.redirect("/sign-in/second-factor", None),
+                "sign_in_needed" | "session_over" | "fresh_sign_in_needed" => return self.to_sign_in().await,
+                _ => {}
+            }
+        }
+        let shell = self.shell().await;
+        let code = status_of(refusal.class);
+        let view = ErrorView {
+            status: code.as_u16(),
+            code: refusal.code.to_owned(),
+            title: String::new(),
+            message: refusal.message.clone(),
+            next: None,
+            links: vec![Link { href: "/catalogue".to_owned(), text: "Catalogue".to_owned() }, Link { href: "/access".to_owned(), text: "My access".to_owned() }],
+            request_id: self.origin.request_id.clone(),
+            retry_after_seconds: (code == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
+        };
+        self.html(code, hallpass_views::error::page(&shell, &view))
+    }
+
+    /// To the sign-in page. What was asked for (a GET's path and query) is kept with the anonymous session.
+    async fn to_sign_in(&self) -> HttpResponse {
+        let next = (self.request.method() == actix_web::http::Method::GET).then(|| self.request.uri().to_string()).unwrap_or_else(|| "/".to_owned());
+        if let Some(visitor) = self.visitor.as_ref().filter(|v| v.standing == Standing::Anonymous || v.user().is_some()) {
+            let _ = self.state.broker.remember_next(&visitor.session, &next).await;
+            return self.redirect("/sign-in", None);
+        }
+        match self.state.broker.open_anonymous_session(Some(&next), &self.agent(), &self.origin).await {
+            Ok(opened) => {
+                let mut answer = self.redirect("/sign-in", None);
+                let _ = answer.add_cookie(&self.session_cookie(&opened));
+                answer
+            }
+            Err(_) => self.redirect("/sign-in", None),
+        }
+    }
+}
+
+/// Replaces the page's Content-Security-Policy.
+pub fn set_csp(answer: &mut HttpResponse, policy: &'static str) {
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(policy));
+}
+
+fn read_flash(value: &str) -> Option<Flash> {
+    let text = super::forms::Form::read(format!("v={value}").as_bytes()).get("v").to_owned();
+    let (tone, message) = text.split_once('|')?;
+    let tone = ["good", "info", "warn", "bad"].into_iter().find(|t| *t == tone)?;
+    Some(Flash { tone: tone.to_owned(), message: message.chars().take(300).collect(), link: None })
+}
+
+/// Runs a handler's body with its visit, and turns a refusal into a page.
+macro_rules! visit {
+    ($state:expr, $request:expr, |$visit:ident| $body:expr) => {{
+        match $crate::pages::visit::Visit::load(&$state, &$request).await {
+            Ok($visit) => {
+                let answer: Result<actix_web::HttpResponse, hallpass_domain::refusal::Refusal> = async { $body }.await;
+                match answer {
+                    Ok(answer) => answer,
+                    Err(refusal) => $visit.refuse(&refusal).await,
+                }
+            }
+            Err(refusal) => actix_web::ResponseError::error_response(&$crate::problem::Problem::from(refusal)),
+        }
+    }};
+}
+pub(crate) use visit;

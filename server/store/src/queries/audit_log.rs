@@ -1,0 +1,142 @@
+//! The audit log as stored.
+use async_trait::async_trait;
+use chrono::Duration;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use hallpass_domain::Timestamp;
+use hallpass_domain::audit::event::Event;
+use hallpass_domain::audit::merkle::Hash;
+use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog, LogHead, LoggedEvent, Seal};
+use hallpass_domain::ports::store::{CommitError, Read};
+use uuid::Uuid;
+
+use super::{count, limit, many, v7_ceiling, v7_floor, value};
+use crate::commit::Job;
+use crate::db::conn::on_db;
+use crate::db::fail::unread;
+use crate::db::types::{Ts, Uid};
+use crate::handle::StoreHandle;
+use crate::rows::audit::{EventRow, NodeRow, family};
+use crate::schema::{audit_events, audit_head, audit_nodes, audit_subjects};
+
+const UNSEALED: &str = "audit_events.leaf_index IS NULL";
+/// An event's id is made at its time. So much apart they may be and are still found by time.
+const APART: Duration = Duration::hours(1);
+
+#[async_trait]
+impl AuditLog for StoreHandle {
+    async fn events(&self, filter: &AuditFilter, after: Option<Uuid>, rows: u32) -> Read<Vec<LoggedEvent>> {
+        // Time is narrowed by the id, which every index here ends with, and then exactly.
+        let oldest = filter.from.and_then(|at| at.checked_sub_signed(APART)).map(v7_floor);
+        let newest = filter.until.and_then(|at| at.checked_add_signed(APART)).map(v7_ceiling);
+        many!(self, EventRow, {
+            let mut query = audit_events::table.into_boxed();
+            if let Some((noun, id)) = &filter.subject {
+                let ids = audit_subjects::table
+                    .select(audit_subjects::event_id)
+                    .filter(audit_subjects::noun.eq(noun))
+                    .filter(audit_subjects::subject_id.eq(id));
+                query = query.filter(audit_events::id.eq_any(ids));
+            }
+            match filter.kind.as_deref() {
+                Some(kind) if kind.ends_with('.') => {
+                    query = query.filter(audit_events::family.eq(family(kind)));
+                    if family(kind) != kind {
+                        query = query.filter(audit_events::kind.like(format!("{}%", kind.replace('_', "\\_"))).escape('\\'));
+                    }
+                }
+                Some(kind) => query = query.filter(audit_events::kind.eq(kind)),
+                None => {}
+            }
+            if let Some(actor) = &filter.actor {
+                query = query.filter(audit_events::actor.eq(actor));
+            }
+            if let Some(from) = filter.from {
+                query = query.filter(audit_events::at.ge(Ts(from)));
+            }
+            if let Some(until) = filter.until {
+                query = query.filter(audit_events::at.lt(Ts(until)));
+            }
+            if let Some(oldest) = oldest {
+                query = query.filter(audit_events::id.ge(Uid(oldest)));
+            }
+            if let Some(before) = newest.into_iter().chain(after).min() {
+                query = if Some(before) == after {
+                    query.filter(audit_events::id.lt(Uid(before)))
+                } else {
+                    query.filter(audit_events::id.le(Uid(before)))
+                };
+            }
+            query.order(audit_events::id.desc()).limit(limit(rows))
+        })
+    }
+
+    async fn sealed_events(&self, first: u64, rows: u32) -> Read<Vec<LoggedEvent>> {
+        let first = i64::try_from(first).unwrap_or(i64::MAX);
+        many!(
+            self,
+            EventRow,
+            audit_events::table
+                .filter(audit_events::leaf_index.ge(Some(first)))
+                .order(audit_events::leaf_index.asc())
+                .limit(limit(rows))
+        )
+    }
+
+    async fn unsealed(&self, rows: u32) -> Read<Vec<Event>> {
+        let logged = many!(
+            self,
+            EventRow,
+            audit_events::table.filter(sql::<Bool>(UNSEALED)).order(audit_events::id.asc()).limit(limit(rows))
+        )?;
+        Ok(logged.into_iter().map(|logged| logged.event).collect())
+    }
+
+    async fn unsealed_tail(&self) -> Read<(u64, Option<Timestamp>)> {
+        let waiting = || audit_events::table.filter(sql::<Bool>(UNSEALED));
+        let tail = value!(self, i64, waiting().count())?;
+        let oldest = value!(self, Option<Ts>, waiting().select(diesel::dsl::min(audit_events::at)))?;
+        Ok((count(tail), oldest.map(|at| at.0)))
+    }
+
+    async fn log_head(&self) -> Read<LogHead> {
+        let (size, checkpoint, frontier) = value!(
+            self,
+            (i64, Option<String>, Option<String>),
+            audit_head::table.find(1).select((audit_head::size, audit_head::checkpoint, audit_head::frontier))
+        )?;
+        Ok(LogHead { size: count(size), checkpoint, frontier })
+    }
+
+    async fn seal(&self, seal: Seal) -> Result<(), CommitError> {
+        self.write(Job::Seal(Box::new(seal))).await.map(drop)
+    }
+
+    async fn nodes(&self, wanted: &[(u8, u64)]) -> Read<Vec<((u8, u64), Hash)>> {
+        let mut reader = self.reader().await?;
+        let mut db = reader.db();
+        let mut found = Vec::with_capacity(wanted.len());
+        let mut levels: Vec<u8> = wanted.iter().map(|(level, _)| *level).collect();
+        levels.sort_unstable();
+        levels.dedup();
+        for level in levels {
+            let places: Vec<i64> =
+                wanted.iter().filter(|(l, _)| *l == level).filter_map(|(_, p)| i64::try_from(*p).ok()).collect();
+            for places in places.chunks(500) {
+                let rows: QueryResult<Vec<NodeRow>> = on_db!(
+                    &mut db,
+                    load,
+                    audit_nodes::table
+                        .filter(audit_nodes::level.eq(i32::from(level)))
+                        .filter(audit_nodes::place.eq_any(places))
+                        .select(NodeRow::as_select())
+                );
+                for row in rows.map_err(unread)? {
+                    found.push(((level, count(row.place)), Hash::from_bytes(row.hash.0)));
+                }
+            }
+        }
+        Ok(found)
+    }
+}

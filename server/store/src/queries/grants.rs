@@ -1,0 +1,141 @@
+//! Grants.
+use async_trait::async_trait;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use hallpass_domain::Timestamp;
+use hallpass_domain::grant::{Grant, GrantState};
+use hallpass_domain::ids::{GrantId, RequestId, RoleId};
+use hallpass_domain::ports::grants::{GrantFilter, Grants};
+use hallpass_domain::ports::store::{Page, Read};
+use hallpass_domain::principal::Principal;
+
+use super::{limit, many, one, value};
+use crate::db::types::{Ts, Uid, Word};
+use crate::handle::StoreHandle;
+use crate::rows::grants::GrantRow;
+use crate::rows::principal_columns;
+use crate::schema::{credentials, grants};
+
+/// Spelt as in the partial indexes: a bound parameter would not be recognised.
+const OPEN: &str = "grants.state IN ('scheduled', 'active')";
+
+#[async_trait]
+impl Grants for StoreHandle {
+    async fn grant(&self, id: GrantId) -> Read<Option<Grant>> {
+        one!(self, GrantRow, grants::table.find(Uid(id.0)))
+    }
+
+    async fn grant_of(&self, request: RequestId) -> Read<Option<Grant>> {
+        one!(self, GrantRow, grants::table.filter(grants::request_id.eq(Some(Uid(request.0)))))
+    }
+
+    async fn grants(&self, filter: &GrantFilter, page: Page) -> Read<Vec<Grant>> {
+        // One bounded range of an index for each state; a list of states in one query would have to sort them all.
+        let mut states: Vec<_> = filter.states.iter().copied().map(Some).collect();
+        if states.is_empty() {
+            states.push(None);
+        }
+        let mut found = Vec::new();
+        for state in states {
+            found.extend(self.grants_in(filter, state, page).await?);
+        }
+        found.sort_by_key(|grant| std::cmp::Reverse(grant.id));
+        found.dedup_by_key(|grant| grant.id);
+        found.truncate(usize::try_from(limit(page.limit)).unwrap_or(0));
+        Ok(found)
+    }
+
+    async fn usable_grant(&self, principal: Principal, role: RoleId, now: Timestamp) -> Read<Option<Grant>> {
+        let (kind, id) = principal_columns(principal);
+        one!(
+            self,
+            GrantRow,
+            grants::table
+                .filter(grants::principal_kind.eq(kind))
+                .filter(grants::principal_id.eq(id))
+                .filter(grants::role_id.eq(Uid(role.0)))
+                .filter(sql::<Bool>("grants.state = 'active'"))
+                .filter(grants::ends_at.gt(Ts(now)))
+                .filter(grants::starts_at.le(Ts(now)))
+                .order(grants::ends_at.desc())
+        )
+    }
+
+    async fn due_grants(&self, now: Timestamp, rows: u32) -> Read<Vec<Grant>> {
+        let mut due = many!(
+            self,
+            GrantRow,
+            grants::table
+                .filter(sql::<Bool>(OPEN))
+                .filter(grants::ends_at.le(Ts(now)))
+                .order(grants::ends_at.asc())
+                .limit(limit(rows))
+        )?;
+        let ending = many!(
+            self,
+            GrantRow,
+            grants::table
+                .filter(sql::<Bool>("grants.state = 'ending'"))
+                .order(grants::ends_at.asc())
+                .limit(limit(rows))
+        )?;
+        due.extend(ending);
+        due.sort_by_key(|grant| (grant.ends_at, grant.id));
+        // The two reads are two moments: a grant may have moved from one to the other between them.
+        due.dedup_by_key(|grant| grant.id);
+        due.truncate(usize::try_from(limit(rows)).unwrap_or(0));
+        Ok(due)
+    }
+
+    async fn starting_grants(&self, now: Timestamp, rows: u32) -> Read<Vec<Grant>> {
+        many!(
+            self,
+            GrantRow,
+            grants::table
+                .filter(sql::<Bool>("grants.state = 'scheduled'"))
+                .filter(grants::starts_at.le(Ts(now)))
+                .filter(grants::ends_at.gt(Ts(now)))
+                .order(grants::starts_at.asc())
+                .limit(limit(rows))
+        )
+    }
+
+    async fn next_due(&self) -> Read<Option<Timestamp>> {
+        let end = value!(
+            self,
+            Option<Ts>,
+            grants::table.filter(sql::<Bool>(OPEN)).select(diesel::dsl::min(grants::ends_at))
+        )?;
+        let due = value!(
+            self,
+            Option<Ts>,
+            credentials::table
+                .filter(sql::<Bool>("credentials.state <> 'revoked'"))
+                .select(diesel::dsl::min(credentials::due_at))
+        )?;
+        Ok([end, due].into_iter().flatten().map(|at| at.0).min())
+    }
+}
+
+impl StoreHandle {
+    async fn grants_in(&self, filter: &GrantFilter, state: Option<GrantState>, page: Page) -> Read<Vec<Grant>> {
+        many!(self, GrantRow, {
+            let mut query = grants::table.into_boxed();
+            if let Some(principal) = filter.principal {
+                let (kind, id) = principal_columns(principal);
+                query = query.filter(grants::principal_kind.eq(kind)).filter(grants::principal_id.eq(id));
+            }
+            if let Some(role) = filter.role {
+                query = query.filter(grants::role_id.eq(Uid(role.0)));
+            }
+            if let Some(state) = state {
+                query = query.filter(grants::state.eq(Word(state)));
+            }
+            if let Some(after) = page.after {
+                query = query.filter(grants::id.lt(Uid(after)));
+            }
+            query.order(grants::id.desc()).limit(limit(page.limit))
+        })
+    }
+}

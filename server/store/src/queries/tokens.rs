@@ -1,0 +1,62 @@
+//! Access tokens.
+use async_trait::async_trait;
+use diesel::prelude::*;
+use hallpass_domain::Timestamp;
+use hallpass_domain::credential::Token;
+use hallpass_domain::grant::Grant;
+use hallpass_domain::ids::{GrantId, TokenId};
+use hallpass_domain::ports::store::Read;
+use hallpass_domain::ports::tokens::Tokens;
+use hallpass_domain::secret::SecretHash;
+
+use super::{count, limit, many, one, value};
+use crate::db::conn::on_db;
+use crate::db::fail::unread;
+use crate::db::types::{Digest, Ts, Uid};
+use crate::handle::StoreHandle;
+use crate::rows::Row as _;
+use crate::rows::credentials::TokenRow;
+use crate::rows::grants::GrantRow;
+use crate::schema::{grants, tokens};
+
+#[async_trait]
+impl Tokens for StoreHandle {
+    async fn token_by_hash(&self, hash: &SecretHash) -> Read<Option<(Token, Grant)>> {
+        let mut reader = self.reader().await?;
+        let mut db = reader.db();
+        let row: QueryResult<(TokenRow, GrantRow)> = on_db!(
+            &mut db,
+            first,
+            tokens::table
+                .inner_join(grants::table)
+                .filter(tokens::hash.eq(Digest(hash.0)))
+                .select((TokenRow::as_select(), GrantRow::as_select()))
+        );
+        let row = row.optional().map_err(unread)?;
+        let Some((token, grant)) = row else { return Ok(None) };
+        Ok(Some((token.noun().map_err(unread)?, grant.noun().map_err(unread)?)))
+    }
+
+    async fn token(&self, id: TokenId) -> Read<Option<Token>> {
+        one!(self, TokenRow, tokens::table.find(Uid(id.0)))
+    }
+
+    async fn tokens_of(&self, grant: GrantId, rows: u32) -> Read<Vec<Token>> {
+        many!(
+            self,
+            TokenRow,
+            tokens::table.filter(tokens::grant_id.eq(Uid(grant.0))).order(tokens::id.desc()).limit(limit(rows))
+        )
+    }
+
+    async fn live_tokens(&self, grant: GrantId, now: Timestamp) -> Read<(u64, Option<Timestamp>)> {
+        let of_grant = || tokens::table.filter(tokens::grant_id.eq(Uid(grant.0)));
+        let live = value!(
+            self,
+            i64,
+            of_grant().filter(tokens::expires_at.gt(Ts(now))).filter(tokens::revoked_at.is_null()).count()
+        )?;
+        let last = value!(self, Option<Ts>, of_grant().select(diesel::dsl::max(tokens::expires_at)))?;
+        Ok((count(live), last.map(|at| at.0)))
+    }
+}

@@ -1,0 +1,57 @@
+//! A fresh store for one test.
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hallpass_store::{Schema, StoreHandle, open};
+use hallpass_tests::pg::Cluster;
+
+/// A store of its own for one test, gone with it.
+pub(crate) struct Bed {
+    /// The store.
+    pub(crate) store: StoreHandle,
+    /// Its address, for a second server.
+    pub(crate) url: String,
+    _dir: Option<tempfile::TempDir>,
+}
+
+/// One cluster for the whole run; each test has a database in it.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::start)
+}
+
+/// A new, empty database on the shared cluster: its name and address.
+pub(crate) async fn database() -> (String, String) {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let cluster = tokio::task::spawn_blocking(cluster).await.unwrap();
+    let name = format!("store_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    cluster.databases(&[&name]).await;
+    let url = format!("{}?sslmode=disable", cluster.url(&name));
+    (name, url)
+}
+
+/// A superuser's connection to a database of the shared cluster: what is not Hallpass.
+pub(crate) async fn outsider(database: &str) -> tokio_postgres::Client {
+    cluster().superuser(database).await
+}
+
+impl Bed {
+    pub(crate) async fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("hallpass.db").display());
+        let store = open(&url, Schema::Migrate).await.unwrap();
+        Self { store, url, _dir: Some(dir) }
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let (_, url) = database().await;
+        let store = open(&url, Schema::Migrate).await.unwrap();
+        Self { store, url, _dir: None }
+    }
+
+    /// The name of the PostgreSQL database.
+    pub(crate) fn database(&self) -> String {
+        let (_, tail) = self.url.rsplit_once('/').unwrap();
+        tail.split('?').next().unwrap().to_owned()
+    }
+}

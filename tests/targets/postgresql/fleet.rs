@@ -1,0 +1,48 @@
+//! Many at once.
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use hallpass_domain::credential::Credential;
+use hallpass_domain::ports::target::{Removal, Step};
+
+use crate::rig::{Admin, DATABASE, Postgres, Rig, password, settled};
+
+/// A thousand logins with one end, fifty of them connected: one pass of the steps ends and proves all of them. Times are
+/// printed, not judged.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let row = rig.intend().await;
+    let far = row.create_deadline + chrono::Duration::hours(1);
+    let mut batch = Vec::new();
+    let mut sessions = Vec::new();
+    let started = Instant::now();
+    for place in 0..1_000 {
+        let id = hallpass_domain::ids::CredentialId(uuid::Uuid::now_v7());
+        let credential = Credential {
+            id,
+            external_name: hallpass_domain::credential::external_name(crate::rig::INSTANCE, id),
+            create_deadline: far,
+            ..row.clone()
+        };
+        let secret = password();
+        let created = rig.connector().create(&credential, &secret).await.expect("created");
+        let credential = settled(credential, created.external_oid);
+        if place % 20 == 0 {
+            sessions.push(rig.session(&credential, &secret, DATABASE).await);
+        }
+        batch.push(credential);
+    }
+    eprintln!("created: {:?}", started.elapsed());
+    let started = Instant::now();
+    let mut last = Vec::new();
+    for step in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
+        last = rig.connector().step(step, &batch).await;
+        eprintln!("{step:?} done after {:?}", started.elapsed());
+    }
+    let gone = Removal { denied: true, sessions_ended: true, removed: true, verified_absent: true, ..Removal::default() };
+    assert!(last.iter().all(|answer| answer.as_ref() == Ok(&gone)), "{:?}", last.iter().find(|a| a.as_ref() != Ok(&gone)));
+    let alive = join_all(sessions.iter().map(|s| s.simple_query("SELECT 1"))).await;
+    assert!(alive.iter().all(Result::is_err));
+    assert_eq!(rig.connector().list_marked().await.expect("listed"), vec![]);
+}

@@ -1,0 +1,229 @@
+//! Whatever a login did, all of it ends, and nothing outside changes.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hallpass_domain::credential::Credential;
+use hallpass_domain::ports::target::{Step, TargetError};
+use hallpass_tests::wait::eventually;
+use secrecy::ExposeSecret;
+use tokio_postgres::Client;
+
+use crate::rig::{Admin, DATABASE, GROUP, Postgres, QUARANTINE, Rig, SECOND, connector, ident, revoke, step};
+
+/// Statements of a holder who wants to stay.
+const HOARD: &str = "
+    CREATE TABLE public.hoard (id int PRIMARY KEY, what text); INSERT INTO public.hoard VALUES (1, 'kept');
+    CREATE TEMPORARY TABLE mine (id int);
+    CREATE TYPE public.mood AS ENUM ('sad', 'ok');
+    CREATE VIEW public.peek AS SELECT what FROM public.orders;
+    CREATE FUNCTION public.backdoor() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM public.orders';
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO PUBLIC;
+    GRANT SELECT ON public.hoard TO PUBLIC;
+    SELECT lo_create(0);
+    LISTEN anything; SELECT pg_advisory_lock(42); PREPARE again AS SELECT 1;";
+
+async fn everything_ends(admin: Admin) {
+    let rig = Postgres::start(admin).await;
+    let before = rig.cluster.dump();
+    let (credential, password) = rig.issue().await;
+    let hoarder = rig.session(&credential, &password, SECOND).await;
+    hoarder.batch_execute(HOARD).await.expect("things of its own in a second database");
+    let here = rig.session(&credential, &password, DATABASE).await;
+    here.batch_execute("CREATE TABLE public.here (id int); SELECT lo_create(0)").await.expect("and in the first");
+    let locker = rig.session(&credential, &password, DATABASE).await;
+    locker.batch_execute("BEGIN; LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+    let grouped = rig.session(&credential, &password, DATABASE).await;
+    grouped.batch_execute(&format!("SET ROLE {}", ident(GROUP))).await.expect("the group's role");
+    let busy = tokio::spawn(async move { grouped.batch_execute("SELECT pg_sleep(600)").await });
+
+    // Two that come back at once, whenever they are thrown out, and keep what they get.
+    let (stop, entered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let cluster = Arc::new(rig);
+    let loops: Vec<_> = (0..2)
+        .map(|_| {
+            let (rig, stop, entered) = (Arc::clone(&cluster), Arc::clone(&stop), Arc::clone(&entered));
+            let (name, secret) = (credential.external_name.clone(), password.clone());
+            tokio::spawn(async move {
+                let mut kept = Vec::new();
+                while !stop.load(Ordering::SeqCst) {
+                    if let Ok(client) = rig.cluster.connect(&name, secret.expose_secret(), DATABASE).await {
+                        entered.fetch_add(1, Ordering::SeqCst);
+                        kept.push(client);
+                    }
+                    kept.retain(|client: &Client| !client.is_closed());
+                    tokio::task::yield_now().await;
+                }
+                kept.len()
+            })
+        })
+        .collect();
+    let rig = cluster;
+    eventually("the loops to get in", || async { (entered.load(Ordering::SeqCst) > 3).then_some(()) }).await;
+
+    let removal = revoke(rig.connector(), std::slice::from_ref(&credential)).await.remove(0);
+
+    let entries = entered.load(Ordering::SeqCst);
+    assert!(!rig.works(&credential, &password).await);
+    for session in [&hoarder, &here, &locker] {
+        assert!(session.simple_query("SELECT 1").await.is_err());
+    }
+    assert!(busy.await.expect("the task").is_err());
+    stop.store(true, Ordering::SeqCst);
+    for one in loops {
+        assert_eq!(one.await.expect("the loop"), 0, "no session was kept");
+    }
+    assert_eq!(entered.load(Ordering::SeqCst), entries, "nobody got in after absence was verified");
+    let superuser = rig.cluster.superuser(DATABASE).await;
+    superuser.batch_execute("SET lock_timeout = '2s'; LOCK TABLE public.orders").await.expect("the lock is free");
+    nobody_left(&superuser).await;
+
+    for what in ["table public.hoard", "function public.backdoor()", "type public.mood", "large object", "view public.peek"] {
+        assert!(removal.left.iter().any(|l| l.contains(what) && l.ends_with(&format!(" in {SECOND}"))), "{what}: {:?}", removal.left);
+    }
+    // What it left belongs to the quarantine role, and can do nothing there.
+    let second = rig.cluster.superuser(SECOND).await;
+    let row = second
+        .query_one(
+            "SELECT (SELECT relowner::regrole::text FROM pg_class WHERE relname = 'hoard'),
+                    (SELECT proowner::regrole::text FROM pg_proc WHERE proname = 'backdoor'),
+                    (SELECT lomowner::regrole::text FROM pg_largeobject_metadata)",
+            &[],
+        )
+        .await
+        .expect("owners");
+    for column in 0..3 {
+        assert_eq!(row.get::<_, String>(column), ident(QUARANTINE));
+    }
+    second.batch_execute("SELECT public.backdoor()").await.expect_err("the function has no rights any more");
+    // Nothing else differs from before.
+    for database in [DATABASE, SECOND] {
+        let client = rig.cluster.superuser(database).await;
+        client.batch_execute(&format!("DROP OWNED BY {}", ident(QUARANTINE))).await.expect("cleaned");
+    }
+    assert_eq!(rig.cluster.dump(), before);
+}
+
+async fn nobody_left(superuser: &Client) {
+    let orphans: i64 = superuser
+        .query_one("SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND usename IS NULL", &[])
+        .await
+        .expect("sessions")
+        .get(0);
+    assert_eq!(orphans, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_ends_for_a_superuser() {
+    everything_ends(Admin::Superuser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_ends_for_createrole() {
+    everything_ends(Admin::CreateRole).await;
+}
+
+/// Privileges granted to the login itself, by whomever, go too.
+#[tokio::test]
+async fn direct_grants_go() {
+    let rig = Postgres::start(Admin::Superuser).await;
+    let before = rig.cluster.dump();
+    let (credential, _) = rig.issue().await;
+    let login = ident(&credential.external_name);
+    let superuser = rig.cluster.superuser(SECOND).await;
+    superuser
+        .batch_execute(&format!(
+            "GRANT SELECT ON public.orders TO {login} WITH GRANT OPTION; GRANT CREATE ON DATABASE {db} TO {login};
+             GRANT CREATE ON SCHEMA public TO {login}; ALTER ROLE {login} SET work_mem = '8MB';
+             ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {login};
+             CREATE POLICY only_one ON public.orders TO {login} USING (id = 1);
+             GRANT {login} TO owner",
+            db = ident(SECOND)
+        ))
+        .await
+        .expect("grants");
+    let removal = revoke(rig.connector(), &[credential]).await.remove(0);
+    assert_eq!(removal.left, Vec::<String>::new());
+    assert_eq!(rig.cluster.dump(), before);
+}
+
+/// A login renamed by the target's administrators is still ours by its oid and marker; without its oid a person must look.
+#[tokio::test]
+async fn renamed_accounts() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let (credential, password) = rig.issue().await;
+    let _session = rig.open(&credential, &password).await;
+    let superuser = rig.cluster.superuser("postgres").await;
+    superuser.batch_execute(&format!("ALTER ROLE {} RENAME TO renamed", ident(&credential.external_name))).await.expect("renamed");
+    let unknown = Credential { external_oid: None, ..credential.clone() };
+    for one in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
+        assert!(matches!(step(&rig, one, &unknown).await, Err(TargetError::Refused(_))), "{one:?}");
+    }
+    assert!(rig.exists("renamed").await);
+    revoke(rig.connector(), &[credential]).await;
+    assert!(!rig.exists("renamed").await);
+}
+
+/// The answer to the create was lost: the account is found by its mark, and its oid is told.
+#[tokio::test]
+async fn the_oid_is_told() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let (credential, password) = rig.issue().await;
+    let _session = rig.open(&credential, &password).await;
+    let unknown = Credential { external_oid: None, ..credential.clone() };
+    let denied = step(&rig, Step::Deny, &unknown).await.expect("denied");
+    assert_eq!(denied.external_oid, credential.external_oid);
+    revoke(rig.connector(), &[unknown]).await;
+}
+
+/// A prepared transaction outlives its session and keeps its locks: it counts, and is rolled back.
+#[tokio::test]
+async fn prepared_transactions() {
+    let rig = Postgres::start_with(Admin::Superuser, &[("max_prepared_transactions", "5")]).await;
+    let (credential, password) = rig.issue().await;
+    let session = rig.session(&credential, &password, DATABASE).await;
+    session
+        .batch_execute("BEGIN; LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'it''s mine'")
+        .await
+        .expect("prepared");
+    revoke(rig.connector(), &[credential]).await;
+    let superuser = rig.cluster.superuser(DATABASE).await;
+    superuser.batch_execute("SET lock_timeout = '2s'; SELECT FROM public.orders").await.expect("the lock is free");
+    // Where we may not roll it back, it is not said to be gone.
+    let rights = format!("ALTER ROLE {} NOSUPERUSER CREATEROLE", ident(crate::rig::ADMIN));
+    let (credential, password) = rig.issue().await;
+    let session = rig.session(&credential, &password, DATABASE).await;
+    session.batch_execute("BEGIN; SELECT lo_create(0); PREPARE TRANSACTION 'again'").await.expect("prepared");
+    superuser.batch_execute(&format!("{rights}; GRANT pg_signal_backend TO {}", ident(crate::rig::ADMIN))).await.expect("fewer rights");
+    let weak = connector(&rig.settings);
+    let canary = hallpass_domain::ports::target::TargetConnector::canary(&weak, &credential).await.expect("the canary");
+    assert!(canary.problems.iter().any(|p| p.contains("max_prepared_transactions")), "{:?}", canary.problems);
+    for one in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
+        let seen = hallpass_domain::ports::target::TargetConnector::step(&weak, one, std::slice::from_ref(&credential)).await.remove(0).expect("an answer");
+        assert!(!seen.removed && !seen.verified_absent, "{one:?}");
+    }
+    superuser.batch_execute("ROLLBACK PREPARED 'again'").await.expect("by a superuser");
+    revoke(&weak, &[credential]).await;
+}
+
+/// A lock that somebody else holds delays this account's removal, and only until it is free.
+#[tokio::test]
+async fn locks_of_others() {
+    let rig = Postgres::start(Admin::Superuser).await;
+    let (credential, password) = rig.issue().await;
+    let (other, _) = rig.issue().await;
+    let session = rig.session(&credential, &password, DATABASE).await;
+    session.batch_execute("CREATE TABLE public.hoard (id int)").await.expect("a table");
+    let superuser = rig.cluster.superuser(DATABASE).await;
+    superuser.batch_execute("BEGIN; LOCK TABLE public.hoard").await.expect("a lock");
+    let batch = [credential.clone(), other.clone()];
+    let mut last = Vec::new();
+    for one in [Step::Deny, Step::EndSessions, Step::Remove] {
+        last = rig.connector().step(one, &batch).await;
+    }
+    assert!(matches!(&last[0], Err(TargetError::Refused(why)) if why.contains("lock timeout")), "{last:?}");
+    assert!(last[1].as_ref().is_ok_and(|r| r.removed), "{last:?}");
+    assert!(session.is_closed() || tokio::time::timeout(Duration::from_secs(5), session.simple_query("SELECT 1")).await.is_ok_and(|r| r.is_err()));
+    superuser.batch_execute("ROLLBACK").await.expect("free");
+    revoke(rig.connector(), &batch).await;
+}
