@@ -30,8 +30,14 @@ pub(crate) struct Global {
     /// Which set of sign-ins [env: HALLPASS_PROFILE] [default: default]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
     pub(crate) profile: Option<String>,
-    /// How the answer is shown [env: HALLPASS_FORMAT] [default: table]
-    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Everywhere")]
+    /// How the answer is shown: table, plain or json [env: HALLPASS_FORMAT] [default: table]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        help_heading = "Everywhere"
+    )]
     pub(crate) format: Option<Format>,
     /// Short for --format json
     #[arg(long, global = true, conflicts_with = "format", help_heading = "Everywhere")]

@@ -161,7 +161,9 @@ impl Client {
             headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", token.expose_secret()))?);
         }
         if let Some(key) = &call.key {
-            headers.insert(HeaderName::from_static("idempotency-key"), secret(key)?);
+            let value = HeaderValue::from_str(key);
+            let value = value.map_err(|_| Error::Setting("the idempotency key cannot be sent".to_owned()))?;
+            headers.insert(HeaderName::from_static("idempotency-key"), value);
         }
         if let Some((content_type, _)) = &call.body {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

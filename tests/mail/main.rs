@@ -1,6 +1,12 @@
 //! Mail over a real SMTP server: how it is secured, what a message looks like to a mail program, and what a failure
 //! means. Nothing here sleeps: the server is told when to wait and when to go on.
-#![allow(missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by a panic"
+)]
 
 mod failures;
 mod messages;

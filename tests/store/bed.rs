@@ -11,7 +11,7 @@ pub(crate) struct Bed {
     pub(crate) store: StoreHandle,
     /// Its address, for a second server.
     pub(crate) url: String,
-    _dir: Option<tempfile::TempDir>,
+    pub(crate) _dir: Option<tempfile::TempDir>,
 }
 
 /// One cluster for the whole run; each test has a database in it.

@@ -10,8 +10,8 @@ use hallpass_domain::ports::store::{CommitError, Store as _};
 use hallpass_domain::ports::tokens::Tokens as _;
 use hallpass_domain::transition::{Change, Idempotency, Rested, Transition};
 
-use crate::bed::Bed;
-use crate::samples::{World, after, change, commit, event, now, put, user};
+use super::bed::Bed;
+use super::samples::{World, after, change, commit, event, now, put, user};
 
 /// The one error that says "decide again".
 pub(crate) fn is_conflict(outcome: &Result<(), CommitError>) -> bool {

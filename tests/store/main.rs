@@ -9,6 +9,7 @@ mod lists;
 mod notices;
 mod nouns;
 mod plans;
+mod ports;
 mod rules;
 mod samples;
 mod schema;
@@ -20,11 +21,11 @@ macro_rules! on_both {
         mod $module {
             mod sqlite {$(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() { crate::$module::$name(&crate::bed::Bed::sqlite().await).await }
+                async fn $name() { super::super::super::$module::$name(&super::super::super::bed::Bed::sqlite().await).await }
             )+}
             mod postgres {$(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() { crate::$module::$name(&crate::bed::Bed::postgres().await).await }
+                async fn $name() { super::super::super::$module::$name(&super::super::super::bed::Bed::postgres().await).await }
             )+}
         }
     };

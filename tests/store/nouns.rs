@@ -19,8 +19,8 @@ use hallpass_domain::request::{RequestState, Verdict};
 use hallpass_domain::window::Ask;
 use hallpass_domain::workflow::Proof;
 
-use crate::bed::Bed;
-use crate::samples::{World, after, change, commit, event, hash, name, now, put, user};
+use super::bed::Bed;
+use super::samples::{World, after, change, commit, event, hash, name, now, put, user};
 
 pub(crate) async fn every_noun_comes_back_as_it_went(bed: &Bed) {
     let (store, w) = (&bed.store, World::make(&bed.store).await);
@@ -142,7 +142,7 @@ pub(crate) async fn replaced_nouns_come_back_as_they_went(bed: &Bed) {
     (w.database.sealed_secret, w.database.disabled, w.database.revision, w.database.version) = (None, true, 2, 2);
     (w.reader.retired, w.reader.revision, w.reader.version) = (true, 2, 2);
     (w.workflow.retired, w.workflow.version) = (true, 2);
-    let catalogue = |c| put!(Catalogue, c);
+    let catalogue = |c: CatalogueChange| put!(Catalogue, c);
     let second = [
         put!(Request, request), put!(Grant, grant), put!(Credential, credential), put!(Token, token),
         put!(Account, account), put!(Session, session), put!(Device, device), put!(ApiToken, api_token),

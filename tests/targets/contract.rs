@@ -1,7 +1,7 @@
 //! What every kind of target with accounts must hold. A new kind writes a [`Rig`] and one line with [`contract!`].
 use chrono::Duration;
 use hallpass_domain::credential::Credential;
-use hallpass_domain::ports::target::{Removal, Step, TargetConnector, TargetError};
+use hallpass_domain::ports::target::{Removal, Step, TargetError};
 use hallpass_tests::wait::eventually;
 use secrecy::ExposeSecret;
 

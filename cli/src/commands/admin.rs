@@ -1,15 +1,16 @@
 //! `hallpass admin`: the catalogue as code, and its objects to read.
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use hallpass_client::api::{Paging, new_key};
-use hallpass_client::wire::admin::{ApplyCatalogue, CatalogueDiff, ChangeAction};
+use hallpass_client::wire::admin::{ApplyCatalogue, CatalogueDiff, ChangeAction, NewClient};
 use serde_json::Value;
 
 use crate::ctx::Ctx;
 use crate::failure::Failure;
-use crate::out::{Answer, Body, Column, Table};
+use crate::out::{self, Answer, Body, Column, Table, safe};
 use crate::{term, view};
 
 /// The commands.
@@ -19,6 +20,25 @@ pub(crate) enum AdminCommand {
     Apply(ApplyArgs),
     /// Objects of the catalogue
     Get(GetArgs),
+    /// A new secret for an OAuth client, in place of the one before
+    RotateSecret(RotateArgs),
+}
+
+/// Arguments of `admin rotate-secret`.
+#[derive(Args)]
+pub(crate) struct RotateArgs {
+    /// The OAuth client id
+    client_id: String,
+    #[command(flatten)]
+    secrets: SecretsArgs,
+}
+
+/// Where new secrets go.
+#[derive(Args)]
+pub(crate) struct SecretsArgs {
+    /// Write new client secrets to files in this folder, named by client id, instead of to stdout
+    #[arg(long, value_name = "DIR")]
+    secrets_dir: Option<PathBuf>,
 }
 
 /// Arguments of `admin apply`.
@@ -33,6 +53,8 @@ pub(crate) struct ApplyArgs {
     /// Only show the difference
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
+    #[command(flatten)]
+    secrets: SecretsArgs,
 }
 
 /// Arguments of `admin get`.
@@ -58,6 +80,7 @@ pub(super) async fn perform(ctx: &Ctx, command: AdminCommand) -> Result<(), Fail
     match command {
         AdminCommand::Apply(args) => apply(ctx, args).await,
         AdminCommand::Get(args) => get(ctx, args).await,
+        AdminCommand::RotateSecret(args) => rotate(ctx, args).await,
     }
 }
 
@@ -89,7 +112,73 @@ async fn apply(ctx: &Ctx, args: ApplyArgs) -> Result<(), Failure> {
     let real = ApplyCatalogue { toml, apply: true, if_revision: Some(diff.revision) };
     let applied = ctx.busy(&client, client.catalogue(&real, &new_key())).await?;
     ctx.say(&format!("Applied; the catalogue is at revision {}.", applied.revision));
+    for ended in &applied.ended {
+        ctx.say(ended);
+    }
+    let mut applied = applied;
+    hand_over(ctx, &mut applied.new_clients, args.secrets.secrets_dir.as_deref())?;
     if ctx.is_for_people() { Ok(()) } else { ctx.show(&answer(&applied)) }
+}
+
+async fn rotate(ctx: &Ctx, args: RotateArgs) -> Result<(), Failure> {
+    let client = ctx.client().await?;
+    let made = ctx.busy(&client, client.rotate_client_secret(&args.client_id, &new_key())).await?;
+    let mut made = vec![made];
+    hand_over(ctx, &mut made, args.secrets.secrets_dir.as_deref())?;
+    match (ctx.is_for_people(), made.first()) {
+        (false, Some(made)) => ctx.show(&Answer {
+            json: view::value(made),
+            body: Body::Value(made.client_secret.clone().unwrap_or_default()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// New secrets, which are never shown again: into files, else to stdout. Written to files they are taken out of the answer.
+fn hand_over(ctx: &Ctx, made: &mut [NewClient], folder: Option<&Path>) -> Result<(), Failure> {
+    for client in made {
+        let Some(secret) = client.client_secret.clone().filter(|secret| safe::is_plain_secret(secret)) else {
+            continue;
+        };
+        match folder {
+            Some(folder) => {
+                let path = folder.join(safe::file_name(&client.client_id));
+                write_new(&path, &secret)?;
+                client.client_secret = None;
+                ctx.say(&format!(
+                    "The secret of {} is in {}, readable only by you.",
+                    client.client_id,
+                    path.display()
+                ));
+            }
+            None if ctx.is_for_people() => {
+                ctx.say(&format!("The secret of {}, shown this once:", client.client_id));
+                out::write(format!("{}\t{secret}\n", safe::line(&client.client_id)).as_bytes())?;
+            }
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes a secret to a new file that only its owner can read.
+fn write_new(path: &Path, secret: &str) -> Result<(), Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        writeln!(file, "{secret}")
+    });
+    // The secret exists nowhere else: said before anything is lost.
+    written.map_err(|error| {
+        Failure::local(
+            &format!(
+                "{} cannot be written; make a new secret with: hallpass admin rotate-secret",
+                path.display()
+            ),
+            &error,
+        )
+    })
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -215,6 +304,8 @@ mod tests {
             applied: false,
             revision: 3,
             warnings: Vec::new(),
+            new_clients: Vec::new(),
+            ended: Vec::new(),
             changes: vec![
                 change(ChangeAction::Add, "a", vec![field(None, Some("2 h"))]),
                 change(ChangeAction::Change, "b", vec![field(Some("1 h"), Some("2 h"))]),

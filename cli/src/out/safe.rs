@@ -52,6 +52,13 @@ pub(crate) fn is_plain_secret(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
+/// A name that comes from a server as the name of a file: letters, digits, `.`, `_`, `-`, and never a path.
+pub(crate) fn file_name(text: &str) -> String {
+    let name: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+    if name.trim_matches('.').is_empty() { format!("_{name}") } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +78,15 @@ mod tests {
             nasty,
             "nothing is lost"
         );
+    }
+
+    #[test]
+    fn names_are_no_paths() {
+        for (text, name) in
+            [("ci.build-1", "ci.build-1"), ("../x", ".._x"), ("..", "_.."), ("", "_"), ("a/b:c", "a_b_c")]
+        {
+            assert_eq!(file_name(text), name);
+        }
     }
 
     #[test]

@@ -40,7 +40,12 @@ impl Log {
             .collect();
         let leaves: Vec<Hash> = events.iter().map(|event| event.leaf_hash().unwrap()).collect();
         let nodes = append_nodes(&mut Frontier::new(), &leaves).into_iter().collect();
-        Self { events, private, nodes, signer: NoteSigner::from_seed("hallpass.example/audit", &[3; 32]).unwrap() }
+        Self {
+            events,
+            private,
+            nodes,
+            signer: NoteSigner::from_seed("hallpass.example/audit", &[3; 32]).unwrap(),
+        }
     }
 
     fn checkpoint(&self, size: u64) -> String {
@@ -54,7 +59,13 @@ impl Log {
 
     fn export(&self) -> String {
         let size = self.events.len() as u64;
-        let header = Header { checkpoint: self.checkpoint(size), format: FORMAT.to_owned(), origin: "hallpass.example/audit".to_owned(), size, vkey: self.vkey() };
+        let header = Header {
+            checkpoint: self.checkpoint(size),
+            format: FORMAT.to_owned(),
+            origin: "hallpass.example/audit".to_owned(),
+            size,
+            vkey: self.vkey(),
+        };
         let mut text = header.to_line().unwrap();
         for (index, event) in (0..size).zip(&self.events) {
             if index % BLOCK == 0 {
@@ -99,18 +110,33 @@ fn an_export_verifies_and_a_changed_event_is_named() {
     let (log, home) = (Log::new(300), Home::new());
     let export = log.export();
     file(&home, "good", &export);
-    file(&home, "bad", &export.replacen("\"n\":123,", "\"n\":999,", 1).replacen("\"n\":123}", "\"n\":999}", 1));
+    file(
+        &home,
+        "bad",
+        &export.replacen("\"n\":123,", "\"n\":999,", 1).replacen("\"n\":123}", "\"n\":999}", 1),
+    );
     file(&home, "short", &export[..export.trim_end().rfind('\n').unwrap() + 1]);
     file(&home, "held", &log.checkpoint(290));
     file(&home, "vkey", &log.vkey());
-    file(&home, "other", &NoteSigner::from_seed("hallpass.example/audit", &[4; 32]).unwrap().verifier().to_string());
-    let ran = verify(&home, &["--export", "good", "--checkpoint", "held", "--vkey", "vkey", "--json"]).expect(0);
+    file(
+        &home,
+        "other",
+        &NoteSigner::from_seed("hallpass.example/audit", &[4; 32]).unwrap().verifier().to_string(),
+    );
+    let ran =
+        verify(&home, &["--export", "good", "--checkpoint", "held", "--vkey", "vkey", "--json"]).expect(0);
     assert_eq!((ran.json()["size"].as_u64(), ran.json()["held_to"].as_u64()), (Some(300), Some(290)));
     let ran = verify(&home, &["--export", "good", "--checkpoint", "held"]).expect(0);
     assert!(ran.out.contains("10 events rest on the export's own key: not proved"), "{}", ran.out);
-    let ran = verify(&home, &["--export", "bad", "--checkpoint", "held", "--vkey", "vkey", "--json"]).expect(1);
+    let ran =
+        verify(&home, &["--export", "bad", "--checkpoint", "held", "--vkey", "vkey", "--json"]).expect(1);
     let last: Value = serde_json::from_str(ran.err.lines().last().unwrap()).unwrap();
-    assert_eq!((last["code"].as_str(), last["details"]["index"].as_u64()), (Some("not_verified"), Some(123)), "{}", ran.err);
+    assert_eq!(
+        (last["code"].as_str(), last["details"]["index"].as_u64()),
+        (Some("not_verified"), Some(123)),
+        "{}",
+        ran.err
+    );
     verify(&home, &["--export", "short", "--checkpoint", "held", "--vkey", "vkey"]).expect(1);
     verify(&home, &["--export", "good", "--checkpoint", "held", "--vkey", "other"]).expect(1);
     verify(&home, &["--export", "good"]).expect(2);
@@ -124,7 +150,11 @@ fn a_receipt_needs_a_key_of_ones_own() {
     file(&home, "good", &good.to_string());
     file(&home, "vkey", &log.vkey());
     let ran = verify(&home, &["--receipt", "good", "--vkey", "vkey"]).expect(0);
-    assert!(ran.out.contains("3 events proved") && ran.out.contains("#17 ") && ran.out.contains("Person 17"), "{}", ran.out);
+    assert!(
+        ran.out.contains("3 events proved") && ran.out.contains("#17 ") && ran.out.contains("Person 17"),
+        "{}",
+        ran.out
+    );
     let ran = verify(&home, &["--receipt", "good"]).expect(1);
     assert!(ran.err.contains("--vkey"), "{}", ran.err);
     // The key that the first login remembered will do.
@@ -135,7 +165,10 @@ fn a_receipt_needs_a_key_of_ones_own() {
     type Change = fn(&mut Value);
     let changes: [(&str, Change); 5] = [
         ("another name", |r| r["events"][1]["private"]["name"] = json!("Somebody else")),
-        ("another grant", |r| { r["grant"]["id"] = json!("0193572e-0000-7000-8000-000000000002"); r["request"]["id"] = json!("r2"); }),
+        ("another grant", |r| {
+            r["grant"]["id"] = json!("0193572e-0000-7000-8000-000000000002");
+            r["request"]["id"] = json!("r2");
+        }),
         ("another digest", |r| r["request"]["digest"] = json!("d2")),
         ("another proof", |r| r["events"][0]["tlog_proof"] = r["events"][1]["tlog_proof"].clone()),
         ("no events", |r| r["events"] = json!([])),

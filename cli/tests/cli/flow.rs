@@ -10,7 +10,9 @@ use crate::sample;
 fn deciding(looks: usize, state: &'static str) -> Stub {
     let asked = AtomicUsize::new(0);
     Stub::new(move |at| match (at.method.as_str(), at.path.as_str()) {
-        ("POST", "/api/v1/requests") => Reply::Json(201, json!({"outcome": "created", "request": sample::request("pending", "low")})),
+        ("POST", "/api/v1/requests") => {
+            Reply::Json(201, json!({"outcome": "created", "request": sample::request("pending", "low")}))
+        }
         ("GET", "/api/v1/requests/R-7KQ2M9XW4T") => {
             let now = if asked.fetch_add(1, Ordering::SeqCst) < looks { "pending" } else { state };
             ok(sample::request(now, "low"))
@@ -22,12 +24,29 @@ fn deciding(looks: usize, state: &'static str) -> Stub {
 #[test]
 fn request_and_wait() {
     let stub = deciding(1, "approved");
-    let args = ["request", "db-read", "--for", "90m", "--scope", "schema=orders", "--reason", "slow query", "--ticket", "INC-1", "--wait=1m", "--field", "grant.id"];
+    let args = [
+        "request",
+        "db-read",
+        "--for",
+        "90m",
+        "--scope",
+        "schema=orders",
+        "--reason",
+        "slow query",
+        "--ticket",
+        "INC-1",
+        "--wait=1m",
+        "--field",
+        "grant.id",
+    ];
     let ran = Home::new().run(&stub, &args).expect(0);
     assert_eq!(ran.out, format!("{}\n", sample::GRANT));
     assert!(ran.err.contains("hallpass wait R-7KQ2M9XW4T") && ran.err.contains("Approved"), "{}", ran.err);
     let sent = &stub.seen_at("POST", "/requests")[0];
-    assert_eq!(sent.json(), json!({"role": "db-read", "for": "5400s", "scope": {"schema": ["orders"]}, "reason": "slow query", "ticket": "INC-1"}));
+    assert_eq!(
+        sent.json(),
+        json!({"role": "db-read", "for": "5400s", "scope": {"schema": ["orders"]}, "reason": "slow query", "ticket": "INC-1"})
+    );
     assert_eq!(sent.header("authorization"), "Bearer hpa_test");
     assert!(!sent.header("idempotency-key").is_empty());
     assert!(stub.seen_at("GET", "/requests/R-7KQ2M9XW4T")[0].query.starts_with("wait="));
@@ -35,13 +54,16 @@ fn request_and_wait() {
 
 #[test]
 fn a_denial_ends_the_wait_with_5() {
-    let ran = Home::new().run(&deciding(1, "denied"), &["request", "db-read", "--reason", "x", "--wait"]).expect(5);
+    let ran =
+        Home::new().run(&deciding(1, "denied"), &["request", "db-read", "--reason", "x", "--wait"]).expect(5);
     assert!(ran.err.contains("was denied by Bo"), "{}", ran.err);
 }
 
 #[test]
 fn without_wait_a_pending_request_is_a_success() {
-    let ran = Home::new().run(&deciding(9, "pending"), &["request", "db-read", "--reason", "x", "--field", "reference"]).expect(0);
+    let ran = Home::new()
+        .run(&deciding(9, "pending"), &["request", "db-read", "--reason", "x", "--field", "reference"])
+        .expect(0);
     assert_eq!(ran.out, "R-7KQ2M9XW4T\n");
     Home::new().run(&deciding(9, "pending"), &["request", "db-read", "--reason", "x", "--wait=1s"]).expect(8);
 }
@@ -70,10 +92,14 @@ fn dry_run_and_if_needed() {
     assert!(ran.out.contains("2099-01-01 00:00 UTC, if approved now"), "{}", ran.out);
     assert_eq!(stub.seen()[0].json()["dry_run"], true);
     let stub = Stub::new(|at| match at.method.as_str() {
-        "POST" => ok(json!({"outcome": "current", "grant": sample::grant("db-read", "postgresql_login", "active", "2099-01-01T00:00:00Z"), "request": null})),
+        "POST" => ok(
+            json!({"outcome": "current", "grant": sample::grant("db-read", "postgresql_login", "active", "2099-01-01T00:00:00Z"), "request": null}),
+        ),
         _ => ok(sample::request("approved", "low")),
     });
-    let ran = Home::new().run(&stub, &["request", "db-read", "--reason", "x", "--if-needed", "--wait", "--field", "grant.id"]).expect(0);
+    let ran = Home::new()
+        .run(&stub, &["request", "db-read", "--reason", "x", "--if-needed", "--wait", "--field", "grant.id"])
+        .expect(0);
     assert_eq!(ran.out, format!("{}\n", sample::GRANT));
 }
 
@@ -86,38 +112,67 @@ fn decisions_send_back_the_digest() {
         })
     };
     let low = stub("low");
-    Home::new().run(&low, &["approve", "R-7KQ2M9XW4T", "--for", "1h", "--comment", "one hour", "--yes"]).expect(0);
-    assert_eq!(low.seen_at("POST", "/decisions")[0].json(), json!({"verdict": "approve", "for": "3600s", "comment": "one hour", "digest": "d1"}));
+    Home::new()
+        .run(&low, &["approve", "R-7KQ2M9XW4T", "--for", "1h", "--comment", "one hour", "--yes"])
+        .expect(0);
+    assert_eq!(
+        low.seen_at("POST", "/decisions")[0].json(),
+        json!({"verdict": "approve", "for": "3600s", "comment": "one hour", "digest": "d1"})
+    );
     Home::new().run(&low, &["approve", "R-7KQ2M9XW4T"]).expect(2);
     Home::new().run(&low, &["deny", "R-7KQ2M9XW4T", "--yes", "--comment", "no"]).expect(0);
-    assert_eq!(low.seen_at("POST", "/decisions").len(), 2, "without a terminal and without --yes nothing is decided");
+    assert_eq!(
+        low.seen_at("POST", "/decisions").len(),
+        2,
+        "without a terminal and without --yes nothing is decided"
+    );
     let high = stub("high");
     let home = Home::new();
     home.run(&high, &["approve", "R-7KQ2M9XW4T", "--yes"]).expect(2);
     let code = home.dir.path().join("code");
     std::fs::write(&code, "123 456\n").unwrap();
-    home.run(&high, &["approve", "R-7KQ2M9XW4T", "--digest", "D1", "--totp-file", code.to_str().unwrap()]).expect(0);
-    assert_eq!(high.seen_at("POST", "/decisions")[0].json(), json!({"verdict": "approve", "digest": "d1", "totp": "123456"}));
+    home.run(&high, &["approve", "R-7KQ2M9XW4T", "--digest", "D1", "--totp-file", code.to_str().unwrap()])
+        .expect(0);
+    assert_eq!(
+        high.seen_at("POST", "/decisions")[0].json(),
+        json!({"verdict": "approve", "digest": "d1", "totp": "123456"})
+    );
 }
 
 #[test]
 fn a_token_is_alone_on_stdout() {
     let stub = Stub::new(|at| match (at.method.as_str(), at.path.as_str()) {
-        ("GET", "/api/v1/grants") => ok(sample::page(json!([sample::grant("deploy", "access_token", "active", "2099-01-01T00:00:00Z")]))),
+        ("GET", "/api/v1/grants") => ok(sample::page(json!([sample::grant(
+            "deploy",
+            "access_token",
+            "active",
+            "2099-01-01T00:00:00Z"
+        )]))),
         ("POST", _) => Reply::Json(201, sample::token("eyJ.a.b")),
         _ => problem(404, "not_found"),
     });
     let home = Home::new();
     assert_eq!(home.run(&stub, &["token", "deploy"]).expect(0).out, "eyJ.a.b\n");
-    assert_eq!(home.run(&stub, &["token", "deploy", "--header"]).expect(0).out, "Authorization: Bearer eyJ.a.b\n");
-    assert_eq!(home.run(&stub, &["token", "deploy", "--field", "expires_at"]).expect(0).out, "2099-01-01T00:00:00Z\n");
+    assert_eq!(
+        home.run(&stub, &["token", "deploy", "--header"]).expect(0).out,
+        "Authorization: Bearer eyJ.a.b\n"
+    );
+    assert_eq!(
+        home.run(&stub, &["token", "deploy", "--field", "expires_at"]).expect(0).out,
+        "2099-01-01T00:00:00Z\n"
+    );
     assert_eq!(home.run(&stub, &["token", "deploy", "--json"]).expect(0).json()["access_token"], "eyJ.a.b");
 }
 
 #[test]
 fn a_token_with_a_line_break_is_no_token() {
     let stub = Stub::new(|at| match at.method.as_str() {
-        "GET" => ok(sample::page(json!([sample::grant("deploy", "access_token", "active", "2099-01-01T00:00:00Z")]))),
+        "GET" => ok(sample::page(json!([sample::grant(
+            "deploy",
+            "access_token",
+            "active",
+            "2099-01-01T00:00:00Z"
+        )]))),
         _ => Reply::Json(201, sample::token("eyJ\nexport PATH=/evil")),
     });
     Home::new().run(&stub, &["token", "deploy"]).expect(1);
@@ -132,7 +187,9 @@ fn no_grant_says_what_is_missing() {
         "reference": "R-9", "state": "pending", "role": sample::role_line("deploy", "access_token", "low"), "subject": sample::person("Ana"), "for": null,
         "until": null, "reason": "x", "ticket": null, "submitted_at": "2026-11-23T16:00:00Z", "decide_by": null, "standing": "0 of 1", "grant": null,
     });
-    let stub = Stub::new(move |at| ok(sample::page(if at.path.ends_with("/requests") { json!([item]) } else { json!([]) })));
+    let stub = Stub::new(move |at| {
+        ok(sample::page(if at.path.ends_with("/requests") { json!([item]) } else { json!([]) }))
+    });
     let ran = Home::new().run(&stub, &["token", "deploy"]).expect(8);
     assert!(ran.err.contains("hallpass wait R-9"), "{}", ran.err);
     let home = Home::new();
@@ -144,7 +201,12 @@ fn no_grant_says_what_is_missing() {
 #[test]
 fn a_workload_without_a_grant_gets_oauths_answer() {
     for (uri, exit) in [("http://x/api/v1/requests", 7), ("http://x/api/v1/requests/R-9", 8)] {
-        let stub = Stub::new(move |_| Reply::Json(400, json!({"error": "invalid_scope", "error_description": "no grant", "request_uri": uri})));
+        let stub = Stub::new(move |_| {
+            Reply::Json(
+                400,
+                json!({"error": "invalid_scope", "error_description": "no grant", "request_uri": uri}),
+            )
+        });
         let home = Home::new();
         let file = home.dir.path().join("secret");
         std::fs::write(&file, "hpc_x").unwrap();
@@ -158,7 +220,12 @@ fn a_workload_without_a_grant_gets_oauths_answer() {
 #[test]
 fn end_by_role_by_id_and_all() {
     let stub = Stub::new(|at| match at.method.as_str() {
-        "GET" => ok(sample::page(json!([sample::grant("db-read", "postgresql_login", "active", "2099-01-01T00:00:00Z")]))),
+        "GET" => ok(sample::page(json!([sample::grant(
+            "db-read",
+            "postgresql_login",
+            "active",
+            "2099-01-01T00:00:00Z"
+        )]))),
         _ => ok(sample::grant("db-read", "postgresql_login", "ending", "2099-01-01T00:00:00Z")),
     });
     let home = Home::new();
@@ -176,7 +243,9 @@ fn the_catalogue_is_applied_as_shown() {
     let change = json!({"action": "add", "noun": "role", "name": "db-read", "fields": [{"field": "max", "before": null, "after": sample::NASTY}]});
     let stub = Stub::new(move |at| {
         let apply = at.json()["apply"] == true;
-        ok(json!({"applied": apply, "revision": if apply { 8 } else { 7 }, "changes": [change], "warnings": []}))
+        ok(
+            json!({"applied": apply, "revision": if apply { 8 } else { 7 }, "changes": [change], "warnings": []}),
+        )
     });
     let home = Home::new();
     let file = home.dir.path().join("catalogue.toml");
@@ -188,9 +257,45 @@ fn the_catalogue_is_applied_as_shown() {
     assert!(ran.err.contains("+ role db-read") && ran.err.contains("revision 8"), "{}", ran.err);
     assert_eq!(stub.seen()[2].json(), json!({"toml": "[roles]\n", "apply": true, "if_revision": 7}));
     let wrong = Stub::new(|_| {
-        Reply::Json(422, json!({"type": "x", "title": "x", "status": 422, "detail": "2 mistakes", "instance": "/", "code": "catalogue_invalid", "request_id": "r",
-            "errors": [{"line": 3, "path": "role.x", "message": "no workflow"}, {"line": null, "path": null, "message": "nobody can approve"}]}))
+        Reply::Json(
+            422,
+            json!({"type": "x", "title": "x", "status": 422, "detail": "2 mistakes", "instance": "/", "code": "catalogue_invalid", "request_id": "r",
+            "errors": [{"line": 3, "path": "role.x", "message": "no workflow"}, {"line": null, "path": null, "message": "nobody can approve"}]}),
+        )
     });
     let ran = home.run(&wrong, &["admin", "apply", "-f", file, "--yes"]).expect(2);
-    assert!(ran.err.contains("line 3: no workflow\n") && ran.err.contains("nobody can approve"), "{}", ran.err);
+    assert!(
+        ran.err.contains("line 3: no workflow\n") && ran.err.contains("nobody can approve"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn new_client_secrets_go_to_files_or_to_stdout_once() {
+    let stub = Stub::new(|at| match at.path.as_str() {
+        "/api/v1/admin/catalogue" if at.json()["apply"] == true => ok(json!({
+            "applied": true, "revision": 8, "changes": [], "warnings": [], "ended": [],
+            "new_clients": [{"client_id": "../ci", "client_secret": "hpc_s3cret"}],
+        })),
+        "/api/v1/admin/catalogue" => ok(json!({
+            "applied": false, "revision": 7, "warnings": [],
+            "changes": [{"action": "add", "noun": "client", "name": "ci", "fields": []}],
+        })),
+        _ => ok(json!({"client_id": "ci", "client_secret": "hpc_n3w"})),
+    });
+    let home = Home::new();
+    std::fs::write(home.dir.path().join("c.toml"), "x = 1\n").unwrap();
+    let ran = home.run(&stub, &["admin", "apply", "-f", "c.toml", "--yes"]).expect(0);
+    assert_eq!(ran.out, "../ci\thpc_s3cret\n");
+    let ran = home
+        .run(&stub, &["admin", "apply", "-f", "c.toml", "--yes", "--secrets-dir", ".", "--json"])
+        .expect(0);
+    assert!(!ran.out.contains("s3cret") && !ran.err.contains("s3cret"), "{ran:?}");
+    let path = home.dir.path().join(".._ci");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "hpc_s3cret\n");
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let ran = home.run(&stub, &["admin", "rotate-secret", "ci", "--field", "client_secret"]).expect(0);
+    assert_eq!(ran.out, "hpc_n3w\n");
 }

@@ -4,8 +4,37 @@ use std::path::Path;
 use crate::kit::{Home, Ran};
 
 const COMMANDS: &[&str] = &[
-    "", "login", "logout", "whoami", "roles", "role", "request", "show", "list", "wait", "approve", "deny", "withdraw", "token", "run", "active", "end", "revoke",
-    "receipt", "audit", "audit search", "audit export", "audit checkpoint", "audit vkey", "audit verify", "admin", "admin apply", "admin get", "completion", "help",
+    "",
+    "login",
+    "logout",
+    "whoami",
+    "roles",
+    "role",
+    "request",
+    "show",
+    "list",
+    "wait",
+    "approve",
+    "deny",
+    "withdraw",
+    "token",
+    "run",
+    "active",
+    "end",
+    "revoke",
+    "receipt",
+    "audit",
+    "audit search",
+    "audit export",
+    "audit checkpoint",
+    "audit vkey",
+    "audit verify",
+    "admin",
+    "admin apply",
+    "admin get",
+    "admin rotate-secret",
+    "completion",
+    "help",
 ];
 
 #[test]
@@ -28,7 +57,10 @@ fn golden_help() {
         std::fs::write(&golden, &all).unwrap();
     }
     let expected = std::fs::read_to_string(&golden).unwrap();
-    assert!(all == expected, "the help has changed; look at the difference, then UPDATE_GOLDEN=1 cargo test -p hallpass help");
+    assert!(
+        all == expected,
+        "the help has changed; look at the difference, then UPDATE_GOLDEN=1 cargo test -p hallpass help"
+    );
 }
 
 #[test]

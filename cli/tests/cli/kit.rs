@@ -93,7 +93,10 @@ fn serve(mut stream: TcpStream, handler: &Handler, log: &Mutex<Vec<Arrived>>) {
         Reply::Redirect(to) => (302, "text/plain", String::new(), format!("Location: {to}\r\n")),
         Reply::Cut => return,
     };
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nX-Request-Id: req-1\r\n{more}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nX-Request-Id: req-1\r\n{more}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
     drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())));
 }
 
@@ -138,14 +141,20 @@ impl Home {
     /// Folders of runs that are there now.
     pub(crate) fn run_folders(&self) -> Vec<PathBuf> {
         let runs = self.dir.path().join("runtime").join("hallpass");
-        std::fs::read_dir(runs).map(|entries| entries.flatten().map(|e| e.path()).collect()).unwrap_or_default()
+        std::fs::read_dir(runs)
+            .map(|entries| entries.flatten().map(|e| e.path()).collect())
+            .unwrap_or_default()
     }
 
     /// The command with no environment but what it is given here: no HOME, no terminal, stdin closed.
     pub(crate) fn command(&self, server: &str, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hallpass"));
         command.args(args).env_clear().stdin(Stdio::null()).current_dir(self.dir.path());
-        command.env("PATH", "/usr/bin:/bin").env("TZ", "UTC").env("HALLPASS_SERVER", server).env("HALLPASS_CONFIG_DIR", self.config());
+        command
+            .env("PATH", "/usr/bin:/bin")
+            .env("TZ", "UTC")
+            .env("HALLPASS_SERVER", server)
+            .env("HALLPASS_CONFIG_DIR", self.config());
         command.env("XDG_RUNTIME_DIR", self.dir.path().join("runtime")).env("HALLPASS_TIMEOUT", "5s");
         command
     }
@@ -168,7 +177,11 @@ impl Ran {
     pub(crate) fn of(output: Output) -> Self {
         use std::os::unix::process::ExitStatusExt as _;
         let code = output.status.code().unwrap_or_else(|| 1_000 + output.status.signal().unwrap());
-        Self { code, out: String::from_utf8(output.stdout).unwrap(), err: String::from_utf8(output.stderr).unwrap() }
+        Self {
+            code,
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 
     /// Expects a code; a failure leaves stdout empty and neither stream has control bytes.
@@ -178,7 +191,10 @@ impl Ran {
             assert_eq!(self.out, "", "stdout is empty on failure: {self:#?}");
         }
         for text in [&self.out, &self.err] {
-            assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "no control bytes: {text:?}");
+            assert!(
+                !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'),
+                "no control bytes: {text:?}"
+            );
         }
         self
     }

@@ -1,8 +1,8 @@
 //! `hallpass run`: environment, files, exit codes, signals, the grant's end.
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -17,10 +17,16 @@ const LATER: &str = "2099-01-01T00:00:00Z";
 fn database(at: &Arrived, state: &str, ends_at: &str) -> Reply {
     match (at.method.as_str(), at.path.as_str()) {
         ("GET", "/api/v1/roles/db-read") => ok(sample::role("db-read", "postgresql_login", false)),
-        ("GET", "/api/v1/grants") => ok(sample::page(json!([sample::grant("db-read", "postgresql_login", "active", ends_at)]))),
-        ("GET", path) if path.ends_with(sample::GRANT) => ok(sample::grant("db-read", "postgresql_login", state, ends_at)),
+        ("GET", "/api/v1/grants") => {
+            ok(sample::page(json!([sample::grant("db-read", "postgresql_login", "active", ends_at)])))
+        }
+        ("GET", path) if path.ends_with(sample::GRANT) => {
+            ok(sample::grant("db-read", "postgresql_login", state, ends_at))
+        }
         ("POST", path) if path.ends_with("/credentials") => Reply::Json(201, sample::login()),
-        ("POST", path) if path.ends_with("/end") => ok(sample::grant("db-read", "postgresql_login", "ending", ends_at)),
+        ("POST", path) if path.ends_with("/end") => {
+            ok(sample::grant("db-read", "postgresql_login", "ending", ends_at))
+        }
         _ => problem(404, "not_found"),
     }
 }
@@ -31,7 +37,14 @@ fn stub() -> Stub {
 
 fn shell(home: &Home, stub: &Stub, script: &str) -> Ran {
     let mut command = home.command(&stub.url, &["run", "db-read", "--", "sh", "-c", script]);
-    Ran::of(command.env("HALLPASS_TOKEN", "hpa_test").env("PGPASSWORD", "stale").env("PGHOSTADDR", "10.0.0.1").output().unwrap())
+    Ran::of(
+        command
+            .env("HALLPASS_TOKEN", "hpa_test")
+            .env("PGPASSWORD", "stale")
+            .env("PGHOSTADDR", "10.0.0.1")
+            .output()
+            .unwrap(),
+    )
 }
 
 #[test]
@@ -48,7 +61,9 @@ fn a_login_comes_by_files_and_leaves_nothing() {
 #[test]
 fn the_exit_code_is_the_childs() {
     let (stub, home) = (stub(), Home::new());
-    for (script, code) in [("exit 0", 0), ("exit 7", 7), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -KILL $$", 137)] {
+    for (script, code) in
+        [("exit 0", 0), ("exit 7", 7), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -KILL $$", 137)]
+    {
         assert_eq!(shell(&home, &stub, script).code, code, "{script}");
     }
     assert!(home.run_folders().is_empty());
@@ -62,7 +77,9 @@ fn what_cannot_run_costs_no_credential() {
     let (stub, home) = (stub(), Home::new());
     let plain = home.dir.path().join("plain.txt");
     std::fs::write(&plain, "x").unwrap();
-    for (program, code) in [("no-such-command-here", 127), ("/no/such/file", 127), (plain.to_str().unwrap(), 126), ("/tmp", 126)] {
+    for (program, code) in
+        [("no-such-command-here", 127), ("/no/such/file", 127), (plain.to_str().unwrap(), 126), ("/tmp", 126)]
+    {
         home.run(&stub, &["run", "db-read", "--", program]).expect(code);
     }
     assert_eq!(stub.seen_at("POST", "/credentials").len(), 0);
@@ -75,10 +92,20 @@ fn what_cannot_run_costs_no_credential() {
 #[test]
 fn signals_go_to_the_child() {
     let (stub, home) = (stub(), Home::new());
-    for (signal, word) in [(Signal::SIGTERM, "TERM"), (Signal::SIGINT, "INT"), (Signal::SIGHUP, "HUP"), (Signal::SIGUSR1, "USR1")] {
+    for (signal, word) in [
+        (Signal::SIGTERM, "TERM"),
+        (Signal::SIGINT, "INT"),
+        (Signal::SIGHUP, "HUP"),
+        (Signal::SIGUSR1, "USR1"),
+    ] {
         let script = format!("trap 'exit 42' {word}; echo ready; while :; do sleep 0.05; done");
         let mut command = home.command(&stub.url, &["run", "db-read", "--", "sh", "-c", &script]);
-        let mut running = command.env("HALLPASS_TOKEN", "hpa_test").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut running = command
+            .env("HALLPASS_TOKEN", "hpa_test")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(running.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(home.run_folders().len(), 1);
@@ -91,7 +118,8 @@ fn signals_go_to_the_child() {
 #[test]
 fn the_grants_end_stops_the_child_and_everything_it_started() {
     let ended = Arc::new(AtomicBool::new(false));
-    let ends_at = (chrono::DateTime::<chrono::Utc>::from(clock()) + chrono::TimeDelta::milliseconds(1_500)).to_rfc3339();
+    let ends_at = (chrono::DateTime::<chrono::Utc>::from(clock()) + chrono::TimeDelta::milliseconds(1_500))
+        .to_rfc3339();
     let (flag, end) = (ended.clone(), ends_at.clone());
     let stub = Stub::new(move |at| {
         let state = if flag.load(Ordering::SeqCst) { "ended" } else { "active" };
@@ -118,10 +146,14 @@ fn the_grants_end_stops_the_child_and_everything_it_started() {
 
 #[test]
 fn on_expiry_warn_lets_the_child_finish() {
-    let ends_at = (chrono::DateTime::<chrono::Utc>::from(clock()) + chrono::TimeDelta::milliseconds(300)).to_rfc3339();
+    let ends_at =
+        (chrono::DateTime::<chrono::Utc>::from(clock()) + chrono::TimeDelta::milliseconds(300)).to_rfc3339();
     let stub = Stub::new(move |at| database(at, "ended", &ends_at));
     let home = Home::new();
-    let mut command = home.command(&stub.url, &["run", "db-read", "--on-expiry", "warn", "--", "sh", "-c", "sleep 1.5; exit 3"]);
+    let mut command = home.command(
+        &stub.url,
+        &["run", "db-read", "--on-expiry", "warn", "--", "sh", "-c", "sleep 1.5; exit 3"],
+    );
     let ran = Ran::of(command.env("HALLPASS_TOKEN", "hpa_test").output().unwrap());
     assert_eq!(ran.code, 3);
     assert!(ran.err.contains("goes on without it"), "{}", ran.err);
@@ -132,10 +164,14 @@ fn tokens_come_by_variable_and_by_a_file_that_is_kept_fresh() {
     let issued = AtomicUsize::new(0);
     let stub = Stub::new(move |at| match at.path.as_str() {
         "/api/v1/roles/deploy" => ok(sample::role("deploy", "access_token", true)),
-        "/oauth/token" if at.body.contains("hallpass.api") => ok(json!({"access_token": "hpa_ci", "token_type": "Bearer", "expires_in": 3600, "scope": "hallpass.api"})),
+        "/oauth/token" if at.body.contains("hallpass.api") => ok(
+            json!({"access_token": "hpa_ci", "token_type": "Bearer", "expires_in": 3600, "scope": "hallpass.api"}),
+        ),
         "/oauth/token" => {
             let n = issued.fetch_add(1, Ordering::SeqCst);
-            ok(json!({"access_token": format!("jwt-{n}"), "token_type": "Bearer", "expires_in": 6, "scope": "deploy"}))
+            ok(
+                json!({"access_token": format!("jwt-{n}"), "token_type": "Bearer", "expires_in": 6, "scope": "deploy"}),
+            )
         }
         _ => problem(404, "not_found"),
     });

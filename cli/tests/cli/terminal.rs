@@ -14,10 +14,19 @@ use crate::sample;
 fn on_terminal(home: &Home, stub: &Stub, line: &str, input: &str) -> (i32, String) {
     let program = env!("CARGO_BIN_EXE_hallpass");
     let mut command = Command::new("script");
-    command.args(["-qec", &format!("exec {program} {line}"), "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm").env("TZ", "UTC");
-    command.env("HALLPASS_SERVER", &stub.url).env("HALLPASS_CONFIG_DIR", home.config()).env("HALLPASS_TOKEN", "hpa_test");
+    command
+        .args(["-qec", &format!("exec {program} {line}"), "/dev/null"])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("TERM", "xterm")
+        .env("TZ", "UTC");
+    command
+        .env("HALLPASS_SERVER", &stub.url)
+        .env("HALLPASS_CONFIG_DIR", home.config())
+        .env("HALLPASS_TOKEN", "hpa_test");
     command.env("XDG_RUNTIME_DIR", home.dir.path().join("runtime")).current_dir(home.dir.path());
-    let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut running =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = running.stdin.take().unwrap();
     for line in input.split_inclusive('\n') {
         std::thread::sleep(Duration::from_millis(700));
@@ -39,7 +48,10 @@ fn pending() -> Stub {
 fn a_question_answered_with_no_is_3_and_with_yes_goes_on() {
     let (stub, home) = (pending(), Home::new());
     let (code, text) = on_terminal(&home, &stub, "approve R-7KQ2M9XW4T", "n\n");
-    assert!(code == 3 && text.contains("Approve R-7KQ2M9XW4T for Ana? [y/N]") && text.contains("INC-1"), "{code} {text}");
+    assert!(
+        code == 3 && text.contains("Approve R-7KQ2M9XW4T for Ana? [y/N]") && text.contains("INC-1"),
+        "{code} {text}"
+    );
     assert!(!text.contains("\u{1b}[2J") && !text.contains('\u{202e}'), "{text:?}");
     assert_eq!(stub.seen_at("POST", "/decisions").len(), 0);
     let (code, text) = on_terminal(&home, &stub, "approve R-7KQ2M9XW4T", "y\n");
@@ -52,7 +64,12 @@ fn a_question_answered_with_no_is_3_and_with_yes_goes_on() {
 #[test]
 fn a_token_is_not_left_on_the_screen() {
     let stub = Stub::new(|at| match at.method.as_str() {
-        "GET" => ok(sample::page(json!([sample::grant("deploy", "access_token", "active", "2099-01-01T00:00:00Z")]))),
+        "GET" => ok(sample::page(json!([sample::grant(
+            "deploy",
+            "access_token",
+            "active",
+            "2099-01-01T00:00:00Z"
+        )]))),
         _ => Reply::Json(201, sample::token("eyJ.a.b")),
     });
     let home = Home::new();
@@ -66,15 +83,26 @@ fn a_token_is_not_left_on_the_screen() {
 fn the_child_gets_the_terminal_and_ctrl_c() {
     let stub = Stub::new(|at| match (at.method.as_str(), at.path.as_str()) {
         ("GET", "/api/v1/roles/db-read") => ok(sample::role("db-read", "postgresql_login", false)),
-        ("GET", "/api/v1/grants") => ok(sample::page(json!([sample::grant("db-read", "postgresql_login", "active", "2099-01-01T00:00:00Z")]))),
+        ("GET", "/api/v1/grants") => ok(sample::page(json!([sample::grant(
+            "db-read",
+            "postgresql_login",
+            "active",
+            "2099-01-01T00:00:00Z"
+        )]))),
         ("POST", _) => Reply::Json(201, sample::login()),
         _ => problem(404, "not_found"),
     });
     let home = Home::new();
     // Reading from the terminal works, so it is in the foreground.
-    let (code, text) = on_terminal(&home, &stub, r#"run db-read -- sh -c 'read line; echo "got $line"; exit 5'"#, "hello\n");
+    let (code, text) =
+        on_terminal(&home, &stub, r#"run db-read -- sh -c 'read line; echo "got $line"; exit 5'"#, "hello\n");
     assert!(code == 5 && text.contains("got hello"), "{code} {text}");
-    let (code, text) = on_terminal(&home, &stub, r#"run db-read -- sh -c 'trap "exit 33" INT; echo ready; while :; do sleep 0.1; done'"#, "\u{3}\n");
+    let (code, text) = on_terminal(
+        &home,
+        &stub,
+        r#"run db-read -- sh -c 'trap "exit 33" INT; echo ready; while :; do sleep 0.1; done'"#,
+        "\u{3}\n",
+    );
     assert_eq!(code, 33, "{text}");
     let (code, text) = on_terminal(&home, &stub, "run db-read -- sleep 20", "\u{3}\n");
     assert_eq!(code, 130, "{text}");
@@ -85,7 +113,12 @@ fn the_child_gets_the_terminal_and_ctrl_c() {
 fn ctrl_c_while_waiting_is_130_and_says_how_to_go_on() {
     let (stub, home) = (pending(), Home::new());
     let mut command = home.command(&stub.url, &["wait", "R-7KQ2M9XW4T"]);
-    let running = command.env("HALLPASS_TOKEN", "hpa_test").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let running = command
+        .env("HALLPASS_TOKEN", "hpa_test")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     while stub.seen().is_empty() {
         std::thread::sleep(Duration::from_millis(20));
     }

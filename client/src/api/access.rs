@@ -1,4 +1,6 @@
 //! Grants and credentials.
+use std::time::Duration;
+
 use reqwest::Method;
 
 use super::requests::paged;
@@ -10,6 +12,9 @@ use crate::wire::common::CredentialKind;
 use crate::wire::credentials::{Credential, Issued, NewCredential};
 use crate::wire::grants::{Grant, Revoke};
 use crate::wire::receipt::GrantReceipt;
+
+/// How much longer than other calls an issue may take: the server waits up to 30 s for a target.
+const TARGET_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Which grants.
 #[derive(Clone, Debug, Default)]
@@ -41,10 +46,14 @@ impl Client {
     }
 
     /// `POST /grants/{id}/credentials`. Where an answer got lost on the way, its secret is lost with it (the credential ends with
-    /// the grant), so another one is issued, once.
+    /// the grant), so another one is issued, once. A target may take half a minute.
     pub async fn issue(&self, grant_id: &str, kind: Option<CredentialKind>) -> Result<Issued, Error> {
         let body = NewCredential { kind };
-        let call = |key: &str| self.api(Method::POST, ["grants", grant_id, "credentials"]).body(&body, key);
+        let call = |key: &str| {
+            self.api(Method::POST, ["grants", grant_id, "credentials"])
+                .patient(TARGET_PATIENCE)
+                .body(&body, key)
+        };
         match self.json(call(&new_key())?).await {
             Err(error) if error.code() == "issued_not_retrievable" => self.json(call(&new_key())?).await,
             other => other,

@@ -42,6 +42,29 @@ pub struct CatalogueDiff {
     pub changes: Vec<CatalogueChange>,
     /// What is allowed but looks wrong, in sentences.
     pub warnings: Vec<String>,
+    /// Secrets of clients that are new or came back: the only time that they leave. Empty unless applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new_clients: Vec<NewClient>,
+    /// Access that ended because its holder may no longer have it, a sentence each. Empty unless applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<String>,
+}
+
+/// Answer of `POST /api/v1/admin/clients/{client_id}/secret`, and in [`CatalogueDiff`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewClient {
+    /// `client_id`.
+    pub client_id: String,
+    /// Its secret; none in a replayed answer, which never carries one.
+    pub client_secret: Option<String>,
+}
+
+/// Keeps the secret out of logs.
+impl std::fmt::Debug for NewClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewClient").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
 }
 
 /// One changed object.
@@ -50,7 +73,7 @@ pub struct CatalogueDiff {
 pub struct CatalogueChange {
     /// What happens.
     pub action: ChangeAction,
-    /// `person`, `group`, `workload`, `target`, `role`, `workflow`.
+    /// `user`, `group`, `workload`, `target`, `role`, `workflow`, `client`.
     pub noun: String,
     /// Name of the object.
     pub name: String,

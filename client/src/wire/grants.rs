@@ -142,6 +142,6 @@ pub struct AtTarget {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
-    /// Why; 1 to 500 characters; the holder reads it.
+    /// Why; 1 to 2,000 characters; the holder reads it.
     pub reason: String,
 }

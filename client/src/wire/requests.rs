@@ -37,9 +37,9 @@ pub struct NewRequest {
     /// Scope asked for; a parameter left out takes its default.
     #[serde(default, skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
-    /// Why; 1 to 500 characters.
+    /// Why; 1 to 2,000 characters.
     pub reason: String,
-    /// Ticket reference, at most 100 characters.
+    /// Ticket reference, at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
     /// Only say what would happen.
@@ -212,7 +212,7 @@ pub struct NewDecision {
     /// Shorten to this length, as in [`NewRequest::length`]. Only with approve, never longer than asked.
     #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
     pub length: Option<String>,
-    /// Comment, at most 500 characters. Needed on deny.
+    /// Comment, at most 2,000 characters. Needed on deny.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
     /// `digest` of the request as it was shown to the approver.

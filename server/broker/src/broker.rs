@@ -133,10 +133,14 @@ impl Broker {
         Ok(self.store.catalogue().await.map_err(unreadable)?)
     }
 
-    /// Refuses while the clock may not be trusted for issuing.
+    /// Refuses while the clock may not be trusted for issuing, or the store cannot be written (fail closed).
     pub fn may_issue(&self) -> Result<(), Refusal> {
+        if !self.health.is_writable() {
+            return Err(Refusal::unavailable("store_unavailable", "The database cannot be written right now, so nothing is issued. Try again in a moment."));
+        }
         match self.clock.trust() {
-            Trust::Good | Trust::HoldBulk => Ok(()),
+            Trust::Good => Ok(()),
+            Trust::HoldBulk => Err(Refusal::unavailable("clock_skew", "The server's clock has just jumped, and nothing is issued until that is confirmed (a minute at most). Try again then.")),
             Trust::NoIssuing => Err(Refusal::unavailable("clock_skew", "The server's clock differs from its database's by more than 30 s, so nothing is issued until that is mended. Access that ends still ends.")),
         }
     }

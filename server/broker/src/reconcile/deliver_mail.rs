@@ -14,6 +14,8 @@ use crate::events::event;
 
 /// Mails claimed at a time.
 const BATCH: u32 = 50;
+/// Seconds for which a claimed mail is ours: longer than the longest conversation with a mail server.
+const LEASE: i64 = 600;
 /// Deliveries under way at once.
 const PARALLEL: usize = 8;
 /// A mail that could not be delivered for so long has failed.
@@ -23,7 +25,7 @@ impl Broker {
     /// Delivers one batch.
     pub async fn step_deliver_mail(&self) -> Report {
         let now = self.now();
-        let claim = Claim { owner: &self.settings.worker, now, until: now + Duration::seconds(180), limit: BATCH };
+        let claim = Claim { owner: &self.settings.worker, now, until: now + Duration::seconds(LEASE), limit: BATCH };
         let batch = match self.store.claim_mails(claim).await {
             Ok(batch) => batch,
             Err(error) => return Report { error: Some(error.to_string()), ..Report::default() },

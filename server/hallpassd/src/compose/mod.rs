@@ -111,7 +111,7 @@ pub async fn compose(config: &Config, base_url: &str, making: Making, given: Giv
         Some(notifier) => notifier,
         None => mail::notifier(&config.mail, &host)?,
     };
-    let renderer = Arc::new(hallpass_views::mail::Renderer::new(base_url, &host));
+    let renderer = Arc::new(hallpass_views::mail::Renderer::new(base_url, &host, "[Access]").map_err(|e| StartError(e.to_string()))?);
     let targets: Arc<dyn Targets> = Arc::new(TargetRegistry::new(&instance, sealer.clone()));
     let worker = format!("{}-{}", std::process::id(), random_from(b"abcdefghijklmnopqrstuvwxyz0123456789", 8).map_err(|e| StartError(e.to_string()))?);
     let settings = Settings {

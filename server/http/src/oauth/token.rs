@@ -47,7 +47,7 @@ async fn device_code(state: &AppState, req: &HttpRequest, form: &Form) -> Result
         return Err(OauthError::client(presented.by_header));
     }
     let code = form.need("device_code")?;
-    let issued = state.broker.poll_device(&presented.id, code).await?;
+    let issued = state.broker.redeem_device(&presented.id, code).await?;
     Ok(json(&TokenAnswer {
         access_token: issued.token.expose_secret().to_owned(), token_type: "Bearer", expires_in: issued.expires_in, scope: API_SCOPE.to_owned(), authorization_details: None,
     }))

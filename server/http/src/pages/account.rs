@@ -87,9 +87,7 @@ pub async fn password(state: Data<AppState>, request: HttpRequest, body: Bytes) 
         match done {
             Ok(changed) => {
                 let mut answer = v.redirect("/account", Some(("good", "Your password is changed. Everything else that was signed in as you is signed out.")));
-                if let Some(known) = &changed.known_cookie {
-                    let _ = answer.add_cookie(&v.known_browser_cookie(known));
-                }
+                let _ = answer.add_cookie(&v.known_browser_cookie(&changed.known_cookie));
                 Ok(with_session(&v, answer, &changed.opened))
             }
             Err(refusal) => {

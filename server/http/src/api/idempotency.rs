@@ -1,0 +1,233 @@
+//! `Idempotency-Key`: a POST that is sent again is done once (draft-ietf-httpapi-idempotency-key-header).
+//!
+//! The scope is principal, client, method and path; the record carries the hash of the body. Asking records its answer in
+//! the transaction that stores the request. Everything else records it right after: those verbs cannot be done twice by
+//! their own rules (a decision counts once, an ended grant stays ended), and a login whose answer was lost in a crash is
+//! issued anew, since its secret is gone.
+use std::future::Future;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::Duration;
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use data_encoding::HEXLOWER;
+use hallpass_broker::broker::unreadable;
+use hallpass_domain::ports::store::CommitError;
+use hallpass_domain::transition::{Idempotency, Transition};
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Answer, Keep};
+use crate::bearer::ApiCaller;
+use crate::problem::{Mistake, Problem};
+use crate::state::AppState;
+
+const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// Hours for which an answer is kept.
+const KEPT_HOURS: i64 = 24;
+const MAX_KEY: usize = 128;
+/// What the record of an asked request says in place of its reference, until the broker has drawn one.
+pub const REFERENCE: &str = "{reference}";
+
+/// Keys at work in this process.
+#[derive(Debug, Default)]
+pub struct InFlight(DashMap<(String, String), ()>);
+
+impl InFlight {
+    /// None.
+    pub fn new() -> Self {
+        Self::default()
+    }
+    /// Takes a key until the guard is dropped; nothing while somebody else has it.
+    fn enter(&self, state: &web::Data<AppState>, scope: &str, key: &str) -> Option<Guard> {
+        match self.0.entry((scope.to_owned(), key.to_owned())) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(free) => {
+                free.insert(());
+                Some(Guard(state.clone(), (scope.to_owned(), key.to_owned())))
+            }
+        }
+    }
+}
+
+struct Guard(web::Data<AppState>, (String, String));
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.in_flight.0.remove(&self.1);
+    }
+}
+
+/// What is stored.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kept", rename_all = "snake_case")]
+enum Record {
+    /// An answer.
+    Answer { status: u16, location: Option<String>, body: String },
+    /// Something secret was given out.
+    Issued { id: String },
+    /// A request was asked: its answer is made again from the request.
+    Asked { reference: String },
+    /// A refusal with status 4xx.
+    Refused { status: u16, code: String, detail: String, field: Option<String>, id: Option<String>, errors: Vec<Kept> },
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    line: Option<u32>,
+    path: Option<String>,
+    message: String,
+}
+
+/// How a recorded ask is answered again.
+pub type Again<'a> = &'a dyn Fn(String) -> futures_util::future::LocalBoxFuture<'static, Result<Answer, Problem>>;
+
+/// Does `work` once for a key. Without a key it is simply done. With one it goes on where the caller hangs up, so that
+/// what was done is also recorded. `work` is given the record to store in its own transaction, if it can.
+///
+/// # Errors
+/// What `work` refuses; 400 `malformed` for a key that is none, 422 `idempotency_key_reused`, 409 `in_flight`,
+/// 409 `issued_not_retrievable`.
+pub async fn once<W, F>(state: &web::Data<AppState>, req: &HttpRequest, caller: &ApiCaller, body: &[u8], again: Option<Again<'_>>, work: W) -> Result<HttpResponse, Problem>
+where
+    W: FnOnce(Option<Idempotency>) -> F,
+    F: Future<Output = Result<Answer, Problem>> + 'static,
+{
+    let Some(key) = key_of(req)? else { return work(None).await.map(Into::into) };
+    let client = caller.caller.client().map(|c| c.to_string()).unwrap_or_default();
+    let scope = format!("{} {client} {} {}", caller.caller.principal(), req.method(), req.path());
+    let body_hash = HEXLOWER.encode(digest(&SHA256, body).as_ref());
+    let guard = state.in_flight.enter(state, &scope, &key).ok_or_else(in_flight)?;
+    if let Some(kept) = state.broker.store.idempotent_answer(&scope, &key).await.map_err(unreadable)?.filter(|k| k.expires_at > state.broker.now()) {
+        return replay(&kept, &body_hash, again).await;
+    }
+    let template = serde_json::to_string(&Record::Asked { reference: REFERENCE.to_owned() }).unwrap_or_default();
+    let record = Idempotency { scope, key, body_hash, answer: template, expires_at: state.broker.now() + Duration::hours(KEPT_HOURS) };
+    let (done, state) = (work(Some(record.clone())), state.clone());
+    let whole = actix_web::rt::spawn(async move {
+        let done = done.await;
+        store(&state, record, &done).await;
+        drop(guard);
+        done
+    });
+    whole.await.unwrap_or_else(|_| Err(Problem::internal())).map(Into::into)
+}
+
+fn key_of(req: &HttpRequest) -> Result<Option<String>, Problem> {
+    let mut sent = req.headers().get_all(HEADER);
+    let Some(value) = sent.next() else { return Ok(None) };
+    let good = value.to_str().ok().filter(|k| (1..=MAX_KEY).contains(&k.len()) && k.bytes().all(|b| b.is_ascii_graphic()) && sent.next().is_none());
+    match good {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", "Idempotency-Key must be one header of 1 to 128 visible ASCII characters.")),
+    }
+}
+
+fn in_flight() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "in_flight", "The first request with this Idempotency-Key is still at work. Try again in a second.").retry_in(1)
+}
+
+async fn replay(kept: &Idempotency, body_hash: &str, again: Option<Again<'_>>) -> Result<HttpResponse, Problem> {
+    if kept.body_hash != body_hash {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "This Idempotency-Key was used with another body. Take a new key for another request."));
+    }
+    let record: Record = serde_json::from_str(&kept.answer).map_err(|error| {
+        tracing::error!(%error, "a recorded answer cannot be read");
+        Problem::internal()
+    })?;
+    let answer = match (record, again) {
+        (Record::Answer { status, location, body }, _) => Answer { status: status_of(status), location, body, keep: Keep::Recorded },
+        (Record::Asked { reference }, Some(again)) => again(reference).await?,
+        (Record::Asked { .. }, None) => return Err(Problem::internal()),
+        (Record::Issued { id }, _) => {
+            let text = "This key issued a credential already, and secrets are given once. Issue another one with a new key.";
+            return Err(Problem::new(StatusCode::CONFLICT, "issued_not_retrievable", text).about(id));
+        }
+        (Record::Refused { status, code, detail, field, id, errors }, _) => {
+            let errors = errors.into_iter().map(|e| Mistake { line: e.line, path: e.path, message: e.message }).collect();
+            return Err(Problem { code: code.into(), field: field.map(Into::into), id, errors, ..Problem::new(status_of(status), "conflict", detail) });
+        }
+    };
+    let mut answer = HttpResponse::from(answer);
+    answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(answer)
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// What is kept of an outcome; nothing of 429 and 5xx, so that they can be tried again.
+fn record_of(done: &Result<Answer, Problem>) -> Option<Record> {
+    match done {
+        Ok(answer) => {
+            let whole = |body: &str| Record::Answer { status: answer.status.as_u16(), location: answer.location.clone(), body: body.to_owned() };
+            match &answer.keep {
+                Keep::Whole => Some(whole(&answer.body)),
+                Keep::Without(body) => Some(whole(body)),
+                Keep::Issued(id) => Some(Record::Issued { id: id.clone() }),
+                Keep::Recorded => None,
+            }
+        }
+        Err(problem) => {
+            let problem = problem.clone().in_api_words();
+            (problem.status.is_client_error() && problem.status != StatusCode::TOO_MANY_REQUESTS).then(|| Record::Refused {
+                status: problem.status.as_u16(), code: problem.code.to_string(), detail: problem.detail, field: problem.field.map(|f| f.to_string()), id: problem.id,
+                errors: problem.errors.into_iter().map(|e| Kept { line: e.line, path: e.path, message: e.message }).collect(),
+            })
+        }
+    }
+}
+
+async fn store(state: &AppState, record: Idempotency, done: &Result<Answer, Problem>) {
+    let Some(answer) = record_of(done).and_then(|r| serde_json::to_string(&r).ok()) else { return };
+    let mut transition = Transition::new(state.broker.now());
+    transition.idempotency = Some(Idempotency { answer, ..record });
+    match state.broker.commit(transition).await {
+        // Another server did the same at the same moment: its record counts.
+        Ok(()) | Err(CommitError::Conflict(_)) => {}
+        Err(error) => tracing::warn!(%error, "an answer was not recorded for its Idempotency-Key"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn keys_are_visible_ascii() {
+        let key = |values: &[&str]| key_of(&values.iter().fold(TestRequest::post(), |r, v| r.append_header((HEADER, *v))).to_http_request());
+        assert_eq!(key(&[]).unwrap(), None);
+        assert_eq!(key(&["build-7:1"]).unwrap().as_deref(), Some("build-7:1"));
+        for bad in [&[""][..], &["a b"], &["ü"], &[&"a".repeat(129)], &["a", "b"]] {
+            assert_eq!(&*key(bad).unwrap_err().code, "malformed", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_and_passing_trouble_are_not_kept() {
+        let issued = Answer::created("/x".to_owned(), &serde_json::json!({ "password": "s3cret" })).unwrap().keeping(Keep::Issued("c1".to_owned()));
+        assert_eq!(record_of(&Ok(issued)), Some(Record::Issued { id: "c1".to_owned() }));
+        let status = |s: u16| record_of(&Err(Problem::new(status_of(s), "x", "y"))).is_some();
+        assert!(status(409) && status(422) && status(404));
+        assert!(!status(429) && !status(500) && !status(503));
+    }
+
+    #[actix_web::test]
+    async fn the_same_body_is_replayed_and_another_one_refused() {
+        let refused = Err(Problem::wrong("too_long", "for", "too long").about("R-1"));
+        let answer = serde_json::to_string(&record_of(&refused).unwrap()).unwrap();
+        let kept = Idempotency { scope: String::new(), key: String::new(), body_hash: "h".to_owned(), answer, expires_at: chrono::DateTime::UNIX_EPOCH };
+        let problem = replay(&kept, "h", None).await.unwrap_err();
+        assert_eq!((&*problem.code, problem.status.as_u16(), problem.field.as_deref(), problem.id.as_deref()), ("too_long", 422, Some("for"), Some("R-1")));
+        assert_eq!(&*replay(&kept, "other", None).await.unwrap_err().code, "idempotency_key_reused");
+        let good = record_of(&Answer::ok(&1)).unwrap();
+        let kept = Idempotency { answer: serde_json::to_string(&good).unwrap(), ..kept };
+        let answer = replay(&kept, "h", None).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers().get(REPLAYED).unwrap().to_str().unwrap()), (200, "true"));
+    }
+}

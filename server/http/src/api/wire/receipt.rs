@@ -1,0 +1,40 @@
+//! The access receipt of a grant: what is checked offline by `hallpass audit verify --receipt`.
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::grants::Grant;
+use super::requests::Request;
+
+/// `GET /api/v1/grants/{id}/receipt`. What is *proved* are the events; `grant` and `request` are for reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GrantReceipt {
+    /// Format of the receipt: 1.
+    pub version: u32,
+    /// Base URL of the instance.
+    pub instance: String,
+    /// When the receipt was made.
+    pub made_at: DateTime<Utc>,
+    /// The grant with its credentials.
+    pub grant: Grant,
+    /// The request with its stages and decisions; none for a standing role.
+    pub request: Option<Request>,
+    /// Every sealed event about the grant and its request, in order of leaf index.
+    pub events: Vec<ProvedEvent>,
+    /// Events that are not sealed yet: ask again in a second.
+    pub unsealed: u32,
+    /// The log's verifier key (C2SP vkey), for reading: whoever checks takes a copy of their own.
+    pub vkey: String,
+}
+
+/// One event with its proof.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProvedEvent {
+    /// C2SP tlog-proof as text (`hallpass_domain::audit::Receipt::to_text`): the leaf (line `extra`), its index, the inclusion
+    /// proof and the signed checkpoint.
+    pub tlog_proof: String,
+    /// Names, addresses and reasons that the leaf commits to; none where they were erased.
+    pub private: Option<Value>,
+    /// The salt of that commitment (64 hexadecimal digits).
+    pub salt: Option<String>,
+}

@@ -1,0 +1,133 @@
+//! The structure holds itself: direction of imports, one TLS stack, heavy dependencies in one manifest each, the same
+//! migrations on both sides, every migration with its way back, and no wall clock outside its places.
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Names in `[dependencies]` of a manifest.
+fn dependencies(manifest: &str) -> BTreeSet<String> {
+    let text = read(manifest);
+    let mut inside = false;
+    let mut out = BTreeSet::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            inside = line == "[dependencies]";
+        } else if inside && let Some((name, _)) = line.split_once(['=', '.']) {
+            out.insert(name.trim().to_owned());
+        }
+    }
+    out
+}
+
+#[test]
+fn imports_run_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("server/domain", &[][..]),
+        ("server/broker", &["hallpass-domain"]),
+        ("server/store", &["hallpass-domain"]),
+        ("server/adapters", &["hallpass-domain"]),
+        ("server/views", &["hallpass-domain", "hallpass-broker"]),
+        ("server/http", &["hallpass-domain", "hallpass-broker", "hallpass-views"]),
+        ("server/hallpassd", &["hallpass-domain", "hallpass-broker", "hallpass-views", "hallpass-http", "hallpass-store", "hallpass-adapters"]),
+        ("client", &[]),
+        ("cli", &["hallpass-client", "hallpass-domain"]),
+    ]);
+    for (folder, may) in allowed {
+        let ours: BTreeSet<String> = dependencies(&format!("{folder}/Cargo.toml")).into_iter().filter(|d| d.starts_with("hallpass")).collect();
+        let extra: Vec<&String> = ours.iter().filter(|d| !may.contains(&d.as_str())).collect();
+        assert!(extra.is_empty(), "{folder} imports {extra:?}, against the direction in docs/ARCHITECTURE.md");
+    }
+}
+
+#[test]
+fn heavy_dependencies_stand_in_one_manifest() {
+    let product = ["server/domain", "server/broker", "server/store", "server/adapters", "server/views", "server/http", "server/hallpassd", "client", "cli"];
+    for (name, home) in [("diesel", "server/store"), ("diesel-async", "server/store"), ("lettre", "server/adapters"), ("askama", "server/views"), ("reqwest", "client"), ("argon2", "server/broker")] {
+        let users: Vec<&str> = product.into_iter().filter(|f| dependencies(&format!("{f}/Cargo.toml")).contains(name)).collect();
+        assert_eq!(users, [home], "{name}");
+    }
+    for folder in ["client", "cli", "server/domain", "server/broker", "server/store", "server/adapters", "server/views"] {
+        assert!(!dependencies(&format!("{folder}/Cargo.toml")).contains("actix-web"), "{folder}");
+    }
+}
+
+#[test]
+fn one_tls_stack() {
+    let lock = read("Cargo.lock");
+    for banned in ["openssl", "openssl-sys", "native-tls", "aws-lc-sys", "aws-lc-rs", "boring", "boring-sys", "schannel-sys", "pq-sys"] {
+        assert!(!lock.contains(&format!("name = \"{banned}\"\n")), "{banned} is a second TLS stack or brings one");
+    }
+    assert!(lock.contains("name = \"ring\"\n") && lock.contains("name = \"rustls\"\n"));
+}
+
+#[test]
+fn migrations_are_alike_and_have_a_way_back() {
+    let names = |side: &str| -> BTreeSet<String> {
+        std::fs::read_dir(root().join("migrations").join(side)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+    assert!(!names("sqlite").is_empty());
+    for side in ["sqlite", "postgres"] {
+        for name in names(side) {
+            for file in ["up.sql", "down.sql"] {
+                assert!(!read(&format!("migrations/{side}/{name}/{file}")).trim().is_empty(), "{side}/{name}/{file}");
+            }
+        }
+    }
+}
+
+fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+#[test]
+fn sql_and_http_stay_in_their_rooms() {
+    for (folder, words) in [
+        ("server/domain/src", &["diesel::", "actix_web", "tokio::", "Utc::now", "SystemTime::now"][..]),
+        ("server/broker/src", &["diesel::", "actix_web", "Utc::now", "SystemTime::now"]),
+        ("server/store/src", &["actix_web"]),
+        ("server/adapters/src", &["actix_web", "diesel::"]),
+        ("server/http/src", &["diesel::", "tokio_postgres"]),
+    ] {
+        let mut files = Vec::new();
+        rust_files(&root().join(folder), &mut files);
+        assert!(!files.is_empty());
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for word in words {
+                let found = text.lines().position(|l| l.contains(word) && !l.trim_start().starts_with("//"));
+                assert!(found.is_none(), "{}:{} has {word}", file.display(), found.unwrap_or(0) + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_fail_point_that_is_hit_is_listed() {
+    let mut files = Vec::new();
+    rust_files(&root().join("server"), &mut files);
+    let mut hit = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for part in text.split("failpoint::hit(\"").skip(1) {
+            hit.insert(part.split('"').next().unwrap().to_owned());
+        }
+    }
+    for point in &hit {
+        assert!(hallpass_domain::failpoint::ALL.contains(&point.as_str()), "{point} is not in failpoint::ALL");
+    }
+}
