@@ -27,3 +27,22 @@ where
         Err(_) => panic!("waited {PATIENCE:?} in vain for: {what}"),
     }
 }
+
+/// As [`eventually`], where what is waited for takes real time, such as a lease that must run out.
+///
+/// # Panics
+/// When it does not happen within `limit`.
+pub async fn eventually_within<T, F, Fut>(limit: Duration, what: &str, mut fact: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let over = tokio::time::Instant::now() + limit;
+    loop {
+        if let Some(value) = fact().await {
+            return value;
+        }
+        assert!(tokio::time::Instant::now() < over, "waited {limit:?} in vain for: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

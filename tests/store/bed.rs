@@ -1,4 +1,6 @@
 //! A fresh store for one test.
+use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,6 +35,13 @@ pub(crate) async fn database() -> (String, String) {
 /// A superuser's connection to a database of the shared cluster: what is not Hallpass.
 pub(crate) async fn outsider(database: &str) -> tokio_postgres::Client {
     cluster().superuser(database).await
+}
+
+/// Runs SQL on a SQLite file as something that is not Hallpass; its output, or its error.
+pub(crate) fn sqlite3(file: &Path, sql: &str) -> Result<String, String> {
+    let output = Command::new("sqlite3").arg("-bail").arg(file).arg(sql).output().expect("apt-get install sqlite3");
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
 
 impl Bed {

@@ -4,17 +4,18 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hallpass_domain::ports::audit_log::AuditLog as _;
+use hallpass_domain::ports::audit_log::{AuditLog as _, LoggedEvent};
 use hallpass_domain::ports::catalogue::CatalogueReads as _;
 use hallpass_domain::ports::grants::Grants as _;
 use hallpass_domain::ports::store::{CommitError, Store as _};
+use hallpass_domain::transition::Transition;
 use hallpass_store::{BackupError, Schema, open};
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::proxy::{Proxy, Upstream};
 use hallpass_tests::wait::eventually;
 
-use super::bed::{Bed, outsider};
-use super::samples::{World, change, commit, put};
+use super::bed::{Bed, outsider, sqlite3};
+use super::samples::{World, change, commit, event, now, put};
 
 fn is_unavailable(outcome: &Result<(), CommitError>) -> bool {
     matches!(outcome, Err(CommitError::Unavailable(_)))
@@ -74,7 +75,7 @@ async fn a_lost_commit_that_was_done_is_answered_as_done() {
     outside.execute("SELECT pg_terminate_backend($1)", &[&pid]).await.unwrap();
     waiting.await.unwrap().expect("it is recorded");
     assert_eq!(store.grant(grant.id).await.unwrap(), Some(grant));
-    outside.batch_execute("SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names").await.unwrap();
+    outside.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").await.unwrap();
     cluster.reload();
     eventually("writes work again", || async { store.probe().await.ok() }).await;
 }
@@ -131,40 +132,65 @@ async fn two_servers_crossing_batches_all_get_answers() {
     }
 }
 
-/// What is not Hallpass cannot rewrite the log either.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_refuses_outsiders() {
-    let bed = Bed::postgres().await;
-    World::make(&bed.store).await;
+/// What is done to the log and to the table of legal moves by something that is not Hallpass; each must be refused.
+const FORGERIES: [&str; 14] = [
+    "DELETE FROM audit_events",
+    "UPDATE audit_events SET kind = 'grant.ended'",
+    "UPDATE audit_events SET data = '{}'",
+    "UPDATE audit_events SET at = '2020-01-01'",
+    "UPDATE audit_events SET private = '{\"name\": \"other\"}'",
+    "UPDATE audit_events SET leaf_index = leaf_index + 1",
+    "UPDATE audit_events SET leaf_index = NULL, leaf_hash = NULL",
+    "UPDATE audit_events SET commitment = leaf_hash",
+    "DELETE FROM audit_subjects",
+    "UPDATE audit_nodes SET hash = '\\x00'",
+    "DELETE FROM audit_nodes",
+    "UPDATE audit_head SET size = 0",
+    "UPDATE state_moves SET to_state = 'active'",
+    "DELETE FROM state_moves",
+];
+/// A person's data is erased; the leaf stays.
+const ERASE: &str = "UPDATE audit_events SET private = NULL, salt = NULL";
+
+/// One sealed event with a subject.
+async fn sealed(bed: &Bed) -> LoggedEvent {
+    let submitted = event("request.submitted", &[("request", "r1".to_owned())]);
+    bed.store.commit(Transition::new(now()).event(submitted)).await.unwrap();
     let seal = super::audit::next_seal(&bed.store, 10).await;
     bed.store.seal(seal).await.unwrap();
-    let outside = outsider(&bed.database()).await;
-    for sql in [
-        "DELETE FROM audit_events",
-        "TRUNCATE audit_events",
-        "UPDATE audit_events SET kind = 'grant.ended'",
-        "UPDATE audit_events SET data = '{}'",
-        "UPDATE audit_events SET at = at + interval '1 second'",
-        "UPDATE audit_events SET private = '{\"name\": \"other\"}'",
-        "UPDATE audit_events SET leaf_index = leaf_index + 1",
-        "UPDATE audit_events SET leaf_index = NULL, leaf_hash = NULL",
-        "UPDATE audit_events SET commitment = leaf_hash",
-        "DELETE FROM audit_subjects",
-        "UPDATE audit_nodes SET hash = '\\x00'",
-        "DELETE FROM audit_nodes",
-        "UPDATE audit_head SET size = 0",
-        "UPDATE state_moves SET to_state = 'active'",
-        "DELETE FROM state_moves",
-    ] {
-        let refused = outside.batch_execute(sql).await.unwrap_err();
-        assert!(refused.as_db_error().unwrap().message().starts_with("hallpass: "), "{sql}: {refused:?}");
-    }
-    // A person's data can be erased; the leaf stays.
-    let before = bed.store.sealed_events(0, 1).await.unwrap().remove(0);
-    outside.batch_execute("UPDATE audit_events SET private = NULL, salt = NULL").await.unwrap();
+    bed.store.sealed_events(0, 1).await.unwrap().remove(0)
+}
+
+async fn still_the_same_leaf(bed: &Bed, before: &LoggedEvent) {
     let after = bed.store.sealed_events(0, 1).await.unwrap().remove(0);
     assert!(after.event.is_erased() && !before.event.is_erased());
     assert_eq!(after.event.leaf_hash(), before.event.leaf_hash());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_refuses_outsiders_on_postgres() {
+    let bed = Bed::postgres().await;
+    let before = sealed(&bed).await;
+    let outside = outsider(&bed.database()).await;
+    for sql in FORGERIES.into_iter().chain(["TRUNCATE audit_events"]) {
+        let refused = outside.batch_execute(sql).await.expect_err(sql);
+        assert!(refused.as_db_error().unwrap().message().starts_with("hallpass: "), "{sql}: {refused:?}");
+    }
+    outside.batch_execute(ERASE).await.unwrap();
+    still_the_same_leaf(&bed, &before).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_refuses_outsiders_on_sqlite() {
+    let bed = Bed::sqlite().await;
+    let before = sealed(&bed).await;
+    for sql in FORGERIES {
+        let sql = sql.replace("'2020-01-01'", "at + 1").replace("'\\x00'", "x'00'");
+        let refused = sqlite3(&path(&bed), &sql).expect_err(&sql);
+        assert!(refused.contains("hallpass: "), "{sql}: {refused}");
+    }
+    sqlite3(&path(&bed), ERASE).unwrap();
+    still_the_same_leaf(&bed, &before).await;
 }
 
 fn path(bed: &Bed) -> PathBuf {
@@ -185,35 +211,60 @@ async fn a_file_that_is_gone_takes_no_commits() {
     commit(&bed.store, [put!(Grant, w.grant())]).await;
 }
 
-/// A writer from outside holds the file for longer than the busy time-out allows: no commit, then commits again.
+/// Every answer given while the disk fills up and empties again is true.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_takes_no_commits_until_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(dir.path()).status();
     if !mounted.is_ok_and(|status| status.success()) {
-        // Needs root; the run as root covers it.
-        return;
+        return; // needs root: the run as root covers it
     }
-    let unmount = scopeguard(dir.path().to_owned());
-    let store = open(&format!("sqlite:{}/h.db", dir.path().display()), Schema::Migrate).await.unwrap();
+    let unmount = Unmount(dir.path().to_owned());
+    let url = format!("sqlite:{}/h.db", dir.path().display());
+    let store = open(&url, Schema::Migrate).await.unwrap();
     let w = World::make(&store).await;
-    let ballast = dir.path().join("ballast");
-    let filled = std::fs::write(&ballast, vec![0; 4 << 20]);
-    assert!(filled.is_err(), "the disk is full now");
-    let mut full = None;
-    for _ in 0..200 {
-        let outcome = store.commit(change([put!(Grant, w.grant())])).await;
-        if outcome.is_err() {
-            full = Some(outcome);
-            break;
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        let ballast = dir.path().join(format!("ballast-{round}"));
+        assert!(std::fs::write(&ballast, vec![0; 4 << 20]).is_err(), "the disk is full now");
+        let before = refused.len();
+        for _ in 0..200 {
+            let grants: Vec<_> = (0..3).map(|_| w.grant()).collect();
+            let outcomes = join_all(grants.iter().map(|g| store.commit(change([put!(Grant, g)])))).await;
+            for (grant, outcome) in grants.into_iter().zip(outcomes) {
+                match &outcome {
+                    Ok(()) => done.push(grant.id),
+                    refusal => {
+                        assert!(is_unavailable(refusal), "{refusal:?}");
+                        refused.push(grant.id);
+                    }
+                }
+            }
+            if refused.len() > before {
+                break;
+            }
+        }
+        assert!(refused.len() > before, "at some commit the disk was full");
+        store.catalogue().await.expect("reads go on");
+    }
+    for round in 0..3 {
+        std::fs::remove_file(dir.path().join(format!("ballast-{round}"))).unwrap();
+    }
+    commit(&store, [put!(Grant, w.grant())]).await;
+    for reopened in [false, true] {
+        let store = if reopened {
+            open(&format!("{url}-copy"), Schema::Expect).await.unwrap()
+        } else {
+            store.backup(&dir.path().join("h.db-copy")).await.unwrap();
+            store.clone()
+        };
+        for id in &done {
+            assert!(store.grant(*id).await.unwrap().is_some(), "answered as done");
+        }
+        for id in &refused {
+            assert!(store.grant(*id).await.unwrap().is_none(), "answered as not done");
         }
     }
-    assert!(full.as_ref().is_some_and(is_unavailable), "{full:?}");
-    let outcomes = join_all((0..5).map(|_| store.commit(change([put!(Grant, w.grant()), put!(Mail, w.mail())])))).await;
-    assert!(outcomes.iter().all(is_unavailable), "{outcomes:?}");
-    store.catalogue().await.expect("reads go on");
-    std::fs::remove_file(&ballast).unwrap();
-    commit(&store, [put!(Grant, w.grant())]).await;
     drop(store);
     drop(unmount);
 }
@@ -224,10 +275,6 @@ impl Drop for Unmount {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
-}
-
-fn scopeguard(path: PathBuf) -> Unmount {
-    Unmount(path)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

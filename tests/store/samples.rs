@@ -1,5 +1,6 @@
 //! Samples of every noun, with every optional field filled in at least once, and a world they stand in.
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::Duration;
 use hallpass_domain::Timestamp;
@@ -31,6 +32,12 @@ pub(crate) fn now() -> Timestamp {
 /// `now` and so many seconds.
 pub(crate) fn after(seconds: i64) -> Timestamp {
     now() + Duration::seconds(seconds)
+}
+
+/// A later millisecond at each call, for ids: those of one millisecond have no order.
+pub(crate) fn tick() -> Timestamp {
+    static NEXT: AtomicI64 = AtomicI64::new(0);
+    now() + Duration::milliseconds(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A transition of these changes, with one event as state changes have.
@@ -88,7 +95,7 @@ pub(crate) struct World {
 
 pub(crate) fn user(mail: &str) -> User {
     User {
-        id: UserId::new(now()),
+        id: UserId::new(tick()),
         email: Email::parse(mail).unwrap(),
         display_name: "Ana Ruiz é".to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
@@ -109,7 +116,7 @@ impl World {
     fn new() -> Self {
         let (ana, ben) = (user("ana@example.org"), User { duties: BTreeSet::new(), ..user("ben@example.org") });
         let workload = Workload {
-            id: WorkloadId::new(now()),
+            id: WorkloadId::new(tick()),
             name: name("billing"),
             title: "Billing".to_owned(),
             owners: BTreeSet::from([ana.id]),
@@ -117,14 +124,14 @@ impl World {
             version: 1,
         };
         let group = Group {
-            id: GroupId::new(now()),
+            id: GroupId::new(tick()),
             name: name("owners"),
             title: "Owners".to_owned(),
             members: BTreeSet::from([Principal::User(ben.id), Principal::Workload(workload.id)]),
             version: 1,
         };
         let oauth = Target {
-            id: TargetId::new(now()),
+            id: TargetId::new(tick()),
             name: name("orders-api"),
             title: "Orders API".to_owned(),
             environment: "production".to_owned(),
@@ -141,7 +148,7 @@ impl World {
             version: 1,
         };
         let database = Target {
-            id: TargetId::new(now()),
+            id: TargetId::new(tick()),
             name: name("orders-db"),
             settings: TargetSettings::Postgresql(PostgresqlTarget {
                 host: "db".to_owned(),
@@ -158,7 +165,7 @@ impl World {
             ..oauth.clone()
         };
         let workflow = Workflow {
-            id: WorkflowId::new(now()),
+            id: WorkflowId::new(tick()),
             name: name("two-people"),
             stages: vec![Stage {
                 title: "Owner".to_owned(),
@@ -172,7 +179,7 @@ impl World {
             version: 1,
         };
         let reader = Role {
-            id: RoleId::new(now()),
+            id: RoleId::new(tick()),
             name: name("orders-reader"),
             purpose: "Read orders".to_owned(),
             target_id: oauth.id,
@@ -198,7 +205,7 @@ impl World {
             version: 1,
         };
         let login = Role {
-            id: RoleId::new(now()),
+            id: RoleId::new(tick()),
             name: name("orders-login"),
             target_id: database.id,
             tier: Tier::High,
@@ -215,7 +222,7 @@ impl World {
             ..reader.clone()
         };
         let client = Client {
-            id: ClientId::new(now()),
+            id: ClientId::new(tick()),
             client_id: name("billing-client"),
             secret_hash: Some(hash()),
             of: ClientOf::Workload(workload.id),
@@ -242,7 +249,7 @@ impl World {
     }
 
     pub(crate) fn request(&self) -> Request {
-        let id = RequestId::new(now());
+        let id = RequestId::new(tick());
         Request {
             id,
             reference: format!("R-{}", &id.0.simple().to_string()[22..]),
@@ -273,7 +280,7 @@ impl World {
 
     pub(crate) fn decision(&self, request: &Request) -> Decision {
         Decision {
-            id: DecisionId::new(now()),
+            id: DecisionId::new(tick()),
             request_id: request.id,
             stage: 0,
             approver: self.ben.id,
@@ -288,7 +295,7 @@ impl World {
 
     pub(crate) fn grant(&self) -> Grant {
         Grant {
-            id: GrantId::new(now()),
+            id: GrantId::new(tick()),
             request_id: None,
             principal: Principal::User(self.ana.id),
             role_id: self.login.id,
@@ -307,7 +314,7 @@ impl World {
     }
 
     pub(crate) fn credential(&self, grant: &Grant) -> Credential {
-        let id = CredentialId::new(now());
+        let id = CredentialId::new(tick());
         Credential {
             id,
             grant_id: grant.id,
@@ -343,7 +350,7 @@ impl World {
 
     pub(crate) fn token(&self, grant: &Grant) -> Token {
         Token {
-            id: TokenId::new(now()),
+            id: TokenId::new(tick()),
             hash: hash(),
             grant_id: grant.id,
             target_id: grant.target_id,
@@ -370,7 +377,7 @@ impl World {
 
     pub(crate) fn session(&self) -> Session {
         Session {
-            id: SessionId::new(now()),
+            id: SessionId::new(tick()),
             hash: hash(),
             user_id: Some(self.ana.id),
             strength: Strength::SecondFactor,
@@ -389,7 +396,7 @@ impl World {
 
     pub(crate) fn device(&self) -> Device {
         Device {
-            id: DeviceId::new(now()),
+            id: DeviceId::new(tick()),
             device_hash: hash(),
             user_code_hash: hash(),
             client_id: self.client.id,
@@ -407,7 +414,7 @@ impl World {
 
     pub(crate) fn api_token(&self) -> ApiToken {
         ApiToken {
-            id: ApiTokenId::new(now()),
+            id: ApiTokenId::new(tick()),
             hash: hash(),
             user_id: Some(self.ana.id),
             client_id: self.client.id,
@@ -421,7 +428,7 @@ impl World {
 
     pub(crate) fn mail(&self) -> Mail {
         Mail {
-            id: MailId::new(now()),
+            id: MailId::new(tick()),
             kind: MailKind::ApprovalAsked,
             to_email: "ben@example.org".to_owned(),
             to_name: "Ben".to_owned(),

@@ -1,19 +1,15 @@
 //! Migrations, and who may open a store.
 use std::path::Path;
-use std::process::Command;
 
 use hallpass_domain::ports::store::Store as _;
 use hallpass_store::{OpenError, Schema, migrate, open, pending, revert};
 
-use super::bed::{Bed, database, outsider};
+use super::bed::{Bed, database, outsider, sqlite3};
 use super::samples::World;
 
 /// The schema of a SQLite file as SQL, in a fixed order.
 fn sqlite_schema(path: &Path) -> String {
-    let sql = "SELECT type, name, sql FROM sqlite_master ORDER BY type, name";
-    let output = Command::new("sqlite3").arg(path).arg(sql).output().expect("the sqlite3 command");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    sqlite3(path, "SELECT type, name, sql FROM sqlite_master ORDER BY type, name").unwrap()
 }
 
 /// The schema of a PostgreSQL database: columns, constraints, indexes, triggers, functions.
@@ -95,7 +91,7 @@ async fn an_older_schema_is_named_and_a_newer_one_refused() {
         drop(open(&url, Schema::Migrate).await.unwrap());
         let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')";
         if let Some(path) = url.strip_prefix("sqlite:") {
-            assert!(Command::new("sqlite3").arg(path).arg(newer).status().unwrap().success());
+            sqlite3(Path::new(path), newer).unwrap();
         } else {
             let name = url.rsplit_once('/').unwrap().1.split('?').next().unwrap();
             outsider(name).await.batch_execute(newer).await.unwrap();

@@ -11,6 +11,7 @@ pub(crate) mod completion;
 mod decide;
 pub(crate) mod deny;
 pub(crate) mod end;
+mod hand_over;
 pub(crate) mod help;
 pub(crate) mod list;
 pub(crate) mod login;

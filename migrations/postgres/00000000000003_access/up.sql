@@ -81,7 +81,13 @@ CREATE TABLE requests (
 CREATE INDEX requests_of_subject ON requests (subject_kind, subject_id, id);
 CREATE INDEX requests_of_submitter ON requests (submitted_by, id);
 CREATE INDEX requests_of_role ON requests (role_id, id);
-CREATE INDEX requests_in_state ON requests (state, id);
+-- By state: partial, because without statistics SQLite would take an index on (state, id) for everything that names a
+-- state, and sort all rows that have it.
+CREATE INDEX requests_by_id_pending ON requests (id) WHERE state = 'pending';
+CREATE INDEX requests_by_id_approved ON requests (id) WHERE state = 'approved';
+CREATE INDEX requests_by_id_denied ON requests (id) WHERE state = 'denied';
+CREATE INDEX requests_by_id_withdrawn ON requests (id) WHERE state = 'withdrawn';
+CREATE INDEX requests_by_id_lapsed ON requests (id) WHERE state = 'lapsed';
 CREATE INDEX requests_pending ON requests (decide_by) WHERE state = 'pending';
 CREATE INDEX requests_lapsing ON requests (lapses_at) WHERE state = 'pending';
 CREATE TRIGGER requests_moves BEFORE UPDATE OF state ON requests FOR EACH ROW
@@ -136,7 +142,10 @@ CREATE INDEX grants_of_principal ON grants (principal_kind, principal_id, id);
 CREATE INDEX grants_of_principal_in_state ON grants (principal_kind, principal_id, state, id);
 CREATE INDEX grants_of_role ON grants (role_id, id);
 CREATE INDEX grants_of_role_in_state ON grants (role_id, state, id);
-CREATE INDEX grants_in_state ON grants (state, id);
+CREATE INDEX grants_by_id_scheduled ON grants (id) WHERE state = 'scheduled';
+CREATE INDEX grants_by_id_active ON grants (id) WHERE state = 'active';
+CREATE INDEX grants_by_id_ending ON grants (id) WHERE state = 'ending';
+CREATE INDEX grants_by_id_ended ON grants (id) WHERE state = 'ended';
 CREATE INDEX grants_usable ON grants (principal_kind, principal_id, role_id, ends_at) WHERE state = 'active';
 CREATE INDEX grants_open_by_end ON grants (ends_at) WHERE state IN ('scheduled', 'active');
 CREATE INDEX grants_ending ON grants (ends_at) WHERE state = 'ending';
@@ -192,7 +201,7 @@ WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION hallpass_check_move('credential')
 CREATE TRIGGER credentials_begin BEFORE INSERT ON credentials FOR EACH ROW
 EXECUTE FUNCTION hallpass_check_first('credential');
 CREATE TRIGGER credentials_end BEFORE UPDATE ON credentials FOR EACH ROW
-WHEN (NEW.not_after > OLD.not_after OR (NEW.due_at > OLD.due_at AND NOT (OLD.state = 'intended' AND NEW.state = 'live')))
+WHEN (NEW.not_after > OLD.not_after OR NEW.due_at > OLD.due_at)
 EXECUTE FUNCTION hallpass_refuse('the end of a credential may never move later');
 CREATE TRIGGER credentials_fixed BEFORE UPDATE ON credentials FOR EACH ROW
 WHEN (NEW.grant_id <> OLD.grant_id OR NEW.target_id <> OLD.target_id OR NEW.external_name <> OLD.external_name OR NEW.plan <> OLD.plan)

@@ -98,6 +98,8 @@ pub struct Broker {
     pub health: Health,
     /// Targets that are down.
     pub breakers: crate::reconcile::breaker::Breakers,
+    /// What is due soon, for when the store cannot be written.
+    pub window: crate::reconcile::window::Window,
 }
 
 /// How often a decision is taken again after a conflict before the caller is told.
@@ -119,7 +121,7 @@ impl Broker {
             notifier: parts.notifier, renderer: parts.renderer, log_signer: parts.log_signer,
             checkpoint_sinks: parts.checkpoint_sinks, settings: parts.settings,
             tokens: TokenCache::new(), nudges: Nudges::new(), reports: Reports::new(), access: Access::new(),
-            health: Health::new(), breakers: crate::reconcile::breaker::Breakers::new(),
+            health: Health::new(), breakers: crate::reconcile::breaker::Breakers::new(), window: crate::reconcile::window::Window::new(),
         }
     }
 
@@ -169,11 +171,15 @@ impl Broker {
     pub async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
         let wake = crate::nudge::wakes(&transition);
         let stale = crate::credentials::token_cache::Stale::of(&transition);
+        let credentials = crate::reconcile::window::credentials_of(&transition);
         let done = self.store.commit(transition).await;
         // Also after an error: a commit whose answer was lost may have happened.
         self.tokens.forget(&stale);
         match &done {
-            Ok(()) => self.health.written(),
+            Ok(()) => {
+                self.health.written();
+                self.window.note(&credentials, self.now());
+            }
             Err(CommitError::Unavailable(_)) => self.health.failed(),
             Err(_) => {}
         }

@@ -1,9 +1,10 @@
-//! Fail points: places where the crash harness kills the server. Without the `failpoints` feature (every release
-//! build) `hit` is an empty function.
+//! Fail points: places where the crash harness kills the server. Without the `failpoints` feature, and in every build
+//! without debug assertions whatever its features, `hit` is an empty function.
 //!
-//! With it, `HALLPASS_FAILPOINT=<name>[:<n>]` makes the n-th hit of the named point (first by default) kill the
-//! process with SIGKILL: no destructor runs, nothing is flushed, as in a power cut. `HALLPASS_FAILPOINT_LOG=<file>`
-//! appends every name that is hit, so that a run can prove which points it reached.
+//! With it, `HALLPASS_FAILPOINT=<name>[:<n>[:stop]]` makes the n-th hit of the named point (first by default) kill the
+//! process with SIGKILL: no destructor runs, nothing is flushed, as in a power cut. With `:stop` the process is stopped
+//! by SIGSTOP instead, and goes on from there after SIGCONT. `HALLPASS_FAILPOINT_LOG=<file>` appends every name that
+//! is hit, so that a run can prove which points it reached.
 
 /// Every fail point there is. A point that is hit but not listed here kills the process at once, in builds with the feature.
 pub const ALL: &[&str] = &[
@@ -19,12 +20,12 @@ pub const ALL: &[&str] = &[
 ];
 
 /// A fail point.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
 pub fn hit(_name: &'static str) {}
 
 /// A fail point.
-#[cfg(feature = "failpoints")]
+#[cfg(all(feature = "failpoints", debug_assertions))]
 pub fn hit(name: &'static str) {
     use std::collections::BTreeMap;
     use std::io::Write as _;
@@ -43,11 +44,16 @@ pub fn hit(name: &'static str) {
         *count
     };
     let wanted = std::env::var("HALLPASS_FAILPOINT").unwrap_or_default();
-    let (point, at) = wanted.split_once(':').map_or((wanted.as_str(), 1), |(p, n)| (p, n.parse().unwrap_or(1)));
-    if (point == name && count == at) || !ALL.contains(&name) {
-        // SIGKILL to ourselves by the one program that every system has: no unsafe code, no exit handlers.
-        let _ = std::process::Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status();
-        loop {
+    let mut parts = wanted.split(':');
+    let point = parts.next().unwrap_or_default();
+    let at = parts.next().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let listed = ALL.contains(&name);
+    if (point == name && count == at) || !listed {
+        // The signal is sent by the one program that every system has: no unsafe code, no exit handlers.
+        let stop = listed && parts.next() == Some("stop");
+        let signal = if stop { "-STOP" } else { "-KILL" };
+        let _ = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
+        while !stop {
             std::thread::park();
         }
     }

@@ -58,7 +58,7 @@ fn server(state: &AppState) -> Check {
 }
 
 fn plain(status: StatusCode, text: String) -> HttpResponse {
-    let answer = HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body(text);
+    let mut answer = HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body(text);
     answer.extensions_mut().insert(crate::middleware::render::Worded);
     answer
 }

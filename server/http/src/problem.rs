@@ -247,7 +247,7 @@ impl ResponseError for Problem {
         if let Some(challenge) = self.challenge {
             answer.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
-        let answer = answer.finish();
+        let mut answer = answer.finish();
         answer.extensions_mut().insert(self.clone());
         answer
     }

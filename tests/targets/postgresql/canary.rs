@@ -1,4 +1,5 @@
 //! The check of a target finds what would make revocation fail, and leaves nothing.
+use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::TargetConnector;
 
 use crate::rig::{ADMIN, Admin, Postgres, QUARANTINE, Rig, connector, ident, revoke, settled};
@@ -39,6 +40,19 @@ async fn missing_rights() {
     assert!(found[0].contains("GRANT pg_signal_backend"), "{found:?}");
     change(&rig, &format!("ALTER ROLE {admin} NOCREATEROLE")).await;
     assert_eq!(problems(&rig).await.len(), 2);
+}
+
+/// A clock ahead of ours refuses every create; one far behind lets late ones land.
+#[tokio::test]
+async fn clocks() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let row = rig.intend().await;
+    let hour = chrono::Duration::hours(1);
+    for (shift, words) in [(-hour, "ahead"), (hour, "behind")] {
+        let shifted = Credential { intended_at: row.intended_at + shift, create_deadline: row.create_deadline + shift, ..row.clone() };
+        let found = rig.connector().canary(&shifted).await.expect("the canary runs");
+        assert!(matches!(&found.problems[..], [one] if one.contains(words)), "{:?}", found.problems);
+    }
 }
 
 #[tokio::test]

@@ -108,6 +108,22 @@ async fn late_behind_the_lane() {
     assert!(!rig.exists(&credential.external_name).await);
 }
 
+/// Where somebody holds the lane for long, the target counts as down: no account of it can be worked on.
+#[tokio::test]
+async fn a_held_lane() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let (credential, secret) = rig.issue().await;
+    let superuser = rig.cluster.superuser("postgres").await;
+    superuser.batch_execute("SELECT pg_advisory_lock(1751215212, 1885434739)").await.expect("the lane");
+    let batch: Vec<Credential> = (0..20).map(|_| credential.clone()).collect();
+    for answer in rig.connector().step(Step::Deny, &batch).await {
+        assert!(matches!(answer, Err(TargetError::Down(_))), "{answer:?}");
+    }
+    assert!(rig.works(&credential, &secret).await);
+    superuser.batch_execute("SELECT pg_advisory_unlock_all()").await.expect("free");
+    revoke(rig.connector(), &[credential]).await;
+}
+
 /// The server itself ends a login whose end nobody else enforces.
 #[tokio::test]
 async fn the_server_knows_the_end() {

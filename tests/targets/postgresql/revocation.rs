@@ -147,6 +147,27 @@ async fn direct_grants_go() {
     assert_eq!(rig.cluster.dump(), before);
 }
 
+/// What somebody else granted to the login on an object that we have no power over: the login ends, its removal waits for
+/// a person, and the error names the object.
+#[tokio::test]
+async fn direct_grants_out_of_reach() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let before = rig.cluster.dump();
+    let (credential, password) = rig.issue().await;
+    let session = rig.open(&credential, &password).await;
+    let superuser = rig.cluster.superuser(SECOND).await;
+    let login = ident(&credential.external_name);
+    superuser.batch_execute(&format!("GRANT SELECT ON public.orders TO {login}")).await.expect("granted");
+    assert!(step(&rig, Step::Deny, &credential).await.expect("denied").denied);
+    assert!(step(&rig, Step::EndSessions, &credential).await.expect("ended").sessions_ended);
+    assert!(!session.works().await);
+    let removed = step(&rig, Step::Remove, &credential).await;
+    assert!(matches!(&removed, Err(TargetError::Refused(why)) if why.contains("orders")), "{removed:?}");
+    superuser.batch_execute(&format!("REVOKE SELECT ON public.orders FROM {login}")).await.expect("revoked by its owner");
+    revoke(rig.connector(), &[credential]).await;
+    assert_eq!(rig.cluster.dump(), before);
+}
+
 /// A login renamed by the target's administrators is still ours by its oid and marker; without its oid a person must look.
 #[tokio::test]
 async fn renamed_accounts() {
@@ -162,6 +183,45 @@ async fn renamed_accounts() {
     assert!(rig.exists("renamed").await);
     revoke(rig.connector(), &[credential]).await;
     assert!(!rig.exists("renamed").await);
+}
+
+/// Name and comment changed by the target's administrators: it is there by its oid, and nobody says that it is gone.
+#[tokio::test]
+async fn disowned_accounts() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let (credential, _) = rig.issue().await;
+    let superuser = rig.cluster.superuser("postgres").await;
+    let statement = format!("COMMENT ON ROLE {login} IS NULL; ALTER ROLE {login} RENAME TO adopted", login = ident(&credential.external_name));
+    superuser.batch_execute(&statement).await.expect("adopted");
+    for one in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
+        assert_eq!(step(&rig, one, &credential).await, Err(TargetError::NotOurs), "{one:?}");
+    }
+    assert!(rig.exists("adopted").await);
+}
+
+/// An account that was made a superuser is out of reach of an administrator who is none: said so, and the others end.
+#[tokio::test]
+async fn promoted_accounts() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let (promoted, first) = rig.issue().await;
+    let (other, second) = rig.issue().await;
+    let (mine, theirs) = (rig.open(&promoted, &first).await, rig.open(&other, &second).await);
+    let superuser = rig.cluster.superuser("postgres").await;
+    let login = ident(&promoted.external_name);
+    superuser.batch_execute(&format!("ALTER ROLE {login} SUPERUSER")).await.expect("promoted");
+    let batch = [promoted.clone(), other.clone()];
+    let denied = rig.connector().step(Step::Deny, &batch).await;
+    assert!(matches!(denied[0], Err(TargetError::Refused(_))), "{denied:?}");
+    let mut last = denied;
+    for one in [Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
+        last = rig.connector().step(one, &batch).await;
+    }
+    assert!(last[1].as_ref().is_ok_and(|r| r.verified_absent), "{last:?}");
+    assert!(!last[0].as_ref().is_ok_and(|r| r.verified_absent || r.denied), "{last:?}");
+    assert!(mine.works().await && !theirs.works().await);
+    superuser.batch_execute(&format!("ALTER ROLE {login} NOSUPERUSER")).await.expect("demoted");
+    revoke(rig.connector(), &batch).await;
+    assert!(!mine.works().await);
 }
 
 /// The answer to the create was lost: the account is found by its mark, and its oid is told.

@@ -31,6 +31,30 @@ async fn plain_text_is_for_loopback() {
     }
 }
 
+/// Wrong credentials of ours are a refusal that says whose, and no more; a host that does not answer is down.
+#[tokio::test]
+async fn refused_and_down() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let wrong = PostgresqlConnector::new(&rig.settings, INSTANCE, Some("NotThePassword".to_owned().into())).expect("sound settings");
+    match wrong.list_marked().await {
+        Err(TargetError::Refused(why)) => assert!(why.contains("administrator") && !why.contains("NotThePassword"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    // It accepts connections and never says a word.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = silent.local_addr().expect("the port").port();
+    let mute = connector(&PostgresqlTarget { port, ..rig.settings.clone() });
+    assert!(matches!(mute.list_marked().await, Err(TargetError::Down(_))));
+    // A connection that died while idle is replaced without an error.
+    rig.connector().list_marked().await.expect("listed");
+    let superuser = rig.cluster.superuser("postgres").await;
+    superuser
+        .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'hallpass %'")
+        .await
+        .expect("cut");
+    rig.connector().list_marked().await.expect("listed again");
+}
+
 /// The certificate must be signed by the authority that we know, for the name that we dial.
 #[tokio::test]
 async fn tls_is_verified() {

@@ -90,6 +90,10 @@ impl Child {
     /// After Ctrl-Z: the terminal goes back to the shell until it continues us.
     pub(super) fn suspend(&self) {
         let Place::Own(Some(terminal)) = &self.place else { return };
+        // We were brought to the foreground (`bg`, then `fg`) and the child was stopped for touching the terminal.
+        if tcgetpgrp(&terminal.tty) == Ok(getpgrp()) {
+            return self.give_terminal();
+        }
         set_foreground(&terminal.tty, getpgrp());
         let _ = kill(getpid(), Signal::SIGSTOP);
         // Continued here: in the foreground (`fg`) or not (`bg`).

@@ -21,12 +21,12 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes a folder.
     pub(super) fn new() -> Result<Self, Failure> {
-        let base = base().ok_or_else(|| {
-            Failure::local(
-                "No private folder can be made",
-                &std::io::Error::other("neither XDG_RUNTIME_DIR nor a temporary folder can be used"),
-            )
-        })?;
+        let nowhere = || std::io::Error::other("neither XDG_RUNTIME_DIR nor a temporary folder can be used");
+        let base = base().ok_or_else(|| Failure::local("No private folder can be made", &nowhere()))?;
+        Self::within(&base)
+    }
+
+    fn within(base: &Path) -> Result<Self, Failure> {
         let name = format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple());
         let (new, path) = (base.join(format!("new-{name}")), base.join(format!("run-{name}")));
         let made = (|| {
@@ -85,7 +85,13 @@ fn is_private(path: &Path, user: u32) -> bool {
 
 /// Removes what killed runs left: folders whose lock nobody holds.
 pub(super) fn sweep() {
-    let Some(entries) = base().and_then(|base| fs::read_dir(base).ok()) else { return };
+    if let Some(base) = base() {
+        sweep_within(&base);
+    }
+}
+
+fn sweep_within(base: &Path) {
+    let Ok(entries) = fs::read_dir(base) else { return };
     for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
@@ -107,7 +113,8 @@ mod tests {
 
     #[test]
     fn folders_are_private_and_go_away_and_sweeping_spares_the_living() {
-        let folder = Folder::new().unwrap();
+        let temp = tempfile::tempdir().unwrap();
+        let folder = Folder::within(temp.path()).unwrap();
         let file = folder.write("pgpass", "secret").unwrap();
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&folder.path).unwrap().mode() & 0o777, 0o700);
@@ -115,7 +122,7 @@ mod tests {
         DirBuilder::new().mode(0o700).create(&left).unwrap();
         fs::write(left.join(LOCK), "").unwrap();
         fs::write(left.join("pgpass"), "secret").unwrap();
-        sweep();
+        sweep_within(temp.path());
         assert!(!left.exists(), "nobody holds it");
         assert!(file.exists(), "it is held");
         folder.write("pgpass", "fresh").unwrap();

@@ -82,8 +82,9 @@ async fn go(ctx: &Ctx, args: RunArgs) -> Result<u8, Failure> {
     for name in prepared.unset {
         command.env_remove(name);
     }
+    let signals = watch::forwarded();
     let child = child::Child::spawn(command).map_err(|error| cannot_exec(&program, &error))?;
-    let outcome = watch::until_done(ctx, &mut prepared, child, args.on_expiry).await;
+    let outcome = watch::until_done(ctx, &mut prepared, child, signals, args.on_expiry).await;
     let ended = match (&prepared.grant, args.end) {
         (Some(grant), true) => prepared.client.end(&grant.id, &new_key()).await.map(drop),
         _ => Ok(()),

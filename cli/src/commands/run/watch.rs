@@ -37,14 +37,17 @@ enum Seen {
     Unknown,
 }
 
+/// Signals that arrived; to be had before the child is started, so that none comes too early.
+pub(super) struct Signals(mpsc::UnboundedReceiver<Signal>);
+
 /// Waits for the child's end; the exit code.
 pub(super) async fn until_done(
     ctx: &Ctx,
     prepared: &mut Prepared,
     mut child: Child,
+    mut signals: Signals,
     on_expiry: OnExpiry,
 ) -> u8 {
-    let mut signals = forwarded();
     let mut warnings = prepared.grant.as_ref().map(|grant| warnings(grant.ends_at)).unwrap_or_default();
     let mut look = Instant::now() + if prepared.grant.is_some() { first_look(prepared) } else { NEVER };
     let mut refresh = Instant::now() + refresh_in(prepared);
@@ -57,7 +60,7 @@ pub(super) async fn until_done(
                 Event::Ended(code) => break code,
                 Event::Stopped => child.suspend(),
             },
-            Some(got) = signals.recv() => child.forward(got),
+            Some(got) = signals.0.recv() => child.forward(got),
             () = sleep_until(killing) => {
                 child.send(Signal::SIGKILL);
                 killing = Instant::now() + NEVER;
@@ -104,7 +107,7 @@ pub(super) async fn until_done(
 }
 
 /// One channel for all signals that are handed on.
-fn forwarded() -> mpsc::UnboundedReceiver<Signal> {
+pub(super) fn forwarded() -> Signals {
     let (tell, signals) = mpsc::unbounded_channel();
     for which in FORWARDED {
         if let Ok(mut stream) = signal(SignalKind::from_raw(which as i32)) {
@@ -118,7 +121,7 @@ fn forwarded() -> mpsc::UnboundedReceiver<Signal> {
             });
         }
     }
-    signals
+    Signals(signals)
 }
 
 /// The warnings that are still ahead, the soonest last.

@@ -66,3 +66,84 @@ impl Targets for TargetRegistry {
         KINDS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hallpass_domain::target::{OauthTarget, PgTls, PostgresqlTarget, TokenAlg, Verification};
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::sealing::{AeadSealer, MasterKeys};
+
+    fn target(settings: TargetSettings, sealed_secret: Option<String>) -> Target {
+        Target {
+            id: TargetId(uuid::Uuid::from_u128(1)),
+            name: hallpass_domain::text::Name::parse("orders-db").unwrap(),
+            title: "Orders".into(),
+            environment: "test".into(),
+            settings,
+            sealed_secret,
+            owners: std::collections::BTreeSet::new(),
+            disabled: false,
+            revision: 1,
+            version: 1,
+        }
+    }
+
+    fn sealer() -> Arc<AeadSealer> {
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        Arc::new(AeadSealer::new(MasterKeys::parse("test", key).unwrap()))
+    }
+
+    fn postgresql() -> TargetSettings {
+        TargetSettings::Postgresql(PostgresqlTarget {
+            host: "127.0.0.1".into(),
+            port: 1,
+            public_host: None,
+            maintenance_database: "postgres".into(),
+            admin_user: "hallpass".into(),
+            tls: PgTls::Disable,
+            ca_file: None,
+            quarantine_role: "hallpass_quarantine".into(),
+            statement_timeout_ms: 1_000,
+        })
+    }
+
+    #[test]
+    fn one_connector_per_revision() {
+        let sealer = sealer();
+        let row = TargetId(uuid::Uuid::from_u128(1)).to_string();
+        let at = SealedAt { table: "targets", row: &row, column: "sealed_secret" };
+        let sealed = sealer.seal(at, &SecretString::from("ours")).unwrap();
+        let registry = TargetRegistry::new("test1", sealer);
+        let first = target(postgresql(), Some(sealed));
+        let open = |t: &Target| registry.connector(t);
+        assert!(Arc::ptr_eq(&open(&first).unwrap(), &open(&first).unwrap()));
+        let changed = Target { revision: 2, ..first.clone() };
+        assert!(!Arc::ptr_eq(&open(&first).unwrap(), &open(&changed).unwrap()));
+        // A secret that was moved from another row does not open.
+        let moved = Target { id: TargetId(uuid::Uuid::from_u128(2)), ..first };
+        assert!(matches!(open(&moved), Err(TargetError::Refused(_))));
+    }
+
+    #[test]
+    fn audiences_have_no_connector() {
+        let sealer = sealer();
+        let settings = TargetSettings::Oauth(OauthTarget {
+            audience: "https://api.example.org".into(),
+            verification: Verification::Introspect,
+            alg: TokenAlg::EdDsa,
+            leeway_seconds: 0,
+        });
+        let result = TargetRegistry::new("test1", sealer).connector(&target(settings, None));
+        assert!(matches!(result, Err(TargetError::Refused(_))));
+    }
+
+    #[test]
+    fn every_kind_is_described() {
+        for kind in KINDS {
+            assert!(!kind.issues.is_empty() && !kind.use_it.is_empty() && !kind.cuts.is_empty() && !kind.cannot_cut.is_empty());
+        }
+        assert!(KINDS.iter().any(|kind| kind.target == postgresql().kind()));
+    }
+}

@@ -37,21 +37,45 @@ struct Work {
     left: Vec<String>,
 }
 
+impl Work {
+    fn new(credential: Credential) -> Self {
+        Self { credential, failed: None, verified: false, left: Vec::new() }
+    }
+}
+
+/// What was seen of a batch that could not be recorded: each credential, and whether it was verified absent.
+pub(crate) struct Seen {
+    pub(crate) down: bool,
+    pub(crate) credentials: Vec<(Credential, bool)>,
+}
+
 impl Broker {
     /// Removes a batch that this worker has claimed. Every step is idempotent; dying anywhere leaves rows that the
     /// next claim takes from the start.
     pub async fn remove_batch(&self, connector: &dyn TargetConnector, batch: Vec<Credential>) -> Removed {
         let mut work = self.begin(batch).await;
-        for step in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
-            self.run_step(connector, step, &mut work).await;
-            if work.iter().all(|w| w.failed.is_some()) {
-                break;
-            }
-        }
+        self.run_steps(connector, &mut work).await;
         let down = work.iter().any(|w| matches!(w.failed, Some(TargetError::Down(_))));
         let recorded = join_all(work.into_iter().map(|w| self.record(w))).await;
         let revoked = recorded.iter().filter(|r| **r).count();
         Removed { revoked, left: recorded.len() - revoked, down }
+    }
+
+    /// The steps alone, for what cannot be recorded now.
+    pub(crate) async fn remove_without_record(&self, connector: &dyn TargetConnector, batch: Vec<Credential>) -> Seen {
+        let mut work: Vec<Work> = batch.into_iter().map(Work::new).collect();
+        self.run_steps(connector, &mut work).await;
+        let down = work.iter().any(|w| matches!(w.failed, Some(TargetError::Down(_))));
+        Seen { down, credentials: work.into_iter().map(|w| (w.credential, w.failed.is_none() && w.verified)).collect() }
+    }
+
+    async fn run_steps(&self, connector: &dyn TargetConnector, work: &mut [Work]) {
+        for step in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
+            self.run_step(connector, step, work).await;
+            if work.iter().all(|w| w.failed.is_some()) {
+                break;
+            }
+        }
     }
 
     /// Moves what is not `revoking` yet there, with its event, before anything is touched at the target.
@@ -75,7 +99,7 @@ impl Broker {
             }
         }))
         .await;
-        begun.into_iter().flatten().map(|credential| Work { credential, failed: None, verified: false, left: Vec::new() }).collect()
+        begun.into_iter().flatten().map(|c| Work::new(self.window.with_unrecorded(c))).collect()
     }
 
     async fn run_step(&self, connector: &dyn TargetConnector, step: Step, work: &mut [Work]) {
@@ -95,6 +119,8 @@ impl Broker {
                     mark(&mut c.denied_at, removal.denied, now);
                     mark(&mut c.sessions_ended_at, removal.sessions_ended, now);
                     mark(&mut c.removed_at, removal.removed, now);
+                    // After a create whose answer was lost only the target knows it; sessions are counted by it.
+                    c.external_oid = c.external_oid.or(removal.external_oid);
                     w.left.extend(removal.left);
                     w.verified = removal.verified_absent;
                 }

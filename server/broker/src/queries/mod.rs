@@ -2,6 +2,7 @@
 pub mod access;
 pub mod audit;
 pub mod catalogue;
+pub mod export;
 pub mod grant;
 pub mod inbox;
 pub mod lines;

@@ -18,6 +18,7 @@ pub fn start(broker: &Arc<Broker>) -> Vec<JoinHandle<()>> {
         tokio::spawn(mails(Arc::clone(broker))),
         tokio::spawn(seals(Arc::clone(broker))),
         tokio::spawn(slow(Arc::clone(broker))),
+        tokio::spawn(guard(Arc::clone(broker))),
     ]
 }
 
@@ -27,6 +28,7 @@ async fn wait(bell: &Notify, at_most: Duration) {
 
 /// Ends of grants and removals: sleeps to the very instant of the next end.
 async fn ends(broker: Arc<Broker>) {
+    note(&broker, "release", broker.step_release_claims().await);
     loop {
         let report = broker.step_expire_grants().await;
         let again = report.done > 0;
@@ -66,13 +68,32 @@ async fn seals(broker: Arc<Broker>) {
     }
 }
 
+/// Fails closed within seconds of the store's failure, and removes meanwhile what is due from memory. On its own, because
+/// the other loops may be waiting for that very store.
+async fn guard(broker: Arc<Broker>) {
+    let mut round: u64 = 0;
+    loop {
+        note(&broker, "probe", broker.step_probe_store().await);
+        if broker.health.is_writable() {
+            // What this server commits itself is noted at once; the rest is read every quarter of a minute.
+            if round.is_multiple_of(15) {
+                note(&broker, "window", broker.step_fill_window().await);
+            }
+            round += 1;
+        } else {
+            round = 0;
+            note(&broker, "unrecorded", broker.step_remove_unrecorded().await);
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
 /// Work that is not urgent.
 async fn slow(broker: Arc<Broker>) {
     let mut round: u64 = 0;
     loop {
         note(&broker, "lapse", broker.step_lapse_requests().await);
         note(&broker, "alert", broker.step_alert_overdue().await);
-        note(&broker, "probe", broker.step_probe_store().await);
         if round.is_multiple_of(10) {
             note(&broker, "sweep", broker.step_sweep().await);
         }

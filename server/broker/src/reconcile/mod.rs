@@ -10,3 +10,4 @@ pub mod probe_store;
 pub mod reports;
 pub mod revoke_due;
 pub mod seal_audit;
+pub mod window;

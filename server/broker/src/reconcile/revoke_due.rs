@@ -11,8 +11,9 @@ use crate::broker::Broker;
 
 /// Credentials in one batch: at the target they share transactions.
 const BATCH: u32 = 1_000;
-/// Seconds for which a claimed batch is ours.
-const LEASE: i64 = 120;
+/// Seconds for which a claimed batch is ours. A removal that takes longer is begun again by another replica, and only one
+/// of the two is recorded; one whose server died is taken up after it.
+const LEASE: i64 = 30;
 
 impl Broker {
     /// Starts a lane for every target that has something due and no lane; returns at once.

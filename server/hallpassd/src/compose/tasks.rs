@@ -59,7 +59,7 @@ fn rotate_keys(composed: &Composed) -> JoinHandle<()> {
 }
 
 /// Takes notices of commits, ours and other replicas', and stops answering from memory while they do not come.
-fn hear_notices(composed: &Composed) -> JoinHandle<()> {
+pub fn hear_notices(composed: &Composed) -> JoinHandle<()> {
     let (broker, store) = (Arc::clone(&composed.broker), composed.store.clone());
     tokio::spawn(async move {
         let mut changes = store.changes();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::http::header;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use hallpass_adapters::signers::verify::{Expected, verify_access_token};
+use hallpass_adapters::signers::{Expected, verify_access_token};
 use hallpass_broker::Broker;
 use hallpass_domain::ids::TargetId;
 use hallpass_domain::target::{TargetSettings, Verification};

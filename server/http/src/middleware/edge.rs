@@ -38,13 +38,17 @@ impl ResponseError for Instead {
 }
 
 /// See the module.
-pub async fn edge(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+pub async fn edge(mut req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let Some(state) = req.app_data::<web::Data<AppState>>().cloned() else { return next.call(req).await };
     let started = Instant::now();
     let ctx = context(&state, &req);
     let area = Area::of(req.path());
     let (method, path): (Method, Rc<str>) = (req.method().clone(), Rc::from(req.path()));
     req.extensions_mut().insert(ctx.clone());
+    // HEAD is GET without the body (RFC 9110 §9.3.2): the connection, which knows what was asked, leaves the body out.
+    if method == Method::HEAD {
+        req.head_mut().method = Method::GET;
+    }
     let misdirected = state.config.plain_http_on_loopback && area != Area::Ops && !host::is_ours(req.headers(), req.uri().authority().map(|a| a.as_str()));
     let done = if misdirected {
         let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "not_found", "This server answers on loopback only. Use the address that it printed when it started.");

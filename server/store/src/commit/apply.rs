@@ -119,30 +119,30 @@ pub(super) async fn is_recorded(db: &mut Db<'_>, command: Uuid) -> Result<bool, 
     Ok(found.is_some())
 }
 
-/// Order of writing: what is referred to first, rows of one table by id.
-fn rank(change: &Change) -> (u8, Uuid) {
-    let nil = Uuid::nil();
-    match change {
-        Change::User(n) => (0, n.id.0),
+/// Order of writing: what is referred to first; in one table what is replaced before what is new (a name may pass from
+/// one to the other), by id.
+fn rank(change: &Change) -> (u8, bool, Uuid) {
+    let (table, version, id) = match change {
+        Change::User(n) => (0, n.version, n.id.0),
         Change::Catalogue(c) => match &**c {
-            CatalogueChange::Group(n) => (1, n.id.0),
-            CatalogueChange::Workload(n) => (2, n.id.0),
-            CatalogueChange::Workflow(n) => (3, n.id.0),
-            CatalogueChange::Target(n) => (4, n.id.0),
-            CatalogueChange::Role(n) => (5, n.id.0),
+            CatalogueChange::Group(n) => (1, n.version, n.id.0),
+            CatalogueChange::Workload(n) => (2, n.version, n.id.0),
+            CatalogueChange::Workflow(n) => (3, n.version, n.id.0),
+            CatalogueChange::Target(n) => (4, n.version, n.id.0),
+            CatalogueChange::Role(n) => (5, n.version, n.id.0),
         },
-        Change::Account(n) => (6, n.user_id.0),
-        Change::Client(n) => (7, n.id.0),
-        Change::Session(n) => (8, n.id.0),
-        Change::Device(n) => (9, n.id.0),
-        Change::ApiToken(n) => (10, n.id.0),
-        Change::Request(n) => (11, n.id.0),
-        Change::Decision(n) => (12, n.id.0),
-        Change::Grant(n) => (13, n.id.0),
-        Change::Credential(n) => (14, n.id.0),
-        Change::Token(n) => (15, n.id.0),
-        Change::Mail(n) => (16, n.id.0),
-        Change::Meta { .. } => (17, nil),
-    }
+        Change::Account(n) => (6, n.version, n.user_id.0),
+        Change::Client(n) => (7, n.version, n.id.0),
+        Change::Session(n) => (8, n.version, n.id.0),
+        Change::Device(n) => (9, n.version, n.id.0),
+        Change::ApiToken(n) => (10, n.version, n.id.0),
+        Change::Request(n) => (11, n.version, n.id.0),
+        Change::Decision(n) => (12, 1, n.id.0),
+        Change::Grant(n) => (13, n.version, n.id.0),
+        Change::Credential(n) => (14, n.version, n.id.0),
+        Change::Token(n) => (15, n.version, n.id.0),
+        Change::Mail(n) => (16, n.version, n.id.0),
+        Change::Meta { .. } => (17, 1, Uuid::nil()),
+    };
+    (table, version == 1, id)
 }
-

@@ -1,6 +1,6 @@
 //! Writes that are no transitions: claims, seals, sweeps, the probe.
 use chrono::Duration;
-use diesel::dsl::sql;
+use diesel::dsl::{case_when, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use hallpass_domain::Timestamp;
@@ -40,6 +40,7 @@ pub(crate) async fn perform(db: &mut Db<'_>, job: &Job) -> Result<Done, Fail> {
         Job::ClaimDue(target, lease) => claim_due(db, *target, lease).await.map(Done::Credentials),
         Job::ClaimOne(id, lease) => claim_one(db, *id, lease).await.map(Done::Credentials),
         Job::ClaimMails(lease) => claim_mails(db, lease).await.map(Done::Mails),
+        Job::ReleaseClaims(worker) => release_claims(db, worker).await.map(Done::Count),
         Job::Sweep(now, limit) => sweep(db, *now, *limit).await.map(Done::Count),
         Job::Probe => {
             let query = diesel::update(probe::table.find(1)).set(probe::beats.eq(probe::beats + 1));
@@ -123,6 +124,36 @@ async fn claim_mails(db: &mut Db<'_>, lease: &Lease) -> Result<Vec<Mail>, Fail> 
     let mut claimed = rows.into_iter().map(Row::noun).collect::<Result<Vec<_>, _>>()?;
     claimed.sort_by_key(|m| (m.queued_at, m.id));
     Ok(claimed)
+}
+
+async fn release_claims(db: &mut Db<'_>, worker: &str) -> Result<u64, Fail> {
+    let held = credentials::table
+        .filter(sql::<Bool>("credentials.state <> 'revoked'"))
+        .filter(credentials::claimed_by.is_not_null())
+        .filter(credentials::claimed_by.ne(Some(worker)));
+    let work_at = case_when(credentials::due_at.gt(credentials::next_attempt_at), credentials::due_at)
+        .otherwise(credentials::next_attempt_at);
+    let query = diesel::update(held).set((
+        credentials::claimed_by.eq(None::<String>),
+        credentials::claimed_until.eq(None::<Ts>),
+        credentials::claimable_at.eq(work_at),
+        credentials::fence.eq(credentials::fence + 1),
+        credentials::version.eq(credentials::version + 1),
+    ));
+    let released = on_db!(db, execute, query)?;
+    let held = mails::table
+        .filter(sql::<Bool>("mails.state = 'queued'"))
+        .filter(mails::claimed_by.is_not_null())
+        .filter(mails::claimed_by.ne(Some(worker)));
+    let query = diesel::update(held).set((
+        mails::claimed_by.eq(None::<String>),
+        mails::claimed_until.eq(None::<Ts>),
+        mails::claimable_at.eq(mails::next_attempt_at),
+        mails::fence.eq(mails::fence + 1),
+        mails::version.eq(mails::version + 1),
+    ));
+    let more = on_db!(db, execute, query)?;
+    Ok(u64::try_from(released.saturating_add(more)).unwrap_or(u64::MAX))
 }
 
 async fn seal(db: &mut Db<'_>, seal: &Seal) -> Result<(), Fail> {

@@ -36,6 +36,8 @@ pub(crate) enum Job {
     ClaimDue(TargetId, Lease),
     ClaimOne(CredentialId, Lease),
     ClaimMails(Lease),
+    /// Every lease but this worker's.
+    ReleaseClaims(String),
     Sweep(Timestamp, i64),
     Probe,
 }

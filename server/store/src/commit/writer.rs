@@ -252,9 +252,9 @@ async fn finish(
 
 /// The commit point: before it nothing of a batch is there, after it everything is, and only then is anybody told.
 async fn commit(db: &mut Db<'_>) -> Result<(), Broken> {
-    // before the commit
+    hallpass_domain::failpoint::hit("store.commit.before");
     let committed = in_time(ANSWER.1, db.run("COMMIT")).await.map_err(|fail| Broken::Unknown(text(&fail)));
-    // after the commit
+    hallpass_domain::failpoint::hit("store.commit.after");
     committed
 }
 

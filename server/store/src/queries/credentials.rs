@@ -76,6 +76,13 @@ impl Credentials for StoreHandle {
         }
     }
 
+    async fn release_claims(&self, worker: &str) -> Read<u64> {
+        match self.claim(Job::ReleaseClaims(worker.to_owned())).await? {
+            Done::Count(released) => Ok(released),
+            _ => Ok(0),
+        }
+    }
+
     async fn targets_due(&self, now: Timestamp) -> Read<Vec<TargetId>> {
         let mut reader = self.reader().await?;
         let mut db = reader.db();

@@ -11,7 +11,7 @@ use hallpass_domain::ports::store::{Page, Read};
 use hallpass_domain::principal::Principal;
 
 use super::{limit, many, one, value};
-use crate::db::types::{Ts, Uid, Word};
+use crate::db::types::{Ts, Uid};
 use crate::handle::StoreHandle;
 use crate::rows::grants::GrantRow;
 use crate::rows::principal_columns;
@@ -130,7 +130,12 @@ impl StoreHandle {
                 query = query.filter(grants::role_id.eq(Uid(role.0)));
             }
             if let Some(state) = state {
-                query = query.filter(grants::state.eq(Word(state)));
+                query = query.filter(sql::<Bool>(match state {
+                    GrantState::Scheduled => "grants.state = 'scheduled'",
+                    GrantState::Active => "grants.state = 'active'",
+                    GrantState::Ending => "grants.state = 'ending'",
+                    GrantState::Ended => "grants.state = 'ended'",
+                }));
             }
             if let Some(after) = page.after {
                 query = query.filter(grants::id.lt(Uid(after)));

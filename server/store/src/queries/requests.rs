@@ -8,12 +8,12 @@ use hallpass_domain::ids::{RequestId, UserId};
 use hallpass_domain::ports::requests::{RequestFilter, Requests};
 use hallpass_domain::ports::store::{Page, Read};
 use hallpass_domain::principal::Principal;
-use hallpass_domain::request::{Decision, Request};
+use hallpass_domain::request::{Decision, Request, RequestState};
 
 use super::{limit, many, one};
 use crate::db::conn::on_db;
 use crate::db::fail::unread;
-use crate::db::types::{Ts, Uid, Word};
+use crate::db::types::{Ts, Uid};
 use crate::handle::StoreHandle;
 use crate::rows::requests::{DecisionRow, RequestRow};
 use crate::rows::{Row as _, principal_columns};
@@ -121,7 +121,13 @@ impl StoreHandle {
                 Of::Submitter(id) => query = query.filter(requests::submitted_by.eq(Some(Uid(id.0)))),
             }
             if let Some(state) = filter.state {
-                query = query.filter(requests::state.eq(Word(state)));
+                query = query.filter(sql::<Bool>(match state {
+                    RequestState::Pending => PENDING,
+                    RequestState::Approved => "requests.state = 'approved'",
+                    RequestState::Denied => "requests.state = 'denied'",
+                    RequestState::Withdrawn => "requests.state = 'withdrawn'",
+                    RequestState::Lapsed => "requests.state = 'lapsed'",
+                }));
             }
             if let Some(role) = filter.role {
                 query = query.filter(requests::role_id.eq(Uid(role.0)));

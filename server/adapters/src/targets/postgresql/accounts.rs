@@ -1,5 +1,6 @@
 //! Accounts of a batch: what we know of them, what the target says they are, and scripts over many of them at once.
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use hallpass_domain::credential::{Credential, Plan};
 use hallpass_domain::ports::target::TargetError;
@@ -11,7 +12,9 @@ use super::naming;
 use super::session::{Link, Script};
 
 /// Accounts in one transaction. Larger saves little and holds the lane longer.
-const CHUNK: usize = 250;
+pub(super) const CHUNK: usize = 250;
+/// Longest time for one step over one batch; what was not reached by then is told so, and is taken up with the next pass.
+const BUDGET: Duration = Duration::from_secs(15);
 
 /// An account as our row describes it.
 #[derive(Clone, Debug, Serialize)]
@@ -91,7 +94,7 @@ pub(super) async fn over_all(
     script: Script,
     accounts: &[Account],
 ) -> Vec<Result<Found, TargetError>> {
-    bisected(link, script, accounts, |chunk| chunk.to_vec(), |mut found: Vec<Found>, chunk| {
+    bisected(link, script, CHUNK, accounts, |chunk| chunk.to_vec(), |mut found: Vec<Found>, chunk| {
         found.sort_by_key(|f| f.ord);
         if found.len() != chunk.len() {
             return Err(unreadable("another number of accounts"));
@@ -106,6 +109,7 @@ pub(super) async fn over_all(
 pub(super) async fn bisected<I, A, R, T>(
     link: &Link,
     script: Script,
+    chunk_size: usize,
     items: &[I],
     args: impl Fn(&[I]) -> A + Send + Sync,
     read: impl Fn(R, &[I]) -> Result<Vec<T>, TargetError> + Send + Sync,
@@ -116,11 +120,15 @@ where
     R: DeserializeOwned + Send,
     T: Send,
 {
-    let mut waiting: VecDeque<&[I]> = items.chunks(CHUNK).collect();
+    let mut waiting: VecDeque<&[I]> = items.chunks(chunk_size.max(1)).collect();
     let mut out = Vec::with_capacity(items.len());
-    let mut down: Option<TargetError> = None;
+    let mut stop: Option<TargetError> = None;
+    let over = tokio::time::Instant::now() + BUDGET;
     while let Some(chunk) = waiting.pop_front() {
-        if let Some(error) = &down {
+        if stop.is_none() && tokio::time::Instant::now() >= over {
+            stop = Some(TargetError::Refused("others took too long: not reached in this pass".into()));
+        }
+        if let Some(error) = &stop {
             out.extend(chunk.iter().map(|_| Err(error.clone())));
             continue;
         }
@@ -132,7 +140,7 @@ where
             Ok(values) => out.extend(values.into_iter().map(Ok)),
             Err(error @ TargetError::Down(_)) => {
                 out.extend(chunk.iter().map(|_| Err(error.clone())));
-                down = Some(error);
+                stop = Some(error);
             }
             Err(error) if chunk.len() <= 1 => out.extend(chunk.iter().map(|_| Err(error.clone()))),
             Err(_) => {

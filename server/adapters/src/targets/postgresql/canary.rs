@@ -1,5 +1,6 @@
 //! The check of a target: rights and settings as they are written, then a trial of everything that revocation needs, with a
 //! throw-away account. A target that passes can be relied on to take away what it gave.
+use hallpass_domain::Timestamp;
 use hallpass_domain::credential::{Credential, Plan};
 use hallpass_domain::ports::target::{Canary, Removal, Step, TargetConnector, TargetError};
 use hallpass_domain::secret::random_alphanumeric;
@@ -17,10 +18,14 @@ const CLEAN: Script = script!("canary_clean": "canary_clean");
 /// Oldest version with what the scripts use and a security team behind it.
 const OLDEST: i32 = 130_000;
 
+/// How far a target's clock may be behind ours.
+const MAX_BEHIND: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+
 #[derive(Deserialize)]
 struct Facts {
     version: String,
     version_num: i32,
+    now: Timestamp,
     standby: bool,
     user: String,
     #[serde(rename = "super")]
@@ -47,6 +52,7 @@ impl PostgresqlConnector {
         let quarantine = &self.settings.quarantine_role;
         let facts: Facts = self.ddl.run(FACTS, &json!({ "quarantine": quarantine })).await?;
         let mut problems = settings_problems(&facts);
+        problems.extend(clock_problem(&facts, credential));
         match &facts.quarantine {
             Some(role) => problems.extend(quarantine_problems(quarantine, role)),
             None if problems.is_empty() => {
@@ -152,6 +158,18 @@ fn settings_problems(facts: &Facts) -> Vec<String> {
         problems.push("the language plpgsql is missing in the maintenance database: CREATE EXTENSION plpgsql".into());
     }
     problems
+}
+
+/// A target's clock that is ahead refuses our creates; one that is behind lets a late create land for as long.
+fn clock_problem(facts: &Facts, credential: &Credential) -> Option<String> {
+    let behind = credential.intended_at - facts.now;
+    if facts.now > credential.create_deadline {
+        Some("the target's clock is ahead of ours, or its answer took too long: compare the clocks (NTP)".into())
+    } else if behind > MAX_BEHIND {
+        Some(format!("the target's clock is {} s behind ours: correct it (NTP)", behind.num_seconds()))
+    } else {
+        None
+    }
 }
 
 fn quarantine_problems(name: &str, role: &Quarantine) -> Vec<String> {

@@ -56,6 +56,9 @@ impl Dialer {
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(Duration::from_secs(10));
         let tls = match settings.tls {
+            PgTls::VerifyFull if settings.host.starts_with('/') => {
+                return Err(TargetError::Refused("a Unix socket carries no TLS: set tls = \"disable\"".into()));
+            }
             PgTls::VerifyFull => {
                 config.ssl_mode(SslMode::Require);
                 Some(MakeRustlsConnect::new(tls_config(settings.ca_file.as_deref())?))

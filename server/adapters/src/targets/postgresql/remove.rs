@@ -84,7 +84,8 @@ impl PostgresqlConnector {
         let read = |mut left: BTreeMap<i64, Vec<String>>, chunk: &[Found]| {
             Ok(chunk.iter().map(|f| f.oid.and_then(|oid| left.remove(&oid)).unwrap_or_default()).collect())
         };
-        bisected(link, OWNED, founds, args, read).await
+        // One at a time: what it owns may be locked by others, and few own anything.
+        bisected(link, OWNED, 1, founds, args, read).await
     }
 
     async fn drop_roles(

@@ -70,7 +70,7 @@ impl Link {
         args: &A,
     ) -> Result<T, TargetError> {
         let args = serde_json::to_string(args).map_err(unreadable)?;
-        let mut slot = self.slot.lock().await;
+        let mut slot = self.turn().await?;
         // A kept connection may have died while idle. Arguments change nothing, so this step may be tried twice.
         let kept = match slot.take() {
             Some(connection) if !connection.client.is_closed() => {
@@ -96,7 +96,7 @@ impl Link {
 
     /// Runs one statement that the target itself has written, for what it does not allow inside of a transaction.
     pub(super) async fn statement(&self, statement: &str) -> Result<(), TargetError> {
-        let mut slot = self.slot.lock().await;
+        let mut slot = self.turn().await?;
         let connection = match slot.take().filter(|c| !c.client.is_closed()) {
             Some(connection) => connection,
             None => self.dialer.administrator(&self.user, &self.database).await?,
@@ -108,6 +108,13 @@ impl Link {
         };
         *slot = Some(connection);
         Ok(())
+    }
+
+    /// Waits for those before us, but not for all their time-outs one after the other.
+    async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, Option<Connection>>, TargetError> {
+        tokio::time::timeout(self.patience, self.slot.lock())
+            .await
+            .map_err(|_| TargetError::Down("the connection is busy".into()))
     }
 
     async fn set_args(&self, connection: &Connection, args: &str) -> Result<(), TargetError> {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::time::sleep;
 
 use super::PostgresqlConnector;
-use super::accounts::{Account, Found, bisected};
+use super::accounts::{Account, CHUNK, Found, bisected};
 use super::errors::unreadable;
 use super::session::{Script, script};
 use super::sessions::{BETWEEN_LOOKS, STARTING, Starting, TERMINATE};
@@ -139,7 +139,7 @@ impl PostgresqlConnector {
                 .map(|((_, credential), found)| self.judge(credential, found, &look, &starting))
                 .collect())
         };
-        bisected(&self.look, VERIFY, open, args, read)
+        bisected(&self.look, VERIFY, CHUNK, open, args, read)
             .await
             .into_iter()
             .map(|verdict| verdict.and_then(|inner| inner))
@@ -158,9 +158,11 @@ impl PostgresqlConnector {
         // Without an oid, a session of a role that is no more might be its session.
         let sessions = if credential.external_oid.is_none() && !present { counted + look.orphans } else { counted };
         let timeout = i64::try_from(self.settings.statement_timeout_ms).unwrap_or(i64::MAX);
-        let landed = chrono::Duration::try_milliseconds(timeout)
-            .and_then(|timeout| credential.create_deadline.checked_add_signed(timeout))
-            .is_some_and(|last| look.now > last);
+        // Live: its one create was answered, so none is under way. Otherwise one may be until its deadline and time-out.
+        let landed = credential.live_at.is_some()
+            || chrono::Duration::try_milliseconds(timeout)
+                .and_then(|timeout| credential.create_deadline.checked_add_signed(timeout))
+                .is_some_and(|last| look.now > last);
         let quiet = !present && self.memory.none_starting(credential.id, starting);
         Ok(Verdict {
             removal: Removal {

@@ -2,6 +2,7 @@
 SELECT jsonb_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
+  'now', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
   'standby', pg_is_in_recovery(),
   'user', session_user,
   'super', u.rolsuper,

@@ -1,6 +1,6 @@
 -- What each account of `hallpass.args` (array of {name, mark, oid, groups}) is now, into `hallpass.accounts`:
--- ours (marker ours, and name or oid as we know it), foreign (the name without our marker), elsewhere (our marker
--- on another role), absent. `oids` are those whose sessions are ours: of the role, or of a role that is no more.
+-- ours (marker ours, and name or oid as we know it), foreign (the name or the oid without our marker), elsewhere (our
+-- marker on another role), absent. `oids` are those whose sessions are ours: of the role, or of a role that is no more.
 SELECT length(set_config('hallpass.accounts', coalesce((
   WITH wanted AS (
     SELECT a.ord, a.item->>'name' AS name, a.item->>'mark' AS mark, (a.item->>'oid')::bigint::oid AS known, a.item->'groups' AS groups
@@ -23,6 +23,7 @@ SELECT length(set_config('hallpass.accounts', coalesce((
            'ord', w.ord - 1,
            'state', CASE WHEN n.oid IS NOT NULL AND n.mark IS DISTINCT FROM w.mark THEN 'foreign'
                          WHEN o.oid IS NOT NULL THEN 'ours'
+                         WHEN EXISTS (SELECT FROM pg_roles g WHERE g.oid = w.known) THEN 'foreign'
                          WHEN EXISTS (SELECT FROM bearing b WHERE b.ord = w.ord) THEN 'elsewhere'
                          ELSE 'absent' END,
            'oid', o.oid::bigint,

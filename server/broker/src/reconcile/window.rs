@@ -1,0 +1,167 @@
+//! What is due within the next minutes, kept in memory: while the store cannot be written it is still removed at its
+//! target. The store's rows stay as they are; once it is back they are worked off in the ordinary way, which finds the
+//! accounts gone, and records when each step was seen done.
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hallpass_domain::Timestamp;
+use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::credential::{Credential, CredentialState};
+use hallpass_domain::ids::{CredentialId, TargetId};
+use hallpass_domain::ports::clock::Trust;
+use hallpass_domain::transition::{Change, Transition};
+
+use super::reports::Report;
+use crate::broker::Broker;
+
+/// How far ahead it looks, minutes. A store that is gone for longer is a disaster with people at work.
+const AHEAD_MINUTES: i64 = 15;
+/// Most credentials that it holds.
+const MOST: u32 = 20_000;
+/// Time for a read that fills it.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Credentials removed at a time.
+const BATCH: usize = 1_000;
+/// A target that was down is left alone for so long, milliseconds.
+const REST: i64 = 5_000;
+
+/// When each step of a removal was seen done, before it could be recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unrecorded {
+    denied_at: Option<Timestamp>,
+    sessions_ended_at: Option<Timestamp>,
+    removed_at: Option<Timestamp>,
+    /// Verified absent: nothing is left to do but to record it.
+    verified: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    due: BTreeMap<CredentialId, Credential>,
+    unrecorded: BTreeMap<CredentialId, Unrecorded>,
+    catalogue: Option<Arc<Catalogue>>,
+    rest: HashMap<TargetId, Timestamp>,
+}
+
+/// The window.
+#[derive(Default)]
+pub struct Window(Mutex<Inner>);
+
+impl Window {
+    /// Empty.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what a commit of ours made of credentials: those made since the window was filled are in it too.
+    pub fn note(&self, changed: &[Credential], now: Timestamp) {
+        if changed.is_empty() {
+            return;
+        }
+        let horizon = now + chrono::Duration::minutes(AHEAD_MINUTES);
+        let mut inner = self.inner();
+        for credential in changed {
+            if credential.state == CredentialState::Revoked {
+                inner.due.remove(&credential.id);
+                inner.unrecorded.remove(&credential.id);
+            } else if credential.due_at < horizon {
+                inner.due.insert(credential.id, credential.clone());
+            }
+        }
+    }
+
+    /// The row with what was seen of it while it could not be recorded.
+    pub fn with_unrecorded(&self, credential: Credential) -> Credential {
+        let Some(seen) = self.inner().unrecorded.get(&credential.id).copied() else { return credential };
+        Credential {
+            denied_at: credential.denied_at.or(seen.denied_at),
+            sessions_ended_at: credential.sessions_ended_at.or(seen.sessions_ended_at),
+            removed_at: credential.removed_at.or(seen.removed_at),
+            ..credential
+        }
+    }
+
+    /// What is due and not removed yet, by target, leaving out targets that are down.
+    fn to_remove(&self, now: Timestamp) -> BTreeMap<TargetId, Vec<Credential>> {
+        let inner = self.inner();
+        let mut out: BTreeMap<TargetId, Vec<Credential>> = BTreeMap::new();
+        for credential in inner.due.values().filter(|c| c.due_at <= now) {
+            let done = inner.unrecorded.get(&credential.id).is_some_and(|seen| seen.verified);
+            let resting = inner.rest.get(&credential.target_id).is_some_and(|until| now < *until);
+            if !done && !resting {
+                out.entry(credential.target_id).or_default().push(credential.clone());
+            }
+        }
+        out
+    }
+}
+
+/// The credentials that a transition writes.
+pub fn credentials_of(transition: &Transition) -> Vec<Credential> {
+    transition.changes.iter().filter_map(|c| if let Change::Credential(c) = c { Some((**c).clone()) } else { None }).collect()
+}
+
+impl Broker {
+    /// Fills the window from the store.
+    pub async fn step_fill_window(&self) -> Report {
+        let now = self.now();
+        // Everything overdue belongs in it too.
+        let horizon = now + chrono::Duration::minutes(AHEAD_MINUTES);
+        let read = async {
+            let catalogue = self.store.catalogue().await?;
+            Ok::<_, hallpass_domain::ports::store::ReadError>((self.store.due_between(Timestamp::UNIX_EPOCH, horizon, MOST).await?, catalogue))
+        };
+        match tokio::time::timeout(PATIENCE, read).await {
+            Ok(Ok((due, catalogue))) => {
+                let mut inner = self.window.inner();
+                inner.due = due.into_iter().map(|c| (c.id, c)).collect();
+                inner.catalogue = Some(catalogue);
+                Report::default()
+            }
+            Ok(Err(error)) => Report { error: Some(error.to_string()), ..Report::default() },
+            Err(_) => Report { error: Some("the store did not answer in time".to_owned()), ..Report::default() },
+        }
+    }
+
+    /// While the store cannot be written: removes at the targets what is due, from memory.
+    pub async fn step_remove_unrecorded(&self) -> Report {
+        let now = self.now();
+        if self.health.is_writable() || self.clock.trust() == Trust::HoldBulk {
+            return Report::default();
+        }
+        let Some(catalogue) = self.window.inner().catalogue.clone() else { return Report::default() };
+        let mut report = Report::default();
+        let lanes = self.window.to_remove(now).into_iter().map(|(target, due)| self.remove_unrecorded(&catalogue, target, due));
+        for (removed, left) in futures_util::future::join_all(lanes).await {
+            report.done += removed;
+            report.left += left;
+        }
+        report
+    }
+
+    async fn remove_unrecorded(&self, catalogue: &Catalogue, target: TargetId, mut due: Vec<Credential>) -> (u64, u64) {
+        let all = due.len();
+        due.truncate(BATCH);
+        let Some(Ok(connector)) = catalogue.targets.get(&target).map(|t| self.targets.connector(t)) else { return (0, u64::try_from(all).unwrap_or(0)) };
+        tracing::error!(%target, credentials = due.len(), "removing without a record; it is recorded when the store is back");
+        let seen = self.remove_without_record(connector.as_ref(), due).await;
+        let now = self.now();
+        let mut inner = self.window.inner();
+        if seen.down {
+            inner.rest.insert(target, now + chrono::Duration::milliseconds(REST));
+        }
+        let mut removed = 0;
+        for (credential, verified) in seen.credentials {
+            removed += u64::from(verified);
+            let of = Unrecorded { denied_at: credential.denied_at, sessions_ended_at: credential.sessions_ended_at, removed_at: credential.removed_at, verified };
+            inner.unrecorded.insert(credential.id, of);
+            inner.due.insert(credential.id, credential);
+        }
+        (removed, u64::try_from(all).unwrap_or(0).saturating_sub(removed))
+    }
+}

@@ -1,0 +1,100 @@
+//! `GET /api/v1/grants/{id}/receipt`: who asked, who approved what, what was issued, when it was verified gone, each event
+//! with its proof. All proofs lead to one checkpoint.
+use actix_web::{HttpResponse, web};
+use hallpass_broker::Broker;
+use hallpass_broker::broker::unreadable;
+use hallpass_domain::audit::receipt::Receipt;
+use hallpass_domain::audit::nodes::{NodeId, NodeMap};
+use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
+use hallpass_domain::grant as domain;
+use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
+use hallpass_domain::refusal::Refusal;
+
+use crate::api::answer;
+use crate::api::shapes::{grant, request};
+use crate::api::wire::receipt::{GrantReceipt, ProvedEvent};
+use crate::bearer::ApiCaller;
+use crate::params;
+use crate::problem::{Problem, ProblemBody};
+use crate::state::AppState;
+
+/// Format of the receipt.
+const VERSION: u32 = 1;
+const PAGE: u32 = 200;
+/// Events in one receipt at most, by subject: a grant with more tokens than that is read in the export.
+const MOST: usize = 5_000;
+
+/// The access receipt of a grant.
+#[utoipa::path(get, path = "/api/v1/grants/{id}/receipt", tag = "Grants", params(("id" = String, Path)), responses((status = 200, body = GrantReceipt), (status = "default", body = ProblemBody)))]
+pub async fn receipt(state: web::Data<AppState>, id: web::Path<String>, who: ApiCaller) -> Result<HttpResponse, Problem> {
+    let (broker, caller) = (&state.broker, &who.caller);
+    let held = broker.visible_grant(caller, params::id(&id, "grant")?).await?;
+    let asked = match held.request_id {
+        Some(request) => broker.store.request(request).await.map_err(unreadable)?,
+        None => None,
+    };
+    let request = match &asked {
+        Some(asked) => Some(request::request(broker, caller, asked).await?),
+        None => None,
+    };
+    let events = events(broker, &held).await?;
+    // Read after the events, so that it covers every index among them.
+    let head = broker.store.log_head().await.map_err(unreadable)?;
+    let (mut sealed, unsealed): (Vec<_>, Vec<_>) = events.into_iter().partition(|e| e.index.is_some_and(|i| i < head.size) && head.checkpoint.is_some());
+    sealed.sort_by_key(|e| e.index);
+    let receipt = GrantReceipt {
+        version: VERSION,
+        instance: broker.settings.base_url.clone(),
+        made_at: broker.now(),
+        grant: grant::whole(broker, caller, &held).await?,
+        request,
+        events: proved(broker, &sealed, head.size, head.checkpoint.as_deref().unwrap_or_default()).await?,
+        unsealed: u32::try_from(unsealed.len()).unwrap_or(u32::MAX),
+        vkey: broker.log_signer.verifier().to_string(),
+    };
+    answer::show(&receipt)
+}
+
+/// Every event about the grant and its request.
+async fn events(broker: &Broker, held: &domain::Grant) -> Result<Vec<LoggedEvent>, Refusal> {
+    let mut all: Vec<LoggedEvent> = Vec::new();
+    let subjects = [Some(("grant", held.id.to_string())), held.request_id.map(|r| ("request", r.to_string()))];
+    for (noun, id) in subjects.into_iter().flatten() {
+        let filter = AuditFilter { subject: Some((noun.to_owned(), id)), ..AuditFilter::default() };
+        let mut after = None;
+        loop {
+            let found = broker.store.events(&filter, after, PAGE).await.map_err(unreadable)?;
+            let full = found.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+            after = found.last().map(|e| e.event.parts().id);
+            all.extend(found);
+            if !full || all.len() > MOST {
+                break;
+            }
+        }
+    }
+    all.sort_by_key(|e| e.event.parts().id);
+    all.dedup_by_key(|e| e.event.parts().id);
+    Ok(all)
+}
+
+/// The proofs, from nodes read with one query.
+async fn proved(broker: &Broker, sealed: &[LoggedEvent], size: u64, checkpoint: &str) -> Result<Vec<ProvedEvent>, Problem> {
+    let mut wanted: Vec<(u8, u64)> = sealed.iter().filter_map(|e| e.index).flat_map(|i| inclusion_nodes(i, size)).map(|n| (n.level, n.index)).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let nodes: NodeMap = broker.store.nodes(&wanted).await.map_err(unreadable)?.into_iter().map(|((level, index), hash)| (NodeId { level, index }, hash)).collect();
+    let damaged = |what: &dyn std::fmt::Display| {
+        tracing::error!(%what, "a proof cannot be made: check the log with hallpass audit verify");
+        Problem::internal()
+    };
+    sealed.iter().filter_map(|e| e.index.map(|i| (i, e))).map(|(index, logged)| {
+        let proof = inclusion_proof(&nodes, index, size).map_err(|e| damaged(&e))?;
+        let leaf = logged.event.leaf().map_err(|e| damaged(&e))?;
+        let opening = logged.event.parts().opening.as_ref();
+        Ok(ProvedEvent {
+            tlog_proof: Receipt { leaf: Some(leaf.into_bytes()), index, proof, checkpoint: checkpoint.to_owned() }.to_text(),
+            private: opening.map(|o| o.private.clone()),
+            salt: opening.map(|o| o.salt.to_hex()),
+        })
+    }).collect()
+}

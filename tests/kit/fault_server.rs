@@ -1,0 +1,93 @@
+//! What `hallpassd-faults` is told and what it says, a line of JSON each.
+use hallpass_domain::Timestamp;
+use hallpass_domain::ids::{CredentialId, GrantId};
+use serde::{Deserialize, Serialize};
+
+/// Where the server finds its [`crate::world::Place`], as JSON.
+pub const PLACE: &str = "HALLPASS_FAULTS_PLACE";
+
+/// What it is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Tell {
+    /// Live the story again and again: ask, approve, fetch, sometimes end early.
+    Story,
+    /// One grant of a role, and a login under it.
+    Login {
+        /// The role.
+        role: String,
+        /// For how long, such as `2s`.
+        time: String,
+    },
+    /// One grant of a role, and a token under it.
+    Token {
+        /// The role.
+        role: String,
+        /// For how long.
+        time: String,
+    },
+    /// Introspect the newest token.
+    Introspect,
+}
+
+/// What it says: each after it was answered to the caller, so it must be true for good.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "said", rename_all = "snake_case")]
+pub enum Said {
+    /// Started.
+    Ready {
+        /// Name of the installation in account names.
+        instance: String,
+        /// The audit log's verifier key.
+        vkey: String,
+        /// Its name among replicas.
+        worker: String,
+    },
+    /// A request is stored.
+    Asked {
+        /// Its reference.
+        reference: String,
+    },
+    /// It was approved.
+    Granted {
+        /// The grant.
+        grant: GrantId,
+        /// Its end.
+        ends_at: Timestamp,
+    },
+    /// A login was handed out.
+    Login {
+        /// Its row.
+        credential: CredentialId,
+        /// The grant.
+        grant: GrantId,
+        /// Account at the target.
+        name: String,
+        /// Password.
+        password: String,
+        /// Port of the target.
+        port: u16,
+    },
+    /// A token was handed out.
+    Token {
+        /// The token.
+        token: String,
+    },
+    /// A grant was ended early.
+    Ended {
+        /// The grant.
+        grant: GrantId,
+    },
+    /// Whether the newest token is active.
+    Active {
+        /// So.
+        active: bool,
+    },
+    /// A step was refused.
+    Refused {
+        /// Code of the refusal.
+        code: String,
+        /// Its words.
+        message: String,
+    },
+}

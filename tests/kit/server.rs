@@ -1,0 +1,377 @@
+//! Servers of one test: the real composition root and HTTP server on a free loopback port, with their own database.
+//!
+//! With the fake clock nothing runs by itself: a test moves the time and lets the reconcilers take their steps
+//! ([`TestServer::settle`]), so that nothing sleeps. [`TestServer::stop`] is the end of every test: time goes on until
+//! everything must be over, and what is not over then, or stands where it may not, fails the test.
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use hallpass_adapters::clock::FakeClock;
+use hallpass_broker::Broker;
+use hallpass_broker::admin::{ApplyError, By, MemorySecrets, SecretRef};
+use hallpass_domain::Timestamp;
+use hallpass_domain::ports::clock::Clock;
+use hallpass_http::{AppState, HttpConfig};
+use hallpassd::compose::{self, Composed, Given, Making};
+use hallpassd::config::Config;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::task::JoinHandle;
+
+use crate::alternate::Alternate;
+use crate::browserless::Browser;
+use crate::caller::Caller;
+use crate::cast;
+use crate::database::{Backend, Database, TARGET_PASSWORD};
+use crate::logs;
+use crate::mailbox::Mailbox;
+use crate::pg::Cluster;
+use crate::secrets::Secrets;
+
+/// How a server is started.
+pub struct Setup {
+    /// Where its data is.
+    pub backend: Backend,
+    /// Real time, with reconcilers that run by themselves; else the fake clock.
+    pub real_time: bool,
+    /// PostgreSQL targets by name.
+    pub targets: Vec<(String, &'static Cluster)>,
+    /// Base URL other than that of the port.
+    pub base_url: Option<String>,
+}
+
+impl Setup {
+    /// With the fake clock and token targets.
+    pub fn on(backend: Backend) -> Self {
+        Self { backend, real_time: false, targets: Vec::new(), base_url: None }
+    }
+}
+
+type Stop = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// One server process's worth of parts.
+pub struct Node {
+    /// Everything put together.
+    pub composed: Composed,
+    state: Arc<AppState>,
+    stop: Option<Stop>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// The servers of one test.
+pub struct TestServer {
+    /// Base URL.
+    pub base_url: String,
+    /// The servers; the first one takes the steps of [`Self::settle`], with the others.
+    pub nodes: Vec<Node>,
+    /// Mails as they were delivered.
+    pub mailbox: Mailbox,
+    /// Secrets that were seen.
+    pub secrets: Secrets,
+    /// The database.
+    pub database: Database,
+    /// Secrets of clients by id.
+    pub clients: BTreeMap<String, String>,
+    /// Folder with everything of this server.
+    pub folder: tempfile::TempDir,
+    clock: Option<Arc<FakeClock>>,
+    targets: Vec<(String, u16)>,
+    pub(crate) clusters: Vec<&'static Cluster>,
+    http: reqwest::Client,
+    pub(crate) people: Mutex<BTreeMap<String, crate::people::Person>>,
+    log_mark: usize,
+    _front: Option<Alternate>,
+    stopped: bool,
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if !self.stopped && !std::thread::panicking() {
+            panic!("a test server was not stopped: what it left was not looked at");
+        }
+    }
+}
+
+/// When the fake clock begins.
+pub fn dawn() -> Timestamp {
+    "2026-11-23T09:00:00Z".parse().expect("a time")
+}
+
+fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    (listener, address)
+}
+
+/// Configuration of a server in a folder.
+pub fn config(folder: &std::path::Path, database: &str, replicated: bool) -> Config {
+    let mut config = Config::default();
+    config.database.url = database.to_owned();
+    config.keys.master_key_file = folder.join("master.key");
+    config.audit.origin = Some("hall.test/log".to_owned());
+    config.audit.checkpoint_file = Some(folder.join("checkpoints.txt"));
+    config.server.replicated = replicated;
+    config
+}
+
+/// Our password at targets, as a catalogue names it.
+pub fn target_secrets() -> MemorySecrets {
+    let named = SecretRef::Env(cast::TARGET_SECRET.to_owned());
+    MemorySecrets(BTreeMap::from([(named, SecretString::from(TARGET_PASSWORD.to_owned()))]))
+}
+
+impl TestServer {
+    /// Starts with the fake clock and token targets.
+    pub async fn start(backend: Backend) -> Self {
+        Self::with(Setup::on(backend)).await
+    }
+
+    /// Starts.
+    ///
+    /// # Panics
+    /// Where a part does not start.
+    pub async fn with(setup: Setup) -> Self {
+        compose::tls::install_provider();
+        logs::keep();
+        let log_mark = logs::mark();
+        let folder = tempfile::Builder::new().prefix("hallpass-api-").tempdir().expect("a temporary folder");
+        let database = Database::new(setup.backend, folder.path()).await;
+        let clock = (!setup.real_time).then(|| Arc::new(FakeClock::new(dawn())));
+        let two = setup.backend == Backend::PostgresTwo;
+        let (front, front_address) = listen();
+        let listeners = if two { vec![listen(), listen()] } else { vec![(front.try_clone().expect("a listener"), front_address)] };
+        let base_url = setup.base_url.clone().unwrap_or_else(|| format!("http://{front_address}"));
+        let mailbox = Mailbox::default();
+        let config = config(folder.path(), &database.url().await, two);
+        let mut nodes = Vec::new();
+        let mut addresses = Vec::new();
+        for (listener, address) in listeners {
+            let given = Given {
+                notifier: Some(Arc::new(mailbox.clone())),
+                clock: clock.clone().map(|c| c as Arc<dyn Clock>),
+                checkpoint_sinks: Vec::new(),
+            };
+            nodes.push(Node::start(&config, &base_url, listener, given, setup.real_time).await);
+            addresses.push(address);
+        }
+        let front = two.then(|| Alternate::start(front, addresses));
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent("Mozilla/5.0 (test)")
+            .build()
+            .expect("an HTTP client");
+        let targets = setup.targets.iter().map(|(n, c)| (n.clone(), c.port())).collect();
+        let mut server = Self {
+            base_url,
+            nodes,
+            mailbox,
+            secrets: Secrets::default(),
+            database,
+            clients: BTreeMap::new(),
+            folder,
+            clock,
+            targets,
+            clusters: setup.targets.iter().map(|(_, c)| *c).collect(),
+            http,
+            people: Mutex::default(),
+            log_mark,
+            _front: front,
+            stopped: false,
+        };
+        server.secrets.plant("our password at targets", TARGET_PASSWORD);
+        server.apply(&cast::catalogue(&server.targets)).await;
+        server.settle().await;
+        server
+    }
+
+    /// Applies a catalogue as a local command does.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    pub async fn apply(&mut self, text: &str) {
+        let applied = self.broker().apply_catalogue(By::System("test"), text, false, &target_secrets()).await;
+        let applied = applied.unwrap_or_else(|e| match e {
+            ApplyError::Refused(refusal) => panic!("{refusal:?}"),
+            ApplyError::Mistakes(all) => panic!("{all:?}"),
+        });
+        for client in applied.new_clients {
+            self.secrets.plant("a client's secret", client.secret.expose_secret());
+            self.clients.insert(client.client_id, client.secret.expose_secret().to_owned());
+        }
+    }
+
+    /// The catalogue that it was started with.
+    pub fn catalogue_text(&self) -> String {
+        cast::catalogue(&self.targets)
+    }
+
+    /// The first server's use cases.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.nodes[0].composed.broker
+    }
+
+    /// The servers' time.
+    pub fn now(&self) -> Timestamp {
+        self.broker().now()
+    }
+
+    /// Moves the fake clock.
+    ///
+    /// # Panics
+    /// With real time.
+    pub fn advance(&self, seconds: i64) -> Timestamp {
+        self.fake_clock().advance(TimeDelta::seconds(seconds))
+    }
+
+    /// Sets the fake clock.
+    pub fn set_clock(&self, at: Timestamp) {
+        self.fake_clock().set(at);
+    }
+
+    /// The fake clock.
+    ///
+    /// # Panics
+    /// With real time.
+    pub fn fake_clock(&self) -> &FakeClock {
+        self.clock.as_ref().expect("this server runs in real time")
+    }
+
+    /// Whether time is the test's.
+    pub fn has_fake_clock(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// A browser that nobody has signed in with.
+    pub fn browser(&self) -> Browser {
+        Browser::new(&self.base_url, self.http.clone(), self.secrets.clone())
+    }
+
+    /// Calls without a token.
+    pub fn nobody(&self) -> Caller {
+        Caller::nobody(&self.base_url, self.http.clone())
+    }
+
+    /// What was logged since this server started (by others of the process, too).
+    pub fn log(&self) -> String {
+        logs::since(self.log_mark)
+    }
+
+    /// Lets every reconciler of every server take steps until there is nothing left to do now.
+    ///
+    /// # Panics
+    /// Where a step reports an error.
+    pub async fn settle(&self) {
+        for _ in 0..1_000 {
+            if self.step().await == 0 {
+                return;
+            }
+        }
+        panic!("the reconcilers do not come to an end");
+    }
+
+    /// One step of every reconciler; how much was done.
+    async fn step(&self) -> u64 {
+        let mut done = 0;
+        for node in &self.nodes {
+            let broker = &node.composed.broker;
+            let mut reports = vec![
+                ("lapse", broker.step_lapse_requests().await),
+                ("expire", broker.step_expire_grants().await),
+                ("mail", broker.step_deliver_mail().await),
+                ("seal", broker.step_seal_audit().await),
+            ];
+            for target in broker.store.targets_due(broker.now()).await.expect("the store is read") {
+                reports.push(("revoke", broker.revoke_at(target).await.0));
+            }
+            reports.push(("alert", broker.step_alert_overdue().await));
+            for (name, report) in reports {
+                assert_eq!(report.error, None, "{name}");
+                done += report.done;
+            }
+        }
+        done
+    }
+
+    /// Stops the servers and looks at what is left: see the module.
+    ///
+    /// # Panics
+    /// Where something is left, or a secret stands where none may.
+    pub async fn stop(mut self) {
+        if let Some(clock) = &self.clock {
+            clock.advance(TimeDelta::days(40));
+            self.settle().await;
+        }
+        let left = crate::facts::leftovers(&self).await;
+        assert!(left.is_empty(), "left over: {left:#?}");
+        crate::facts::assert_log_verifies(&self).await;
+        self.assert_no_secret_in_clear().await;
+        self.close().await;
+    }
+
+    /// Stops the servers without a look at what they leave: for tests that start them again on the same data.
+    pub async fn close(&mut self) {
+        self.stopped = true;
+        for node in &mut self.nodes {
+            node.stop().await;
+        }
+        self.nodes.clear();
+    }
+
+    /// No secret that this test has seen stands in the log, in a mail, or in the database.
+    ///
+    /// # Panics
+    /// Where one does.
+    pub async fn assert_no_secret_in_clear(&self) {
+        let places = [
+            ("the log", self.log().into_bytes()),
+            ("a mail", format!("{:?}", self.mailbox.all()).into_bytes()),
+            ("the database", self.database.bytes().await),
+        ];
+        for (place, bytes) in places {
+            assert!(!bytes.is_empty() || place == "a mail", "{place} could not be read");
+            assert_eq!(self.secrets.found_in(&bytes), Vec::<String>::new(), "in {place}");
+        }
+    }
+
+    pub(crate) fn lock_people(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, crate::people::Person>> {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Node {
+    async fn start(config: &Config, base_url: &str, listener: TcpListener, given: Given, reconcile: bool) -> Self {
+        let composed = compose::compose(config, base_url, Making::Allowed, given).await.expect("the server starts");
+        let mut http = HttpConfig::new(base_url);
+        http.plain_http_on_loopback = base_url.starts_with("http://");
+        http.workers = 1;
+        let state = AppState::new(Arc::clone(&composed.broker), http).with_secrets(Arc::new(target_secrets()));
+        let state = Arc::new(state);
+        let server = hallpass_http::serve(vec![listener], Arc::clone(&state).into()).expect("the server listens");
+        let handle = server.handle();
+        let running = tokio::spawn(server);
+        let stop: Stop = Box::new(move || {
+            Box::pin(async move {
+                handle.stop(false).await;
+                let _ = running.await;
+            })
+        });
+        // With the fake clock only what hears other servers runs by itself.
+        let tasks =
+            if reconcile { compose::tasks::start(&composed) } else { vec![compose::tasks::hear_notices(&composed)] };
+        Self { composed, state, stop: Some(stop), tasks }
+    }
+
+    async fn stop(&mut self) {
+        self.state.stop();
+        if let Some(stop) = self.stop.take() {
+            stop().await;
+        }
+        for task in self.tasks.drain(..) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
