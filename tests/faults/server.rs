@@ -17,7 +17,6 @@ use hallpass_tests::world::{Place, REQUESTER, World};
 use hallpassd::commands::{Cli, run};
 use hallpassd::compose::{self, Given, StartError, mail};
 use secrecy::ExposeSecret as _;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::Mutex;
 
 #[tokio::main]
@@ -59,8 +58,8 @@ async fn serve() -> Result<(), StartError> {
         worker: world.broker.settings.worker.clone(),
     });
     let newest: Arc<Mutex<Option<IssuedToken>>> = Arc::default();
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
+    let mut lines = lines();
+    while let Some(line) = lines.recv().await {
         let Ok(tell) = serde_json::from_str::<Tell>(&line) else { continue };
         let (world, newest, targets) = (Arc::clone(&world), Arc::clone(&newest), place.targets.clone());
         tokio::spawn(async move {
@@ -70,6 +69,13 @@ async fn serve() -> Result<(), StartError> {
         });
     }
     Ok(())
+}
+
+/// Lines of standard input, read by a thread of its own.
+fn lines() -> tokio::sync::mpsc::UnboundedReceiver<String> {
+    let (tell, lines) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    lines
 }
 
 async fn obey(world: &Arc<World>, tell: Tell, newest: &Mutex<Option<IssuedToken>>, targets: &[(String, u16)]) -> Result<(), Refusal> {

@@ -149,7 +149,7 @@ impl World {
         let catalogue = self.broker.catalogue().await?;
         let user = catalogue.users.values().find(|u| u.email.as_str() == email).ok_or_else(|| Refusal::not_found("user"))?;
         let now = self.broker.now();
-        Ok(Caller::CommandLine { user: user.id, duties: user.duties.clone(), token: ApiTokenId::new(now), client: ClientId::new(now) })
+        Ok(Caller::CommandLine { user: user.id, duties: user.duties.iter().copied().collect(), token: ApiTokenId::new(now), client: ClientId::new(now) })
     }
 
     /// The requester asks for a role.

@@ -6,13 +6,25 @@ use hallpass_domain::ports::catalogue::CatalogueReads as _;
 use hallpass_domain::transition::{Rested, Transition};
 use super::bed::Bed;
 use super::samples::*;
+fn cpu() -> f64 {
+    let mut total = 0.0;
+    for t in std::fs::read_dir("/proc/self/task").unwrap() {
+        let p = t.unwrap().path();
+        let comm = std::fs::read_to_string(p.join("comm")).unwrap_or_default();
+        if comm.starts_with("hallpass-") {
+            let s = std::fs::read_to_string(p.join("schedstat")).unwrap_or_default();
+            total += s.split(' ').next().and_then(|x| x.parse::<f64>().ok()).unwrap_or(0.0) / 1e3;
+        }
+    }
+    total
+}
 async fn run(bed: Bed, what: &str) {
     let w = World::make(&bed.store).await;
     let grant = w.grant();
     commit(&bed.store, [put!(Grant, grant)]).await;
     for clients in [1usize, 64, 256] {
         let per = 4000 / clients;
-        let at = Instant::now();
+        let c = cpu(); let at = Instant::now();
         let tasks = (0..clients).map(|_| {
             let (store, tokens): (_, Vec<_>) = (bed.store.clone(), (0..per).map(|_| w.token(&grant)).collect());
             let (g, user) = (grant.id, w.ana.id);
@@ -24,7 +36,7 @@ async fn run(bed: Bed, what: &str) {
         });
         for r in join_all(tasks).await { r.unwrap(); }
         let d = at.elapsed();
-        eprintln!("{what} {clients} clients: {:.0}/s", (per * clients) as f64 / d.as_secs_f64());
+        eprintln!("{what} {clients} clients: {:.0} us cpu {:.0}/s", (cpu() - c) / (per * clients) as f64, (per * clients) as f64 / d.as_secs_f64());
     }
     let t = w.token(&grant);
     commit(&bed.store, [put!(Token, t)]).await;

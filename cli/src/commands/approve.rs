@@ -13,7 +13,7 @@ pub(crate) struct ApproveArgs {
     #[command(flatten)]
     decide: DecideArgs,
     /// Shorten it to this time
-    #[arg(long = "for", value_name = "TIME")]
+    #[arg(long = "for", value_name = "TIME", allow_hyphen_values = true)]
     length: Option<String>,
     /// What the others read
     #[arg(long, value_name = "TEXT")]

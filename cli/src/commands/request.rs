@@ -33,7 +33,7 @@ pub(crate) struct RequestArgs {
 #[derive(Args, Clone, Default)]
 pub(crate) struct AskArgs {
     /// For how long from the approval: 90m, 2h, 1h30m [default: the role's usual time]
-    #[arg(long = "for", value_name = "TIME", conflicts_with = "until")]
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "until", allow_hyphen_values = true)]
     length: Option<String>,
     /// Until when: 17:30, "2026-11-23 17:30", RFC 3339
     #[arg(long, value_name = "WHEN")]

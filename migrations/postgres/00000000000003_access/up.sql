@@ -201,7 +201,8 @@ WHEN (NEW.state <> OLD.state) EXECUTE FUNCTION hallpass_check_move('credential')
 CREATE TRIGGER credentials_begin BEFORE INSERT ON credentials FOR EACH ROW
 EXECUTE FUNCTION hallpass_check_first('credential');
 CREATE TRIGGER credentials_end BEFORE UPDATE ON credentials FOR EACH ROW
-WHEN (NEW.not_after > OLD.not_after OR NEW.due_at > OLD.due_at)
+-- Going live moves due_at from the create deadline to the grant's end: the one move to later.
+WHEN (NEW.not_after > OLD.not_after OR (NEW.due_at > OLD.due_at AND NOT (OLD.state = 'intended' AND NEW.state = 'live')))
 EXECUTE FUNCTION hallpass_refuse('the end of a credential may never move later');
 CREATE TRIGGER credentials_fixed BEFORE UPDATE ON credentials FOR EACH ROW
 WHEN (NEW.grant_id <> OLD.grant_id OR NEW.target_id <> OLD.target_id OR NEW.external_name <> OLD.external_name OR NEW.plan <> OLD.plan)

@@ -193,7 +193,8 @@ CREATE TRIGGER credentials_begin BEFORE INSERT ON credentials
 WHEN NOT EXISTS (SELECT 1 FROM state_moves WHERE noun = 'credential' AND from_state = 'none' AND to_state = NEW.state)
 BEGIN SELECT RAISE(ABORT, 'hallpass: no legal first state of a credential'); END;
 CREATE TRIGGER credentials_end BEFORE UPDATE ON credentials
-WHEN NEW.not_after > OLD.not_after OR NEW.due_at > OLD.due_at
+-- Going live moves due_at from the create deadline to the grant's end: the one move to later.
+WHEN NEW.not_after > OLD.not_after OR (NEW.due_at > OLD.due_at AND NOT (OLD.state = 'intended' AND NEW.state = 'live'))
 BEGIN SELECT RAISE(ABORT, 'hallpass: the end of a credential may never move later'); END;
 CREATE TRIGGER credentials_fixed BEFORE UPDATE ON credentials
 WHEN NEW.grant_id <> OLD.grant_id OR NEW.target_id <> OLD.target_id OR NEW.external_name <> OLD.external_name OR NEW.plan <> OLD.plan

@@ -3,7 +3,7 @@
 //!
 //! - [`routes`]: the whole table on one page.
 //! - [`middleware`]: what happens to every request (id, address, limits, headers, log, errors).
-//! - [`session`]: cookies and CSRF for pages. [`bearer`]: tokens for `/api/v1`, which never looks at a cookie.
+//! - [`session`]: cookies of the pages, and where a form came from. [`bearer`]: tokens for `/api/v1`, which never looks at a cookie.
 //! - [`api`], [`oauth`], [`pages`]: the handlers. [`health`], [`metrics`], [`openapi`], [`assets`]: the rest.
 #![allow(clippy::result_large_err, reason = "a problem is made at most once a request; boxing it would only hide its members")]
 

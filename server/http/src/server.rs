@@ -18,7 +18,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// The application over a state: every route, behind the one middleware.
 pub fn app(state: web::Data<AppState>) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()>> {
     let demo = state.config.demo;
-    App::new().wrap(actix_web::middleware::from_fn(edge)).app_data(state).configure(routes::configure(demo))
+    let forms = web::PayloadConfig::new(state.config.limits.body);
+    App::new().wrap(actix_web::middleware::from_fn(edge)).app_data(forms).app_data(state).configure(routes::configure(demo))
 }
 
 /// Serves on listeners that are bound already, over TLS where the configuration has it. The answer runs when it is

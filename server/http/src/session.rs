@@ -1,22 +1,13 @@
-//! Sessions of the portal: the cookie, whose it is, and proof that a form was ours.
+//! The portal's cookies, and where a form came from.
 //!
 //! A form is ours when it carries the CSRF token of the session whose cookie came with it, *and* the browser says that
-//! it was sent from our own pages (`Sec-Fetch-Site`, `Origin`). Both are asked of every POST, sign-in included.
+//! it was sent from our own pages (`Sec-Fetch-Site`, `Origin`). Both are asked of every POST, sign-in included, in
+//! [`crate::pages::visit`].
+use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
-use futures_util::future::LocalBoxFuture;
-use hallpass_broker::access::{Browser, NewSession, Standing, Visitor};
-use hallpass_broker::{Caller, HumanCaller, Origin};
-use hallpass_domain::account::Session;
-use hallpass_domain::refusal::{Class, Refusal};
-use secrecy::ExposeSecret;
 
 use crate::config::{HttpConfig, is_loopback_authority};
-use crate::context::Ctx;
-use crate::problem::Problem;
-use crate::state::AppState;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Days for which a browser stays known.
@@ -75,177 +66,6 @@ impl CookieOf {
         let value = found.next()?.value().to_owned();
         (found.next().is_none() && !value.is_empty()).then_some(value)
     }
-}
-
-/// Who looks at a page.
-pub struct PageSession {
-    state: web::Data<AppState>,
-    visitor: Option<Visitor>,
-    opened: Option<NewSession>,
-    origin: Origin,
-    agent: String,
-    known: Option<String>,
-}
-
-/// Keeps cookies and tokens out of logs.
-impl std::fmt::Debug for PageSession {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PageSession").field("visitor", &self.visitor).finish_non_exhaustive()
-    }
-}
-
-impl PageSession {
-    /// Reads the cookie. No cookie, or one of a session that is over, is nobody.
-    ///
-    /// # Errors
-    /// `Unavailable` where the store cannot be read.
-    pub async fn load(req: &HttpRequest) -> Result<Self, Refusal> {
-        let no_state = || Refusal::unavailable("internal", "The server is not ready.");
-        let state = req.app_data::<web::Data<AppState>>().cloned().ok_or_else(no_state)?;
-        let visitor = match CookieOf::Session.read(&state.config, req) {
-            Some(cookie) => state.broker.session_for_cookie(&cookie, state.broker.now()).await?,
-            None => None,
-        };
-        let agent = text_of(req.headers(), &header::USER_AGENT).to_owned();
-        let known = CookieOf::KnownBrowser.read(&state.config, req);
-        Ok(Self { visitor, opened: None, origin: Ctx::of(req).origin(), agent, known, state })
-    }
-
-    /// Begins a session for a browser that has none, so that its forms (sign-in, first run) are protected too. `next` is
-    /// the local path to go on to after sign-in. Call [`Self::apply`] on the answer: it sets the cookie.
-    ///
-    /// # Errors
-    /// `Throttled`, `Unavailable`.
-    pub async fn begin(&mut self, next: Option<&str>) -> Result<(), Refusal> {
-        match (self.session(), next) {
-            (None, _) => {
-                let opened = self.state.broker.open_anonymous_session(next, &self.agent, &self.origin).await?;
-                self.opened = Some(opened);
-            }
-            (Some(session), Some(next)) => self.state.broker.remember_next(session, next).await?,
-            (Some(_), None) => {}
-        }
-        Ok(())
-    }
-
-    /// The session's row, signed in or not.
-    pub fn session(&self) -> Option<&Session> {
-        self.opened.as_ref().map(|o| &o.session).or(self.visitor.as_ref().map(|v| &v.session))
-    }
-
-    /// The visitor that the cookie stands for.
-    pub fn visitor(&self) -> Option<&Visitor> {
-        self.visitor.as_ref()
-    }
-
-    /// The visitor, or the refusal that leads to the sign-in page.
-    ///
-    /// # Errors
-    /// `Unproven` `sign_in_needed`.
-    pub fn must_visit(&self) -> Result<&Visitor, Refusal> {
-        self.visitor.as_ref().ok_or_else(sign_in_needed)
-    }
-
-    /// How far the visitor has come.
-    pub fn standing(&self) -> &Standing {
-        self.visitor.as_ref().map_or(&Standing::Anonymous, |v| &v.standing)
-    }
-
-    /// Value of the hidden field `csrf`; empty where there is no session, and then no form may be shown.
-    pub fn csrf(&self) -> &str {
-        match (&self.opened, &self.visitor) {
-            (Some(opened), _) => &opened.csrf,
-            (None, Some(visitor)) => &visitor.csrf,
-            (None, None) => "",
-        }
-    }
-
-    /// Whether a form was ours: its token, and where the browser says that it came from.
-    ///
-    /// # Errors
-    /// `Forbidden` `csrf`: 403, nothing was changed.
-    pub fn check_csrf(&self, form_csrf: &str, req: &HttpRequest) -> Result<(), Refusal> {
-        let token = self.visitor.as_ref().is_some_and(|v| v.csrf_matches(form_csrf));
-        if token && is_same_origin(req.headers(), &self.state.config) {
-            return Ok(());
-        }
-        tracing::info!(request_id = self.origin.request_id, token, "a form was not ours");
-        Err(Refusal::forbidden("csrf", "The form came without its proof that it was ours: it was open too long, or you signed out meanwhile. Nothing was changed. Load the page again and repeat what you meant to do."))
-    }
-
-    /// The caller of use cases.
-    ///
-    /// # Errors
-    /// `Unproven` `sign_in_needed` or `second_factor_needed`: show that page.
-    pub fn caller(&self) -> Result<Caller, Refusal> {
-        self.must_visit()?.caller()
-    }
-
-    /// The person who may decide.
-    ///
-    /// # Errors
-    /// As [`Self::caller`].
-    pub fn human(&self) -> Result<HumanCaller, Refusal> {
-        self.must_visit()?.human()
-    }
-
-    /// The browser that sent a form; none without a session.
-    ///
-    /// # Errors
-    /// `Unproven` `sign_in_needed`.
-    pub fn browser(&self) -> Result<Browser<'_>, Refusal> {
-        let session = &self.must_visit()?.session;
-        Ok(Browser { session, agent: &self.agent, known_cookie: self.known.as_deref(), origin: &self.origin })
-    }
-
-    /// Where the request came from.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
-    /// `User-Agent` as sent.
-    pub fn agent(&self) -> &str {
-        &self.agent
-    }
-
-    /// Sets the cookie of a session that [`Self::begin`] opened.
-    pub fn apply(&self, answer: &mut HttpResponse) {
-        if let Some(opened) = &self.opened {
-            set_session(&self.state.config, answer, opened);
-        }
-    }
-}
-
-impl FromRequest for PageSession {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let req = req.clone();
-        Box::pin(async move { Ok(Self::load(&req).await?) })
-    }
-}
-
-/// Gives the browser the cookie of a session that was just opened (sign-in, second factor, password change).
-pub fn set_session(config: &HttpConfig, answer: &mut HttpResponse, opened: &NewSession) {
-    add(answer, &CookieOf::Session.with(config, opened.cookie.expose_secret()));
-}
-
-/// Makes the browser forget its session.
-pub fn clear_session(config: &HttpConfig, answer: &mut HttpResponse) {
-    add(answer, &CookieOf::Session.cleared(config));
-}
-
-/// Adds `Set-Cookie`.
-pub fn add(answer: &mut HttpResponse, cookie: &Cookie<'_>) {
-    // A value of ours is always a header value; one that were not would only sign somebody out.
-    if answer.add_cookie(cookie).is_err() {
-        tracing::error!("a cookie could not be written");
-    }
-}
-
-fn sign_in_needed() -> Refusal {
-    Refusal::new(Class::Unproven, "sign_in_needed", "Sign in first.")
 }
 
 fn text_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {

@@ -1,6 +1,6 @@
 //! A program's way: it asks over the API, people approve, it fetches tokens; and targets that check offline.
 use chrono::TimeDelta;
-use hallpass_adapters::signers::verify::{Expected, VerifyError, verify_access_token};
+use hallpass_adapters::signers::{Expected, VerifyError, verify_access_token};
 use hallpass_domain::grant::GrantState;
 use hallpass_domain::ports::token_signer::PublicJwk;
 use hallpass_tests::cast::REPORTS;

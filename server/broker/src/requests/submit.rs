@@ -66,7 +66,8 @@ impl Broker {
             .map_err(|e| Refusal::invalid("bad_time", "for", hallpass_domain::request::submit::sentence(&e.to_string())))
     }
 
-    /// Asks: stores the pending request, tells the approvers of the first stage and the requester.
+    /// Asks: stores the pending request, tells the approvers of the first stage and the requester. `idempotency` is stored
+    /// with it; `{reference}` in its answer becomes the request's reference.
     pub async fn submit_request(&self, caller: &Caller, form: &AskForm, idempotency: Option<Idempotency>) -> Result<Request, Refusal> {
         // A reference that happens to be taken is drawn again; anything else that conflicts is told.
         let mut tries = 0;
@@ -114,7 +115,8 @@ fn submitted(catalogue: &Catalogue, caller: &Caller, request: &Request, idempote
             json!({ "reference": request.reference, "reason": request.reason, "ticket": request.ticket, "scope": request.scope, "subject": catalogue.name_of(request.subject) })))
         .mails(mails::approval_asked(catalogue, request, &[], now))
         .mails(mails::request_received(catalogue, request, now));
-    transition.idempotency = idempotency;
+    // The record is stored with the request itself, so it learns here what the request is called.
+    transition.idempotency = idempotency.map(|i| Idempotency { answer: i.answer.replace("{reference}", &request.reference), ..i });
     transition
 }
 

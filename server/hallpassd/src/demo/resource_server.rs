@@ -9,7 +9,6 @@ use actix_web::http::header;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use hallpass_adapters::signers::{Expected, verify_access_token};
 use hallpass_broker::Broker;
-use hallpass_domain::ids::TargetId;
 use hallpass_domain::target::{TargetSettings, Verification};
 use serde_json::json;
 
@@ -21,7 +20,6 @@ const KEPT: usize = 30;
 struct Server {
     broker: Arc<Broker>,
     name: String,
-    target: TargetId,
     seen: Mutex<VecDeque<Seen>>,
 }
 
@@ -37,7 +35,7 @@ struct Seen {
 pub fn start(broker: &Arc<Broker>, name: &str, port: u16) -> Result<(u16, actix_web::dev::Server), StartError> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", port)).map_err(|e| StartError(format!("the demo's {name} cannot listen on 127.0.0.1:{port}: {e}")))?;
     let port = listener.local_addr().map_err(|e| StartError(e.to_string()))?.port();
-    let state = web::Data::new(Server { broker: Arc::clone(broker), name: name.to_owned(), target: TargetId(uuid::Uuid::nil()), seen: Mutex::default() });
+    let state = web::Data::new(Server { broker: Arc::clone(broker), name: name.to_owned(), seen: Mutex::default() });
     let server = HttpServer::new(move || App::new().app_data(state.clone()).route("/", web::get().to(page)).route("/api", web::get().to(api)))
         .workers(1)
         .disable_signals()

@@ -1,12 +1,11 @@
 //! Rows that a decision rested on without changing them.
 use diesel::prelude::*;
 use hallpass_domain::transition::Rested;
-use std::collections::BTreeSet;
 
 use super::put::moved;
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
-use crate::db::particular::{Locked, lock_rows};
+use crate::db::particular::{Locked, hold_row};
 use crate::db::types::Uid;
 use crate::schema::{credentials, grants, mails, requests};
 
@@ -30,8 +29,7 @@ pub(crate) async fn rest_on(db: &mut Db<'_>, rested: Rested) -> Result<(), Fail>
     if moves {
         return moved(advance(db, row.0, &[Uid(row.1)], Some(expected)).await?, "a row it rested on");
     }
-    let found = lock_rows(db, &BTreeSet::from([row]), &BTreeSet::new()).await?;
-    if found.get(&row) == Some(&expected) { Ok(()) } else { Err(Fail::Conflict("a row it rested on".to_owned())) }
+    if hold_row(db, row).await? == Some(expected) { Ok(()) } else { Err(Fail::Conflict("a row it rested on".to_owned())) }
 }
 
 /// Adds one to the version of rows, where it is `expected` if one is given; how many moved.

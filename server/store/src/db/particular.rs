@@ -202,3 +202,31 @@ pub(crate) async fn lock_rows(
     }
     Ok(found)
 }
+
+/// The version of one row, held against a change until the commit; none where there is no such row. As [`lock_rows`],
+/// in a statement that is prepared once.
+pub(crate) async fn hold_row(db: &mut Db<'_>, (table, id): (Locked, Uuid)) -> Result<Option<i64>, Fail> {
+    macro_rules! hold {
+        ($table:ident, $counter:ident) => {{
+            let query = $table::table.find(Uid(id)).select($table::$counter);
+            let version: QueryResult<i64> = match db {
+                Db::Lite(conn) => diesel::RunQueryDsl::first(query, &mut **conn),
+                Db::Pg(conn) => diesel_async::RunQueryDsl::get_result(query.for_share(), &mut **conn).await,
+            };
+            version
+        }};
+    }
+    let version = match table {
+        Locked::User => hold!(users, version),
+        Locked::Role => hold!(roles, revision),
+        Locked::Workflow => hold!(workflows, revision),
+        Locked::Account => hold!(accounts, version),
+        Locked::Session => hold!(sessions, version),
+        Locked::Request => hold!(requests, version),
+        Locked::Grant => hold!(grants, version),
+        Locked::Credential => hold!(credentials, version),
+        Locked::Token => hold!(tokens, version),
+        Locked::Mail => hold!(mails, version),
+    };
+    Ok(version.optional()?)
+}

@@ -6,9 +6,8 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use hallpass_broker::Broker;
-use hallpass_broker::broker::unreadable;
-use hallpass_domain::audit::export::{BLOCK, Block, FORMAT, Header, block_len, event_line};
-use hallpass_domain::audit::nodes::{NodeId, NodeMap};
+use hallpass_broker::queries::export::Export;
+use hallpass_domain::audit::export::BLOCK;
 
 use super::may_read;
 use crate::bearer::ApiCaller;
@@ -17,11 +16,15 @@ use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;
 
 /// What is left to write.
-struct Export {
+struct Rest {
     broker: Arc<Broker>,
-    size: u64,
-    next: u64,
-    head: Option<String>,
+    export: Export,
+    /// Nothing was written yet.
+    begin: bool,
+    /// Next block.
+    block: u64,
+    /// Lines of it to leave out: its recorded hashes and the events before the first one asked for.
+    skip: usize,
 }
 
 /// The export format of `hallpass_domain::audit::export`. From another index than 0 it is good for reading only.
@@ -31,54 +34,43 @@ pub async fn export(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller
     may_read(&who.caller)?;
     let from = Params::of(&req)?.read::<u64>("from_index", "a number")?.unwrap_or(0);
     let broker = Arc::clone(&state.broker);
-    let head = broker.store.log_head().await.map_err(unreadable)?;
-    let checkpoint = head.checkpoint.ok_or_else(|| Problem::not_found("checkpoint yet"))?;
-    let header_line = Header { checkpoint, format: FORMAT.to_owned(), origin: broker.settings.log_origin.clone(), size: head.size, vkey: broker.log_signer.verifier().to_string() };
-    let header_line = header_line.to_line().map_err(|error| {
-        tracing::error!(%error, "an export could not be begun");
-        Problem::internal()
-    })?;
-    let export = Export { broker, size: head.size, next: from.min(head.size), head: Some(header_line) };
-    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/jsonl")).streaming(stream::try_unfold(export, step)))
+    let export = broker.begin_export().await?;
+    let within = usize::try_from(from % BLOCK).unwrap_or(0);
+    let rest = Rest { broker, export, begin: true, block: from / BLOCK, skip: if within == 0 { 0 } else { within + 1 } };
+    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/jsonl")).streaming(stream::try_unfold(rest, step)))
 }
 
 /// The next chunk. An error breaks the stream off: a reader sees a cut file, never one that looks whole.
-async fn step(mut export: Export) -> Result<Option<(web::Bytes, Export)>, std::io::Error> {
-    if let Some(head) = export.head.take() {
-        return Ok(Some((web::Bytes::from(head), export)));
+async fn step(mut rest: Rest) -> Result<Option<(web::Bytes, Rest)>, std::io::Error> {
+    if rest.begin {
+        rest.begin = false;
+        return Ok(Some((web::Bytes::from(rest.export.header.clone()), rest)));
     }
-    if export.next >= export.size {
+    if rest.block >= rest.export.blocks() {
         return Ok(None);
     }
-    match chunk(&export).await {
-        Ok((text, next)) => {
-            export.next = next;
-            Ok(Some((web::Bytes::from(text), export)))
-        }
-        Err(what) => {
-            tracing::error!(what, index = export.next, "an export broke off");
-            Err(std::io::Error::other("the export broke off"))
-        }
-    }
+    let text = rest.broker.export_block(&rest.export, rest.block).await.map_err(|refusal| {
+        tracing::error!(%refusal, block = rest.block, "an export broke off");
+        std::io::Error::other("the export broke off")
+    })?;
+    let text = without_lines(text, std::mem::take(&mut rest.skip));
+    rest.block += 1;
+    Ok(Some((web::Bytes::from(text), rest)))
 }
 
-/// One block: its recorded hashes, where it is written from its beginning, and its events.
-async fn chunk(export: &Export) -> Result<(String, u64), String> {
-    let (first, size, store) = (export.next, export.size, &export.broker.store);
-    let block = first / BLOCK;
-    let end = block * BLOCK + block_len(block, size);
-    let mut out = String::new();
-    if first == block * BLOCK {
-        let wanted: Vec<(u8, u64)> = Block::stored_nodes(block, size).into_iter().map(|n| (n.level, n.index)).collect();
-        let nodes = store.nodes(&wanted).await.map_err(|e| e.to_string())?;
-        let nodes: NodeMap = nodes.into_iter().map(|((level, index), hash)| (NodeId { level, index }, hash)).collect();
-        out.push_str(&Block::read(&nodes, block, size).map_err(|e| e.to_string())?.to_line());
+/// `text` without its first `count` lines.
+fn without_lines(text: String, count: usize) -> String {
+    if count == 0 { text } else { text.split_inclusive('\n').skip(count).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_lines;
+
+    #[test]
+    fn lines_are_left_out_whole() {
+        assert_eq!(without_lines("a\nb\nc\n".to_owned(), 0), "a\nb\nc\n");
+        assert_eq!(without_lines("a\nb\nc\n".to_owned(), 2), "c\n");
+        assert_eq!(without_lines("a\n".to_owned(), 5), "");
     }
-    let limit = u32::try_from(end - first).map_err(|e| e.to_string())?;
-    let events = store.sealed_events(first, limit).await.map_err(|e| e.to_string())?;
-    // Written by place: an event that is missing in the store moves the others up, and the verifier names the index.
-    for (index, logged) in (first..end).zip(&events) {
-        out.push_str(&event_line(logged.index.unwrap_or(index), &logged.event).map_err(|e| e.to_string())?);
-    }
-    Ok((out, end))
 }

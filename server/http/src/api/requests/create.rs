@@ -44,10 +44,10 @@ pub async fn create(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller
             if asked.dry_run {
                 return Answer::ok(&RequestOutcome::DryRun { dry_run: Box::new(dry_run::dry_run(&broker, &caller, &form, &catalogue).await?) });
             }
-            if asked.if_needed {
-                if let Some(current) = current(&broker, &caller, role, &form).await? {
-                    return Answer::ok(&current);
-                }
+            if asked.if_needed
+                && let Some(current) = current(&broker, &caller, role, &form).await?
+            {
+                return Answer::ok(&current);
             }
             let recorded = record.is_some();
             match broker.submit_request(&caller, &form, record).await {
@@ -69,11 +69,10 @@ async fn created(broker: &Broker, caller: &Caller, made: &domain::Request) -> Re
 
 /// The active grant, else the pending request, that covers what is asked for.
 async fn current(broker: &Broker, caller: &Caller, role: &Role, form: &AskForm) -> Result<Option<RequestOutcome>, Problem> {
-    if let Some(held) = broker.usable_grant(caller.principal(), role.id).await? {
-        if form.scope.is_within(&held.scope) {
-            let grant = Some(Box::new(grant::whole(broker, caller, &held).await?));
-            return Ok(Some(RequestOutcome::Current { grant, request: None }));
-        }
+    let held = broker.usable_grant(caller.principal(), role.id).await?;
+    if let Some(held) = held.filter(|g| form.scope.is_within(&g.scope)) {
+        let grant = Some(Box::new(grant::whole(broker, caller, &held).await?));
+        return Ok(Some(RequestOutcome::Current { grant, request: None }));
     }
     let pending = pending(broker, caller, role).await?.into_iter().find(|p| form.scope.is_within(&p.scope));
     let Some(pending) = pending else { return Ok(None) };
