@@ -39,5 +39,6 @@ macro_rules! on_both {
     };
 }
 
+mod oauth;
 mod steps;
 mod story;

@@ -25,4 +25,5 @@ pub mod proxy;
 pub mod secrets;
 pub mod server;
 pub mod wait;
+pub mod webdriver;
 pub mod world;

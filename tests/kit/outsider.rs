@@ -13,7 +13,7 @@ def text(v): return None if v is None else v.hex() if isinstance(v, bytes) else 
 db = None
 for line in sys.stdin:
     try:
-        if db is None: db = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
+        if db is None: db = sqlite3.connect(f'file:{sys.argv[1]}?mode=rw', uri=True, timeout=5, isolation_level=None)
         out = [[text(v) for v in row] for row in db.execute(json.loads(line))]
     except sqlite3.Error as e:
         out = {"error": str(e)}

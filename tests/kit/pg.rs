@@ -45,7 +45,8 @@ impl Cluster {
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
         let bin = programs();
         let template = template(&bin);
-        let dir = tempfile::Builder::new().prefix("hallpass-pg-").tempdir().expect("a temporary folder").keep();
+        let dir =
+            tempfile::Builder::new().prefix("hallpass-pg-").tempdir().expect("a temporary folder").keep();
         run(Command::new("cp").args(["-r", "--reflink=auto"]).arg(&template).arg(dir.join("data")));
         own(&dir);
         let stop = format!(
@@ -105,17 +106,20 @@ impl Cluster {
 
     /// Stops the server at once, as a crash would; what was committed is kept.
     pub fn stop(&self) {
-        run(as_server(&self.bin.join("pg_ctl"))
-            .arg("-D")
-            .arg(self.dir.join("data"))
-            .args(["-s", "-m", "immediate", "stop"]));
+        run(as_server(&self.bin.join("pg_ctl")).arg("-D").arg(self.dir.join("data")).args([
+            "-s",
+            "-m",
+            "immediate",
+            "stop",
+        ]));
     }
 
     /// Writes a file into the data folder, readable by the server alone.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.dir.join("data").join(name);
         std::fs::write(&path, text).expect("a file in the data folder");
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("its mode");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .expect("its mode");
         own(&path);
     }
 
@@ -173,7 +177,13 @@ impl Cluster {
         options: &str,
     ) -> Result<Client, tokio_postgres::Error> {
         let mut config = Config::new();
-        config.host("127.0.0.1").port(self.port).user(user).password(password).dbname(database).options(options);
+        config
+            .host("127.0.0.1")
+            .port(self.port)
+            .user(user)
+            .password(password)
+            .dbname(database)
+            .options(options);
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
@@ -251,7 +261,17 @@ fn template(bin: &Path) -> PathBuf {
         run(as_server(&bin.join("initdb"))
             .arg("-D")
             .arg(&fresh)
-            .args(["-U", SUPERUSER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1"])
+            .args([
+                "-U",
+                SUPERUSER,
+                "-A",
+                "scram-sha-256",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+                "--wal-segsize=1",
+            ])
             .arg(format!("--pwfile={}", password.display())));
         std::fs::rename(&fresh, &done).expect("the template");
     }

@@ -119,7 +119,11 @@ async fn up(
     }
 }
 
-async fn down(mut server: impl AsyncRead + Unpin, mut client: impl AsyncWrite + Unpin, state: Arc<Mutex<State>>) {
+async fn down(
+    mut server: impl AsyncRead + Unpin,
+    mut client: impl AsyncWrite + Unpin,
+    state: Arc<Mutex<State>>,
+) {
     let mut buffer = vec![0u8; 64 * 1024];
     loop {
         let Ok(n @ 1..) = server.read(&mut buffer).await else { return };

@@ -292,6 +292,10 @@ async fn a_copy_is_whole_and_made_while_serving() {
     assert!(matches!(bed.store.backup(&to).await, Err(BackupError::Exists(_))));
     let copy = open(&format!("sqlite:{}", to.display()), Schema::Expect).await.unwrap();
     assert_eq!(*copy.catalogue().await.unwrap(), *bed.store.catalogue().await.unwrap());
+    for file in [path(&bed), path(&bed).with_extension("db-wal"), to.clone()] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600, "{}: for its owner alone", file.display());
+    }
     let (events, _) = copy.unsealed_tail().await.unwrap();
     assert!((1..=31).contains(&events));
     commit(&copy, [put!(Grant, w.grant())]).await;

@@ -13,7 +13,6 @@ mod ports;
 mod rules;
 mod samples;
 mod schema;
-mod speed_tmp;
 mod sweep;
 
 /// Runs each scenario `async fn name(bed: &Bed)` on a fresh store of either back end.

@@ -42,7 +42,13 @@ pub(crate) async fn lives_and_ends(rig: &impl Rig) {
     assert!(removed.removed && !removed.verified_absent);
     assert!(!rig.exists(&credential.external_name).await);
     let verified = step(rig, Step::VerifyAbsent, &credential).await.expect("verified");
-    let expected = Removal { denied: true, sessions_ended: true, removed: true, verified_absent: true, ..Removal::default() };
+    let expected = Removal {
+        denied: true,
+        sessions_ended: true,
+        removed: true,
+        verified_absent: true,
+        ..Removal::default()
+    };
     assert_eq!(verified, expected);
     assert_eq!(rig.connector().list_marked().await.expect("listed"), vec![]);
     assert_eq!(rig.connector().sessions(&credential).await.expect("sessions"), vec![]);
@@ -51,7 +57,10 @@ pub(crate) async fn lives_and_ends(rig: &impl Rig) {
 /// Past its deadline a create is refused; before deadline and time-out are over, absence is not proven.
 pub(crate) async fn late_creates(rig: &impl Rig) {
     let (credential, password) = (rig.intend().await, password());
-    let late = Credential { create_deadline: credential.intended_at - Duration::milliseconds(1), ..credential.clone() };
+    let late = Credential {
+        create_deadline: credential.intended_at - Duration::milliseconds(1),
+        ..credential.clone()
+    };
     assert_eq!(rig.connector().create(&late, &password).await, Err(TargetError::TooLate));
     assert!(!rig.exists(&late.external_name).await);
     for one in STEPS {
@@ -190,21 +199,37 @@ macro_rules! contract {
             use $crate::contract;
 
             #[tokio::test]
-            async fn lives_and_ends() { contract::lives_and_ends(&$rig).await; }
+            async fn lives_and_ends() {
+                contract::lives_and_ends(&$rig).await;
+            }
             #[tokio::test]
-            async fn late_creates() { contract::late_creates(&$rig).await; }
+            async fn late_creates() {
+                contract::late_creates(&$rig).await;
+            }
             #[tokio::test]
-            async fn foreign_accounts() { contract::foreign_accounts(&$rig).await; }
+            async fn foreign_accounts() {
+                contract::foreign_accounts(&$rig).await;
+            }
             #[tokio::test]
-            async fn one_bad_account() { contract::one_bad_account(&$rig).await; }
+            async fn one_bad_account() {
+                contract::one_bad_account(&$rig).await;
+            }
             #[tokio::test]
-            async fn again_and_in_parallel() { contract::again_and_in_parallel(&$rig).await; }
+            async fn again_and_in_parallel() {
+                contract::again_and_in_parallel(&$rig).await;
+            }
             #[tokio::test]
-            async fn created_once() { contract::created_once(&$rig).await; }
+            async fn created_once() {
+                contract::created_once(&$rig).await;
+            }
             #[tokio::test]
-            async fn down_and_back() { contract::down_and_back(&$rig).await; }
+            async fn down_and_back() {
+                contract::down_and_back(&$rig).await;
+            }
             #[tokio::test]
-            async fn errors_are_clean() { contract::errors_are_clean(&$rig, &$secrets).await; }
+            async fn errors_are_clean() {
+                contract::errors_are_clean(&$rig, &$secrets).await;
+            }
         }
     };
 }

@@ -1,4 +1,11 @@
 //! Targets: one contract suite for all kinds with accounts, on real servers, and what is special to each.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by a panic"
+)]
 mod contract;
 mod postgresql;
 mod rig;

@@ -56,7 +56,11 @@ pub(crate) fn password() -> SecretString {
 }
 
 /// One step for one account.
-pub(crate) async fn step(rig: &impl Rig, step: Step, credential: &Credential) -> Result<Removal, TargetError> {
+pub(crate) async fn step(
+    rig: &impl Rig,
+    step: Step,
+    credential: &Credential,
+) -> Result<Removal, TargetError> {
     let mut answers = rig.connector().step(step, std::slice::from_ref(credential)).await;
     assert_eq!(answers.len(), 1, "one answer for one account");
     answers.remove(0)
@@ -120,7 +124,11 @@ impl Postgres {
         let canary = rig.intend().await;
         let found = rig.connector.canary(&canary).await.expect("the canary runs");
         assert_eq!(found.problems, Vec::<String>::new());
-        revoke(&rig.connector, &[Credential { create_deadline: canary.intended_at - Duration::hours(1), ..canary }]).await;
+        revoke(
+            &rig.connector,
+            &[Credential { create_deadline: canary.intended_at - Duration::hours(1), ..canary }],
+        )
+        .await;
         rig
     }
 
@@ -144,10 +152,18 @@ impl Postgres {
             let admin = ident(ADMIN);
             superuser.batch_execute(&format!("GRANT pg_signal_backend TO {admin}")).await.expect("rights");
             if version(&superuser).await >= 160_000 {
-                superuser.batch_execute(&format!("GRANT {group} TO {admin} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")).await.expect("rights");
+                superuser
+                    .batch_execute(&format!(
+                        "GRANT {group} TO {admin} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
+                    ))
+                    .await
+                    .expect("rights");
             }
             if version(&superuser).await >= 180_000 {
-                superuser.batch_execute(&format!("GRANT pg_read_all_stats TO {admin}")).await.expect("rights");
+                superuser
+                    .batch_execute(&format!("GRANT pg_read_all_stats TO {admin}"))
+                    .await
+                    .expect("rights");
             }
         }
         for database in [DATABASE, SECOND] {
@@ -197,7 +213,12 @@ impl Postgres {
     }
 
     /// A session of an account in one of the databases.
-    pub(crate) async fn session(&self, credential: &Credential, password: &SecretString, database: &str) -> Client {
+    pub(crate) async fn session(
+        &self,
+        credential: &Credential,
+        password: &SecretString,
+        database: &str,
+    ) -> Client {
         self.cluster
             .connect(&credential.external_name, password.expose_secret(), database)
             .await
@@ -212,7 +233,8 @@ pub(crate) fn settled(credential: Credential, external_oid: Option<i64>) -> Cred
 
 /// A connector as the registry makes them.
 pub(crate) fn connector(settings: &PostgresqlTarget) -> PostgresqlConnector {
-    PostgresqlConnector::new(settings, INSTANCE, Some(SecretString::from(ADMIN_PASSWORD))).expect("sound settings")
+    PostgresqlConnector::new(settings, INSTANCE, Some(SecretString::from(ADMIN_PASSWORD)))
+        .expect("sound settings")
 }
 
 /// Quotes an identifier for the statements of the tests themselves.
@@ -240,7 +262,11 @@ impl Rig for Postgres {
             kind: CredentialKind::PostgresqlLogin,
             state: CredentialState::Intended,
             external_name: external_name(INSTANCE, id),
-            plan: Plan::PostgresqlLogin { database: DATABASE.into(), groups: vec![GROUP.into()], connection_limit: 20 },
+            plan: Plan::PostgresqlLogin {
+                database: DATABASE.into(),
+                groups: vec![GROUP.into()],
+                connection_limit: 20,
+            },
             not_after: now + Duration::hours(1),
             create_deadline: now + Duration::seconds(20),
             due_at: now + Duration::hours(1),
@@ -274,7 +300,11 @@ impl Rig for Postgres {
 
     async fn exists(&self, name: &str) -> bool {
         let superuser = self.cluster.superuser("postgres").await;
-        superuser.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&name]).await.expect("roles").is_some()
+        superuser
+            .query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&name])
+            .await
+            .expect("roles")
+            .is_some()
     }
 
     async fn make_foreign(&self, name: &str, password: &SecretString) {
@@ -299,12 +329,18 @@ impl Rig for Postgres {
             .await
             .expect("a large object");
         let postgres = self.cluster.superuser("postgres").await;
-        postgres.batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", ident(SECOND))).await.expect("closed");
+        postgres
+            .batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", ident(SECOND)))
+            .await
+            .expect("closed");
     }
 
     async fn mend(&self, _credential: &Credential) {
         let postgres = self.cluster.superuser("postgres").await;
-        postgres.batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", ident(SECOND))).await.expect("open");
+        postgres
+            .batch_execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", ident(SECOND)))
+            .await
+            .expect("open");
     }
 
     fn stop(&self) {

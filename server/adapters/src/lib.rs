@@ -2,6 +2,7 @@
 
 pub mod checkpoints;
 pub mod clock;
+pub mod journal;
 pub mod notifiers;
 pub mod sealing;
 pub mod signers;

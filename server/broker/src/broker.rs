@@ -5,6 +5,7 @@ use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 use hallpass_domain::ports::clock::{Clock, Trust};
+use hallpass_domain::ports::journal::Journal;
 use hallpass_domain::ports::notifier::{MailRenderer, Notifier};
 use hallpass_domain::ports::sealer::Sealer;
 use hallpass_domain::ports::store::{CommitError, ReadError, Store};
@@ -60,6 +61,8 @@ pub struct Parts {
     pub log_signer: Arc<crate::reconcile::seal_audit::LogSigner>,
     /// Places that hold checkpoints.
     pub checkpoint_sinks: Vec<Arc<dyn CheckpointSink>>,
+    /// Where removals are noted while the store cannot be written.
+    pub journal: Option<Arc<dyn Journal>>,
     /// Settings.
     pub settings: Settings,
 }
@@ -96,6 +99,8 @@ pub struct Broker {
     pub access: Access,
     /// Whether the store can be written: while it cannot, nothing is issued and tokens answer inactive.
     pub health: Health,
+    /// Where removals are noted while the store cannot be written.
+    pub journal: Option<Arc<dyn Journal>>,
     /// Targets that are down.
     pub breakers: crate::reconcile::breaker::Breakers,
     /// What is due soon, for when the store cannot be written.
@@ -121,7 +126,7 @@ impl Broker {
             notifier: parts.notifier, renderer: parts.renderer, log_signer: parts.log_signer,
             checkpoint_sinks: parts.checkpoint_sinks, settings: parts.settings,
             tokens: TokenCache::new(), nudges: Nudges::new(), reports: Reports::new(), access: Access::new(),
-            health: Health::new(), breakers: crate::reconcile::breaker::Breakers::new(), window: crate::reconcile::window::Window::new(),
+            health: Health::new(), journal: parts.journal, breakers: crate::reconcile::breaker::Breakers::new(), window: crate::reconcile::window::Window::new(),
         }
     }
 
@@ -132,7 +137,7 @@ impl Broker {
 
     /// The catalogue as committed.
     pub async fn catalogue(&self) -> Result<Arc<Catalogue>, Refusal> {
-        Ok(self.store.catalogue().await.map_err(unreadable)?)
+        self.store.catalogue().await.map_err(unreadable)
     }
 
     /// Refuses while the clock may not be trusted for issuing, or the store cannot be written (fail closed).

@@ -172,11 +172,10 @@ pub fn request_received(catalogue: &Catalogue, request: &Request, now: Timestamp
 
 fn to_holders(catalogue: &Catalogue, request: &Request, now: Timestamp, kind: MailKind, model: impl Fn(&About, &User) -> MailModel) -> Vec<Mail> {
     let mut people = holders(catalogue, request.subject);
-    if let Some(submitter) = request.submitted_by.and_then(|id| catalogue.users.get(&id)) {
-        if !people.iter().any(|u| u.id == submitter.id) {
+    if let Some(submitter) = request.submitted_by.and_then(|id| catalogue.users.get(&id))
+        && !people.iter().any(|u| u.id == submitter.id) {
             people.push(submitter);
         }
-    }
     let about = about(catalogue, request.subject, request.role_id, request.target_id);
     people.into_iter().map(|user| mail(now, kind, user, (Some(request.id), None), model(&about, user))).collect()
 }

@@ -32,10 +32,10 @@ pub fn hit(name: &'static str) {
     use std::sync::{Mutex, OnceLock};
     static HITS: OnceLock<Mutex<BTreeMap<&'static str, u64>>> = OnceLock::new();
 
-    if let Some(file) = std::env::var_os("HALLPASS_FAILPOINT_LOG") {
-        if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(file) {
-            let _ = writeln!(file, "{name}");
-        }
+    if let Some(file) = std::env::var_os("HALLPASS_FAILPOINT_LOG")
+        && let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(file)
+    {
+        let _ = writeln!(file, "{name}");
     }
     let count = {
         let mut hits = HITS.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -53,8 +53,11 @@ pub fn hit(name: &'static str) {
         let stop = listed && parts.next() == Some("stop");
         let signal = if stop { "-STOP" } else { "-KILL" };
         let _ = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
-        while !stop {
-            std::thread::park();
+        if !stop {
+            // Until the signal arrives, nothing after the point may run.
+            loop {
+                std::thread::park();
+            }
         }
     }
 }

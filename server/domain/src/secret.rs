@@ -75,10 +75,11 @@ pub fn random_from(alphabet: &[u8], length: usize) -> Result<String, NoRandomnes
     while out.len() < length {
         for byte in random_bytes::<64>()? {
             let byte = usize::from(byte);
-            if byte < limit && out.len() < length {
-                if let Some(c) = alphabet.get(byte % alphabet.len().max(1)) {
-                    out.push(char::from(*c));
-                }
+            if byte < limit
+                && out.len() < length
+                && let Some(c) = alphabet.get(byte % alphabet.len().max(1))
+            {
+                out.push(char::from(*c));
             }
         }
     }

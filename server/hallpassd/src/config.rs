@@ -59,11 +59,14 @@ impl Default for Server {
 pub struct Database {
     /// `sqlite:PATH` or `postgres://…`.
     pub url: String,
+    /// File (1 MiB) that notes removals made while the database cannot be written. Beside the file with SQLite; set it
+    /// on a local disk with PostgreSQL.
+    pub journal_file: Option<PathBuf>,
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: "sqlite:hallpass.db".to_owned() }
+        Self { url: "sqlite:hallpass.db".to_owned(), journal_file: None }
     }
 }
 
@@ -263,7 +266,7 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
         if base.ends_with('/') {
             out.push(("server.base_url", "must not end with a slash".to_owned()));
         }
-        if !base.starts_with("https://") && !(base.starts_with("http://127.0.0.1") || base.starts_with("http://localhost") || base.starts_with("http://[::1]")) {
+        if !["https://", "http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|p| base.starts_with(p)) {
             out.push(("server.base_url", "must begin with https://; plain http is accepted on loopback only".to_owned()));
         }
     } else if !loopback {

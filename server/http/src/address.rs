@@ -53,7 +53,11 @@ pub fn any_contains(networks: &[Network], ip: IpAddr) -> bool {
 /// The client's address. `forwarded` are the values of `X-Forwarded-For` in the order in which they came. Each proxy
 /// appends what it saw, so the list is read from its right end, and the first hop that is not a trusted proxy is the
 /// client: everything left of it is its own claim. What cannot be read ends the walk.
-pub fn client_address<'h>(peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'h str>, trusted: &[Network]) -> IpAddr {
+pub fn client_address<'h>(
+    peer: IpAddr,
+    forwarded: impl DoubleEndedIterator<Item = &'h str>,
+    trusted: &[Network],
+) -> IpAddr {
     let mut client = peer.to_canonical();
     if !any_contains(trusted, client) {
         return client;

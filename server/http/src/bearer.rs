@@ -42,7 +42,12 @@ fn nobody() -> Problem {
 }
 
 fn invalid() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "invalid_token", "Exactly one header Authorization: Bearer hpa_… is needed.").challenged(r#"Bearer error="invalid_token""#)
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "invalid_token",
+        "Exactly one header Authorization: Bearer hpa_… is needed.",
+    )
+    .challenged(r#"Bearer error="invalid_token""#)
 }
 
 impl FromRequest for ApiCaller {
@@ -66,7 +71,10 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn read(values: &[&str]) -> Result<String, Problem> {
-        let req = values.iter().fold(TestRequest::get(), |r, v| r.append_header((header::AUTHORIZATION, *v))).to_http_request();
+        let req = values
+            .iter()
+            .fold(TestRequest::get(), |r, v| r.append_header((header::AUTHORIZATION, *v)))
+            .to_http_request();
         bearer(req.headers()).map(str::to_owned)
     }
 
@@ -85,7 +93,10 @@ mod tests {
 
     #[test]
     fn cookies_and_queries_prove_nothing() {
-        let req = TestRequest::get().uri("/api/v1/me?access_token=hpa_x").insert_header(("cookie", "hallpass=hps_x")).to_http_request();
+        let req = TestRequest::get()
+            .uri("/api/v1/me?access_token=hpa_x")
+            .insert_header(("cookie", "hallpass=hps_x"))
+            .to_http_request();
         assert_eq!(&*bearer(req.headers()).unwrap_err().code, "not_signed_in");
     }
 }

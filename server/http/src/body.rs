@@ -46,11 +46,19 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 }
 
 fn too_large(limit: usize) -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("The body is larger than the {} KiB that this address takes.", limit / 1024))
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too_large",
+        format!("The body is larger than the {} KiB that this address takes.", limit / 1024),
+    )
 }
 
 fn unread() -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed", "The body broke off, or its encoding could not be read.")
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed",
+        "The body broke off, or its encoding could not be read.",
+    )
 }
 
 impl Body {
@@ -61,7 +69,11 @@ impl Body {
     pub fn json<T: DeserializeOwned>(&self, headers: &HeaderMap) -> Result<T, Problem> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send the body as JSON, with Content-Type: application/json."));
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "Send the body as JSON, with Content-Type: application/json.",
+            ));
         }
         read(&self.0)
     }
@@ -71,7 +83,11 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice::<T>(bytes).map_err(|error| {
         let malformed = |what: String| Problem::new(StatusCode::BAD_REQUEST, "malformed", what);
         match serde_json::from_slice::<Value>(bytes) {
-            Err(syntax) => malformed(format!("The body is not JSON: line {}, column {}.", syntax.line(), syntax.column())),
+            Err(syntax) => malformed(format!(
+                "The body is not JSON: line {}, column {}.",
+                syntax.line(),
+                syntax.column()
+            )),
             Ok(Value::Object(members)) => explain::<T>(&error.to_string(), &members),
             Ok(_) => malformed("The body must be a JSON object.".to_owned()),
         }
@@ -82,13 +98,20 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 fn explain<T: DeserializeOwned>(words: &str, members: &Map<String, Value>) -> Problem {
     let named = words.split('`').nth(1).unwrap_or_default().to_owned();
     if words.starts_with("unknown field") {
-        return Problem::wrong("unknown_member", named.clone(), format!("There is no member “{}” here.", shown(&named)));
+        return Problem::wrong(
+            "unknown_member",
+            named.clone(),
+            format!("There is no member “{}” here.", shown(&named)),
+        );
     }
     if words.starts_with("missing field") {
         return Problem::wrong("missing", named.clone(), format!("The member “{named}” is missing."));
     }
     if words.starts_with("duplicate field") {
-        return Problem { field: Some(named.clone().into()), ..Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("The member “{named}” came twice.")) };
+        return Problem {
+            field: Some(named.clone().into()),
+            ..Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("The member “{named}” came twice."))
+        };
     }
     let what = words.split(" at line ").next().unwrap_or(words);
     let field = culprit::<T>(words, members);
@@ -100,14 +123,18 @@ fn explain<T: DeserializeOwned>(words: &str, members: &Map<String, Value>) -> Pr
 fn culprit<T: DeserializeOwned>(words: &str, members: &Map<String, Value>) -> String {
     let kind = |w: &str| w.split(" at line ").next().unwrap_or_default().to_owned();
     let wrong = kind(words);
-    members.keys().find(|name| {
-        let mut rest = members.clone();
-        rest.remove(*name);
-        match T::deserialize(Value::Object(rest)) {
-            Ok(_) => true,
-            Err(other) => kind(&other.to_string()) != wrong,
-        }
-    }).cloned().unwrap_or_default()
+    members
+        .keys()
+        .find(|name| {
+            let mut rest = members.clone();
+            rest.remove(*name);
+            match T::deserialize(Value::Object(rest)) {
+                Ok(_) => true,
+                Err(other) => kind(&other.to_string()) != wrong,
+            }
+        })
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Somebody else's text in a sentence of ours.
@@ -144,14 +171,24 @@ mod tests {
 
     #[test]
     fn each_mistake_has_its_code_and_member() {
-        let ask = read::<Ask>(br#"{"role":"db-read","until":"2026-11-23T17:30:00Z","verdict":"approve"}"#).unwrap();
-        assert!(ask.role == "db-read" && ask.until.is_some() && matches!(ask.verdict, Some(Verdict::Approve)));
+        let ask =
+            read::<Ask>(br#"{"role":"db-read","until":"2026-11-23T17:30:00Z","verdict":"approve"}"#).unwrap();
+        assert!(
+            ask.role == "db-read" && ask.until.is_some() && matches!(ask.verdict, Some(Verdict::Approve))
+        );
         let some = |f: &str| Some(f.to_owned());
         for (body, wanted, field) in [
-            ("{", "malformed", None), ("", "malformed", None), ("[]", "malformed", None), ("{\"role\":\"a\"} x", "malformed", None), ("\u{feff}{}", "malformed", None),
+            ("{", "malformed", None),
+            ("", "malformed", None),
+            ("[]", "malformed", None),
+            ("{\"role\":\"a\"} x", "malformed", None),
+            ("\u{feff}{}", "malformed", None),
             (r#"{"role":"a","role":"b"}"#, "malformed", some("role")),
-            (r#"{"role":"a","rolle":1}"#, "unknown_member", some("rolle")), ("{}", "missing", some("role")), (r#"{"role":7}"#, "wrong_value", some("role")),
-            (r#"{"role":"a","until":"tomorrow"}"#, "wrong_value", some("until")), (r#"{"role":"a","verdict":"maybe"}"#, "wrong_value", some("verdict")),
+            (r#"{"role":"a","rolle":1}"#, "unknown_member", some("rolle")),
+            ("{}", "missing", some("role")),
+            (r#"{"role":7}"#, "wrong_value", some("role")),
+            (r#"{"role":"a","until":"tomorrow"}"#, "wrong_value", some("until")),
+            (r#"{"role":"a","verdict":"maybe"}"#, "wrong_value", some("verdict")),
         ] {
             assert_eq!(code(body), (wanted.to_owned(), field), "{body}");
         }

@@ -42,14 +42,15 @@ pub struct HttpConfig {
 }
 
 impl HttpConfig {
-    /// Defaults for a base URL; a trailing slash is dropped.
+    /// Defaults for a base URL; a trailing slash is dropped. One of plain http on loopback is taken as meant so.
     pub fn new(base_url: &str) -> Self {
+        let base_url = base_url.trim_end_matches('/').to_owned();
         Self {
-            base_url: base_url.trim_end_matches('/').to_owned(),
+            plain_http_on_loopback: base_url.strip_prefix("http://").is_some_and(is_loopback_authority),
+            base_url,
             organisation: String::new(),
             trusted_proxies: Vec::new(),
             metrics_from: Network::loopback(),
-            plain_http_on_loopback: false,
             tls: None,
             workers: 0,
             shutdown_seconds: 10,
@@ -83,7 +84,8 @@ pub fn is_loopback_authority(authority: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split([':', '/']).next().unwrap_or_default(),
     };
-    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -92,7 +94,9 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback() {
-        let with = |url: &str, plain: bool| HttpConfig { plain_http_on_loopback: plain, ..HttpConfig::new(url) }.mistake();
+        let with = |url: &str, plain: bool| {
+            HttpConfig { plain_http_on_loopback: plain, ..HttpConfig::new(url) }.mistake()
+        };
         assert_eq!(with("https://access.example.org/", false), None);
         assert_eq!(with("http://127.0.0.1:8420", true), None);
         assert_eq!(with("http://[::1]:8420", true), None);
@@ -100,14 +104,26 @@ mod tests {
         assert!(with("http://access.example.org", true).is_some());
         assert!(with("ftp://x", true).is_some());
         assert_eq!(HttpConfig::new("https://a/").base_url, "https://a");
+        assert_eq!(HttpConfig::new("http://localhost:8420/").mistake(), None);
+        assert!(HttpConfig::new("http://access.example.org").mistake().is_some());
     }
 
     #[test]
     fn loopback_names() {
-        for yes in ["localhost", "LOCALHOST:1", "127.0.0.1:8420", "127.9.9.9", "[::1]:80", "[::ffff:127.0.0.1]"] {
+        for yes in
+            ["localhost", "LOCALHOST:1", "127.0.0.1:8420", "127.9.9.9", "[::1]:80", "[::ffff:127.0.0.1]"]
+        {
             assert!(is_loopback_authority(yes), "{yes}");
         }
-        for no in ["", "example.org", "localhost.example.org", "10.0.0.1", "127.0.0.1.example.org", "[::2]", "0.0.0.0"] {
+        for no in [
+            "",
+            "example.org",
+            "localhost.example.org",
+            "10.0.0.1",
+            "127.0.0.1.example.org",
+            "[::2]",
+            "0.0.0.0",
+        ] {
             assert!(!is_loopback_authority(no), "{no}");
         }
     }

@@ -47,7 +47,10 @@ const MAX_ID: usize = 64;
 
 /// The id of a request: the caller's own where it is 1 to 64 of `[A-Za-z0-9._-]`, else a new one.
 pub fn request_id(presented: Option<&str>) -> Rc<str> {
-    let plain = |id: &&str| (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let plain = |id: &&str| {
+        (1..=MAX_ID).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    };
     match presented.filter(plain) {
         Some(id) => Rc::from(id),
         None => new_id(),

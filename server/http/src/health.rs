@@ -20,9 +20,17 @@ pub async fn live() -> HttpResponse {
 /// Whether this server should get requests: the store can be written, the clock may be trusted, the log is sealed, and
 /// it is not stopping. Each check has its own line.
 pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
-    let checks = [("store", store(&state).await), ("clock", clock(&state)), ("audit", audit(&state).await), ("server", server(&state))];
+    let checks = [
+        ("store", store(&state).await),
+        ("clock", clock(&state)),
+        ("audit", audit(&state).await),
+        ("server", server(&state)),
+    ];
     let good = checks.iter().all(|(_, c)| c.is_ok());
-    let lines: String = checks.iter().map(|(name, check)| format!("{name}: {}\n", check.as_ref().err().map_or("ok", |e| e))).collect();
+    let lines: String = checks
+        .iter()
+        .map(|(name, check)| format!("{name}: {}\n", check.as_ref().err().map_or("ok", |e| e)))
+        .collect();
     plain(if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, lines)
 }
 
@@ -58,7 +66,9 @@ fn server(state: &AppState) -> Check {
 }
 
 fn plain(status: StatusCode, text: String) -> HttpResponse {
-    let mut answer = HttpResponse::build(status).insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body(text);
+    let mut answer = HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body(text);
     answer.extensions_mut().insert(crate::middleware::render::Worded);
     answer
 }

@@ -5,7 +5,10 @@
 //! - [`middleware`]: what happens to every request (id, address, limits, headers, log, errors).
 //! - [`session`]: cookies of the pages, and where a form came from. [`bearer`]: tokens for `/api/v1`, which never looks at a cookie.
 //! - [`api`], [`oauth`], [`pages`]: the handlers. [`health`], [`metrics`], [`openapi`], [`assets`]: the rest.
-#![allow(clippy::result_large_err, reason = "a problem is made at most once a request; boxing it would only hide its members")]
+#![allow(
+    clippy::result_large_err,
+    reason = "a problem is made at most once a request; boxing it would only hide its members"
+)]
 
 pub mod address;
 pub mod api;

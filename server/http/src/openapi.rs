@@ -67,13 +67,21 @@ mod tests {
     fn every_route_of_the_api_is_described() {
         let doc = serde_json::to_value(document()).unwrap();
         assert_eq!(doc["openapi"], "3.1.0");
-        for row in ROUTES.iter().filter(|r| matches!(r.area(), Area::Api | Area::Oauth) && r.path != "/api/openapi.json") {
+        for row in ROUTES
+            .iter()
+            .filter(|r| matches!(r.area(), Area::Api | Area::Oauth) && r.path != "/api/openapi.json")
+        {
             let operation = &doc["paths"][row.path][row.method.to_lowercase()];
             assert!(operation.is_object(), "{row:?} is not in the document");
             assert_eq!(operation["security"].is_array(), row.area() == Area::Api, "{row:?}");
         }
-        let described: usize = doc["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
-        assert_eq!(described, ROUTES.iter().filter(|r| matches!(r.area(), Area::Api | Area::Oauth)).count() - 1, "nothing else is described");
+        let described: usize =
+            doc["paths"].as_object().unwrap().values().map(|p| p.as_object().unwrap().len()).sum();
+        assert_eq!(
+            described,
+            ROUTES.iter().filter(|r| matches!(r.area(), Area::Api | Area::Oauth)).count() - 1,
+            "nothing else is described"
+        );
     }
 
     #[test]

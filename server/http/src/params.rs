@@ -24,10 +24,19 @@ impl Params {
     /// # Errors
     /// 400 `malformed`.
     pub fn of(req: &HttpRequest) -> Result<Self, Problem> {
-        let pairs = form::pairs(req.query_string()).map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "malformed", "The query is not percent-encoded UTF-8."))?;
+        let pairs = form::pairs(req.query_string()).map_err(|_| {
+            Problem::new(StatusCode::BAD_REQUEST, "malformed", "The query is not percent-encoded UTF-8.")
+        })?;
         for (index, (name, _)) in pairs.iter().enumerate() {
             if pairs.iter().take(index).any(|(other, _)| other == name) {
-                return Err(Problem { field: Some(name.clone().into()), ..Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("The parameter “{}” came twice.", hallpass_domain::text::clean_line(name))) });
+                return Err(Problem {
+                    field: Some(name.clone().into()),
+                    ..Problem::new(
+                        StatusCode::BAD_REQUEST,
+                        "malformed",
+                        format!("The parameter “{}” came twice.", hallpass_domain::text::clean_line(name)),
+                    )
+                });
             }
         }
         Ok(Self(pairs))
@@ -43,7 +52,13 @@ impl Params {
     /// # Errors
     /// 422 `wrong_value`, saying what `form` it must have.
     pub fn read<T: FromStr>(&self, name: &'static str, form: &str) -> Result<Option<T>, Problem> {
-        self.text(name).map(|v| v.parse().map_err(|_| Problem::wrong("wrong_value", name, format!("The parameter {name} must be {form}.")))).transpose()
+        self.text(name)
+            .map(|v| {
+                v.parse().map_err(|_| {
+                    Problem::wrong("wrong_value", name, format!("The parameter {name} must be {form}."))
+                })
+            })
+            .transpose()
     }
 
     /// One of some words.
@@ -59,7 +74,9 @@ impl Params {
     /// # Errors
     /// 422 `wrong_value` with the words.
     pub fn words(&self, name: &'static str, words: &[&'static str]) -> Result<Vec<&'static str>, Problem> {
-        self.text(name).map(|v| v.split(',').map(|one| one_of(name, one.trim(), words)).collect()).unwrap_or_else(|| Ok(Vec::new()))
+        self.text(name)
+            .map(|v| v.split(',').map(|one| one_of(name, one.trim(), words)).collect())
+            .unwrap_or_else(|| Ok(Vec::new()))
     }
 
     /// An instant.
@@ -67,8 +84,20 @@ impl Params {
     /// # Errors
     /// 422 `unreadable_time`.
     pub fn instant(&self, name: &'static str) -> Result<Option<hallpass_domain::Timestamp>, Problem> {
-        let wrong = || Problem::wrong("unreadable_time", name, format!("The parameter {name} must be an instant such as 2026-11-23T16:00:00Z."));
-        self.text(name).map(|v| chrono::DateTime::parse_from_rfc3339(v).map(|t| t.with_timezone(&chrono::Utc)).map_err(|_| wrong())).transpose()
+        let wrong = || {
+            Problem::wrong(
+                "unreadable_time",
+                name,
+                format!("The parameter {name} must be an instant such as 2026-11-23T16:00:00Z."),
+            )
+        };
+        self.text(name)
+            .map(|v| {
+                chrono::DateTime::parse_from_rfc3339(v)
+                    .map(|t| t.with_timezone(&chrono::Utc))
+                    .map_err(|_| wrong())
+            })
+            .transpose()
     }
 
     /// `limit`.
@@ -77,7 +106,11 @@ impl Params {
     /// 422 `wrong_value`.
     pub fn limit(&self) -> Result<u32, Problem> {
         let limit = self.read::<u32>("limit", "a number from 1 to 200")?.unwrap_or(USUAL);
-        if (1..=MOST).contains(&limit) { Ok(limit) } else { Err(Problem::wrong("wrong_value", "limit", "The parameter limit must be a number from 1 to 200.")) }
+        if (1..=MOST).contains(&limit) {
+            Ok(limit)
+        } else {
+            Err(Problem::wrong("wrong_value", "limit", "The parameter limit must be a number from 1 to 200."))
+        }
     }
 
     /// `after`, where the cursor is an id.
@@ -91,11 +124,21 @@ impl Params {
 
 /// A cursor that is none of ours.
 pub fn bad_cursor() -> Problem {
-    Problem::wrong("bad_cursor", "after", "This cursor is damaged. Take `next` of the page before as it is, or begin again without it.")
+    Problem::wrong(
+        "bad_cursor",
+        "after",
+        "This cursor is damaged. Take `next` of the page before as it is, or begin again without it.",
+    )
 }
 
 fn one_of(name: &'static str, value: &str, words: &[&'static str]) -> Result<&'static str, Problem> {
-    words.iter().find(|w| **w == value).copied().ok_or_else(|| Problem::wrong("wrong_value", name, format!("The parameter {name} must be one of: {}.", words.join(", "))))
+    words.iter().find(|w| **w == value).copied().ok_or_else(|| {
+        Problem::wrong(
+            "wrong_value",
+            name,
+            format!("The parameter {name} must be one of: {}.", words.join(", ")),
+        )
+    })
 }
 
 /// An id in a path. One that is none cannot be of anything that there is.

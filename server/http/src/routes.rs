@@ -131,7 +131,9 @@ pub const ROUTES: &[Row] = &[
     post("/api/v1/requests", Duty::AnyToken, |r| r.to(api::requests::create::create)),
     get("/api/v1/requests/{reference}", Duty::Reader, |r| r.to(api::requests::show::show)),
     post("/api/v1/requests/{reference}/decisions", Duty::Decider, |r| r.to(api::requests::decide::decide)),
-    post("/api/v1/requests/{reference}/withdraw", Duty::Requester, |r| r.to(api::requests::withdraw::withdraw)),
+    post("/api/v1/requests/{reference}/withdraw", Duty::Requester, |r| {
+        r.to(api::requests::withdraw::withdraw)
+    }),
     get("/api/v1/grants", Duty::AnyToken, |r| r.to(api::grants::list::list)),
     get("/api/v1/grants/{id}", Duty::Reader, |r| r.to(api::grants::show::show)),
     post("/api/v1/grants/{id}/credentials", Duty::Holder, |r| r.to(api::grants::issue::issue)),
@@ -202,7 +204,11 @@ pub const ROUTES: &[Row] = &[
 
 /// Every path once: the labels of the metrics.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    ROUTES.iter().enumerate().filter(|(index, row)| !ROUTES.iter().take(*index).any(|r| r.path == row.path)).map(|(_, row)| row.path)
+    ROUTES
+        .iter()
+        .enumerate()
+        .filter(|(index, row)| !ROUTES.iter().take(*index).any(|r| r.path == row.path))
+        .map(|(_, row)| row.path)
 }
 
 /// Registers every route; the demo's only in the demo.
@@ -224,9 +230,15 @@ pub fn configure(demo: bool) -> impl FnOnce(&mut web::ServiceConfig) {
 
 /// No route: 405 where the path has one for another method, else 404.
 fn unmatched(req: &HttpRequest, demo: bool) -> HttpResponse {
-    static PATTERNS: LazyLock<Vec<(ResourceDef, &'static Row)>> = LazyLock::new(|| ROUTES.iter().map(|row| (ResourceDef::new(row.path), row)).collect());
-    let known = PATTERNS.iter().filter(|(pattern, row)| (demo || row.duty != Duty::Demo) && pattern.is_match(req.path()));
-    let mut allowed: Vec<&str> = known.flat_map(|(_, row)| if row.method == "GET" { &["GET", "HEAD"][..] } else { &["POST"][..] }).copied().collect();
+    static PATTERNS: LazyLock<Vec<(ResourceDef, &'static Row)>> =
+        LazyLock::new(|| ROUTES.iter().map(|row| (ResourceDef::new(row.path), row)).collect());
+    let known = PATTERNS
+        .iter()
+        .filter(|(pattern, row)| (demo || row.duty != Duty::Demo) && pattern.is_match(req.path()));
+    let mut allowed: Vec<&str> = known
+        .flat_map(|(_, row)| if row.method == "GET" { &["GET", "HEAD"][..] } else { &["POST"][..] })
+        .copied()
+        .collect();
     allowed.sort_unstable();
     allowed.dedup();
     if allowed.is_empty() {
@@ -247,7 +259,10 @@ mod tests {
 
     /// An address of a pattern.
     fn example(path: &str) -> String {
-        path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/")
+        path.split('/')
+            .map(|part| if part.starts_with('{') { "x" } else { part })
+            .collect::<Vec<_>>()
+            .join("/")
     }
 
     #[actix_web::test]
@@ -275,15 +290,25 @@ mod tests {
         assert_eq!(ask(Method::GET, "/oauth/token").await, (405, Some("POST".to_owned())));
         assert_eq!(ask(Method::GET, "/sign-out").await, (405, Some("POST".to_owned())));
         assert_eq!(ask(Method::GET, "/no/such").await, (404, None));
-        assert_eq!(ask(Method::GET, "/demo/mail").await, (404, None), "nothing under /demo exists outside the demo");
+        assert_eq!(
+            ask(Method::GET, "/demo/mail").await,
+            (404, None),
+            "nothing under /demo exists outside the demo"
+        );
         assert_eq!(ask(Method::POST, "/demo/act-as").await, (404, None));
     }
 
     #[test]
     fn each_route_once() {
         for (index, row) in ROUTES.iter().enumerate() {
-            assert!(!ROUTES.iter().take(index).any(|r| r.path == row.path && r.method == row.method), "{row:?} is there twice");
+            assert!(
+                !ROUTES.iter().take(index).any(|r| r.path == row.path && r.method == row.method),
+                "{row:?} is there twice"
+            );
         }
-        assert_eq!(paths().count(), ROUTES.iter().map(|r| r.path).collect::<std::collections::BTreeSet<_>>().len());
+        assert_eq!(
+            paths().count(),
+            ROUTES.iter().map(|r| r.path).collect::<std::collections::BTreeSet<_>>().len()
+        );
     }
 }

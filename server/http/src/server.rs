@@ -16,10 +16,24 @@ const HEAD_LIMIT: Duration = Duration::from_secs(15);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The application over a state: every route, behind the one middleware.
-pub fn app(state: web::Data<AppState>) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()>> {
+pub fn app(
+    state: web::Data<AppState>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
     let demo = state.config.demo;
     let forms = web::PayloadConfig::new(state.config.limits.body);
-    App::new().wrap(actix_web::middleware::from_fn(edge)).app_data(forms).app_data(state).configure(routes::configure(demo))
+    App::new()
+        .wrap(actix_web::middleware::from_fn(edge))
+        .app_data(forms)
+        .app_data(state)
+        .configure(routes::configure(demo))
 }
 
 /// Serves on listeners that are bound already, over TLS where the configuration has it. The answer runs when it is
@@ -32,10 +46,16 @@ pub fn serve(listeners: Vec<TcpListener>, state: web::Data<AppState>) -> std::io
     if let Some(mistake) = state.config.mistake() {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, mistake));
     }
-    if state.config.plain_http_on_loopback && !listeners.iter().all(|l| l.local_addr().is_ok_and(|a| a.ip().is_loopback())) {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "Plain http is served on loopback addresses only."));
+    if state.config.plain_http_on_loopback
+        && !listeners.iter().all(|l| l.local_addr().is_ok_and(|a| a.ip().is_loopback()))
+    {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "Plain http is served on loopback addresses only.",
+        ));
     }
-    let (tls, workers, patience) = (state.config.tls.clone(), state.config.workers, state.config.shutdown_seconds);
+    let (tls, workers, patience) =
+        (state.config.tls.clone(), state.config.workers, state.config.shutdown_seconds);
     let mut server = HttpServer::new(move || app(state.clone()))
         .client_request_timeout(HEAD_LIMIT)
         .keep_alive(KEEP_ALIVE)

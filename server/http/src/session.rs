@@ -42,7 +42,11 @@ impl CookieOf {
     /// The cookie with a value.
     pub fn with(self, config: &HttpConfig, value: impl Into<String>) -> Cookie<'static> {
         let mut cookie = Cookie::build(self.name(config), value.into())
-            .path("/").http_only(true).secure(config.is_https()).same_site(SameSite::Lax).finish();
+            .path("/")
+            .http_only(true)
+            .secure(config.is_https())
+            .same_site(SameSite::Lax)
+            .finish();
         match self {
             // Until the browser closes; its real end is kept on the server.
             Self::Session => {}
@@ -77,7 +81,8 @@ fn text_of<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
 /// somebody else can ride on it; it still needs the token.
 pub fn is_same_origin(headers: &HeaderMap, config: &HttpConfig) -> bool {
     let site = headers.get(&FETCH_SITE).map(|v| v.as_bytes() == b"same-origin");
-    let origin = headers.get(header::ORIGIN).map(|v| v.to_str().is_ok_and(|o| is_our_origin(o, headers, config)));
+    let origin =
+        headers.get(header::ORIGIN).map(|v| v.to_str().is_ok_and(|o| is_our_origin(o, headers, config)));
     site.unwrap_or(true) && origin.unwrap_or(true)
 }
 
@@ -87,7 +92,9 @@ fn is_our_origin(origin: &str, headers: &HeaderMap, config: &HttpConfig) -> bool
     }
     // On loopback one may have typed localhost for 127.0.0.1: the name that this very request was sent to.
     let host = text_of(headers, &header::HOST);
-    config.plain_http_on_loopback && is_loopback_authority(host) && origin.strip_prefix("http://") == Some(host)
+    config.plain_http_on_loopback
+        && is_loopback_authority(host)
+        && origin.strip_prefix("http://") == Some(host)
 }
 
 /// Scheme, host and port of a URL.
@@ -119,7 +126,14 @@ mod tests {
         assert!(from(&https(), &[ours]));
         assert!(from(&https(), &[ours, ("sec-fetch-site", "same-origin")]));
         assert!(from(&https(), &[]), "not a browser");
-        for wrong in ["https://evil.example", "http://access.example.org", "https://access.example.org:8443", "https://access.example.org.evil.example", "null", ""] {
+        for wrong in [
+            "https://evil.example",
+            "http://access.example.org",
+            "https://access.example.org:8443",
+            "https://access.example.org.evil.example",
+            "null",
+            "",
+        ] {
             assert!(!from(&https(), &[("origin", wrong)]), "{wrong}");
             assert!(!from(&https(), &[("origin", wrong), ("sec-fetch-site", "same-origin")]), "{wrong}");
         }
@@ -153,7 +167,10 @@ mod tests {
 
     #[test]
     fn two_cookies_of_one_name_are_none() {
-        let read = |text: &'static str| CookieOf::Session.read(&https(), &TestRequest::get().insert_header(("cookie", text)).to_http_request());
+        let read = |text: &'static str| {
+            CookieOf::Session
+                .read(&https(), &TestRequest::get().insert_header(("cookie", text)).to_http_request())
+        };
         assert_eq!(read("a=b; __Host-hallpass=hps_1").as_deref(), Some("hps_1"));
         assert_eq!(read("__Host-hallpass=hps_1; __Host-hallpass=hps_2"), None);
         assert_eq!(read("hallpass=hps_1"), None, "the name without its prefix is not ours on https");

@@ -43,6 +43,7 @@ pub(crate) async fn copy(from: PathBuf, to: PathBuf) -> Result<(), BackupError> 
 fn write(from: &Path, part: &Path) -> Result<(), BackupError> {
     let failed = |e: &dyn std::fmt::Display| BackupError::Failed(e.to_string());
     let name = part.to_str().ok_or_else(|| failed(&"the name is not UTF-8"))?;
+    sqlite::private(part).map_err(|e| failed(&e))?; // it holds what the original holds
     let mut conn = sqlite::writer(from).map_err(|e| failed(&e))?;
     diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(&mut conn).map_err(|e| failed(&e))?;
     std::fs::File::open(part).and_then(|file| file.sync_all()).map_err(|e| failed(&e))

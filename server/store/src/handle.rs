@@ -78,7 +78,7 @@ impl StoreHandle {
             return Err(OpenError::Unusable(format!("{} does not exist; run `hallpassd migrate`", path.display())));
         }
         prepare(Place::File(path.clone()), schema).await?;
-        let lock = sqlite::lock(&path)?;
+        let lock = sqlite::lock(&path).await?;
         let conn = sqlite::writer(&path).map_err(OpenError::Unusable)?;
         let gone = || OpenError::Unusable(format!("{} is gone", path.display()));
         let source = Source::File(path.clone(), FileId::of(&path).ok_or_else(gone)?);

@@ -31,19 +31,3 @@ pub use backup::BackupError;
 pub use handle::StoreHandle;
 pub use notices::{Committed, StoreNotice};
 pub use open::{OpenError, Schema, migrate, open, pending, revert};
-#[cfg(test)]
-extern crate self as hallpass_store;
-#[cfg(test)]
-extern crate self as hallpass_tests;
-#[cfg(test)]
-#[path = "../../../tests/kit/pg.rs"]
-pub mod pg;
-#[cfg(test)]
-#[path = "../../../tests/kit/proxy.rs"]
-pub mod proxy;
-#[cfg(test)]
-#[path = "../../../tests/kit/wait.rs"]
-pub mod wait;
-#[cfg(test)]
-#[path = "../../../tests/store/main.rs"]
-mod suite;

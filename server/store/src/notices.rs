@@ -174,7 +174,8 @@ impl Notices {
     async fn listen_once(&self, server: &Server, been_away: &mut bool) -> Result<(), String> {
         let (send, mut payloads) = mpsc::unbounded_channel();
         let client = server.listen(send).await?;
-        client.batch_execute(&format!("LISTEN {CHANNEL}")).await.map_err(|e| e.to_string())?;
+        // Signs of life need not be durable.
+        client.batch_execute(&format!("SET synchronous_commit = off; LISTEN {CHANNEL}")).await.map_err(|e| e.to_string())?;
         if std::mem::replace(been_away, true) {
             self.tell(StoreNotice::Missed);
         }

@@ -49,7 +49,11 @@ async fn clocks() {
     let row = rig.intend().await;
     let hour = chrono::Duration::hours(1);
     for (shift, words) in [(-hour, "ahead"), (hour, "behind")] {
-        let shifted = Credential { intended_at: row.intended_at + shift, create_deadline: row.create_deadline + shift, ..row.clone() };
+        let shifted = Credential {
+            intended_at: row.intended_at + shift,
+            create_deadline: row.create_deadline + shift,
+            ..row.clone()
+        };
         let found = rig.connector().canary(&shifted).await.expect("the canary runs");
         assert!(matches!(&found.problems[..], [one] if one.contains(words)), "{:?}", found.problems);
     }

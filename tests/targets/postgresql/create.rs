@@ -33,9 +33,14 @@ async fn delayed_past_the_deadline() {
         assert!(matches!(result, Err(TargetError::Down(_))), "{result:?}");
         assert!(proxy.holds());
         // Absent now, but not proven: the create may still be on its way.
-        let early = rig.connector().step(Step::VerifyAbsent, std::slice::from_ref(&credential)).await.remove(0);
-        assert!(early.is_ok_and(|r| !r.verified_absent) || rig.now().await > credential.create_deadline + Duration::seconds(2));
-        eventually("the deadline", || async { (rig.now().await > credential.create_deadline).then_some(()) }).await;
+        let early =
+            rig.connector().step(Step::VerifyAbsent, std::slice::from_ref(&credential)).await.remove(0);
+        assert!(
+            early.is_ok_and(|r| !r.verified_absent)
+                || rig.now().await > credential.create_deadline + Duration::seconds(2)
+        );
+        eventually("the deadline", || async { (rig.now().await > credential.create_deadline).then_some(()) })
+            .await;
         proxy.release();
         if runs {
             eventually("the late create to be refused", || async {
@@ -44,7 +49,8 @@ async fn delayed_past_the_deadline() {
             .await;
         }
         eventually("proof", || async {
-            let verified = rig.connector().step(Step::VerifyAbsent, std::slice::from_ref(&credential)).await.remove(0);
+            let verified =
+                rig.connector().step(Step::VerifyAbsent, std::slice::from_ref(&credential)).await.remove(0);
             verified.expect("an answer").verified_absent.then_some(())
         })
         .await;
@@ -128,7 +134,8 @@ async fn a_held_lane() {
 #[tokio::test]
 async fn the_server_knows_the_end() {
     let rig = Postgres::start(Admin::CreateRole).await;
-    let credential = Credential { not_after: rig.now().await + Duration::milliseconds(1_500), ..rig.intend().await };
+    let credential =
+        Credential { not_after: rig.now().await + Duration::milliseconds(1_500), ..rig.intend().await };
     let secret = password();
     rig.connector().create(&credential, &secret).await.expect("created");
     assert!(rig.works(&credential, &secret).await || rig.now().await > credential.not_after);
@@ -166,7 +173,11 @@ async fn powers_are_refused() {
     ];
     for (group, why) in cases {
         let mut credential = rig.intend().await;
-        credential.plan = Plan::PostgresqlLogin { database: "postgres".into(), groups: vec![GROUP.into(), group.into()], connection_limit: 1 };
+        credential.plan = Plan::PostgresqlLogin {
+            database: "postgres".into(),
+            groups: vec![GROUP.into(), group.into()],
+            connection_limit: 1,
+        };
         match rig.connector().create(&credential, &password()).await {
             Err(TargetError::Refused(text)) => assert!(text.contains(why), "{group}: {text}"),
             other => panic!("{group}: {other:?}"),
@@ -174,7 +185,10 @@ async fn powers_are_refused() {
     }
     let odd = Credential { external_name: "postgres".into(), ..rig.intend().await };
     assert!(matches!(rig.connector().create(&odd, &password()).await, Err(TargetError::Refused(_))));
-    assert!(matches!(rig.connector().create(&rig.intend().await, &"short".to_owned().into()).await, Err(TargetError::Refused(_))));
+    assert!(matches!(
+        rig.connector().create(&rig.intend().await, &"short".to_owned().into()).await,
+        Err(TargetError::Refused(_))
+    ));
     assert_eq!(rig.cluster.dump(), before);
 }
 
@@ -211,7 +225,11 @@ async fn hostile_settings() {
 /// The target never sees a password, even where it logs every statement.
 #[tokio::test]
 async fn passwords_are_not_logged() {
-    let rig = Postgres::start_with(Admin::CreateRole, &[("log_statement", "all"), ("log_min_duration_statement", "0")]).await;
+    let rig = Postgres::start_with(
+        Admin::CreateRole,
+        &[("log_statement", "all"), ("log_min_duration_statement", "0")],
+    )
+    .await;
     // What the test itself said when it made our administrator stands before.
     let before = rig.cluster.log().len();
     let (credential, secret) = rig.issue().await;

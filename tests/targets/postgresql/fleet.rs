@@ -40,8 +40,18 @@ async fn a_thousand() {
         last = rig.connector().step(step, &batch).await;
         eprintln!("{step:?} done after {:?}", started.elapsed());
     }
-    let gone = Removal { denied: true, sessions_ended: true, removed: true, verified_absent: true, ..Removal::default() };
-    assert!(last.iter().all(|answer| answer.as_ref() == Ok(&gone)), "{:?}", last.iter().find(|a| a.as_ref() != Ok(&gone)));
+    let gone = Removal {
+        denied: true,
+        sessions_ended: true,
+        removed: true,
+        verified_absent: true,
+        ..Removal::default()
+    };
+    assert!(
+        last.iter().all(|answer| answer.as_ref() == Ok(&gone)),
+        "{:?}",
+        last.iter().find(|a| a.as_ref() != Ok(&gone))
+    );
     let alive = join_all(sessions.iter().map(|s| s.simple_query("SELECT 1"))).await;
     assert!(alive.iter().all(Result::is_err));
     assert_eq!(rig.connector().list_marked().await.expect("listed"), vec![]);

@@ -30,7 +30,9 @@ async fn everything_ends(admin: Admin) {
     let hoarder = rig.session(&credential, &password, SECOND).await;
     hoarder.batch_execute(HOARD).await.expect("things of its own in a second database");
     let here = rig.session(&credential, &password, DATABASE).await;
-    here.batch_execute("CREATE TABLE public.here (id int); SELECT lo_create(0)").await.expect("and in the first");
+    here.batch_execute("CREATE TABLE public.here (id int); SELECT lo_create(0)")
+        .await
+        .expect("and in the first");
     let locker = rig.session(&credential, &password, DATABASE).await;
     locker.batch_execute("BEGIN; LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
     let grouped = rig.session(&credential, &password, DATABASE).await;
@@ -75,11 +77,24 @@ async fn everything_ends(admin: Admin) {
     }
     assert_eq!(entered.load(Ordering::SeqCst), entries, "nobody got in after absence was verified");
     let superuser = rig.cluster.superuser(DATABASE).await;
-    superuser.batch_execute("SET lock_timeout = '2s'; LOCK TABLE public.orders").await.expect("the lock is free");
+    superuser
+        .batch_execute("SET lock_timeout = '2s'; LOCK TABLE public.orders")
+        .await
+        .expect("the lock is free");
     nobody_left(&superuser).await;
 
-    for what in ["table public.hoard", "function public.backdoor()", "type public.mood", "large object", "view public.peek"] {
-        assert!(removal.left.iter().any(|l| l.contains(what) && l.ends_with(&format!(" in {SECOND}"))), "{what}: {:?}", removal.left);
+    for what in [
+        "table public.hoard",
+        "function public.backdoor()",
+        "type public.mood",
+        "large object",
+        "view public.peek",
+    ] {
+        assert!(
+            removal.left.iter().any(|l| l.contains(what) && l.ends_with(&format!(" in {SECOND}"))),
+            "{what}: {:?}",
+            removal.left
+        );
     }
     // What it left belongs to the quarantine role, and can do nothing there.
     let second = rig.cluster.superuser(SECOND).await;
@@ -106,7 +121,10 @@ async fn everything_ends(admin: Admin) {
 
 async fn nobody_left(superuser: &Client) {
     let orphans: i64 = superuser
-        .query_one("SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND usename IS NULL", &[])
+        .query_one(
+            "SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND usename IS NULL",
+            &[],
+        )
         .await
         .expect("sessions")
         .get(0);
@@ -163,7 +181,10 @@ async fn direct_grants_out_of_reach() {
     assert!(!session.works().await);
     let removed = step(&rig, Step::Remove, &credential).await;
     assert!(matches!(&removed, Err(TargetError::Refused(why)) if why.contains("orders")), "{removed:?}");
-    superuser.batch_execute(&format!("REVOKE SELECT ON public.orders FROM {login}")).await.expect("revoked by its owner");
+    superuser
+        .batch_execute(&format!("REVOKE SELECT ON public.orders FROM {login}"))
+        .await
+        .expect("revoked by its owner");
     revoke(rig.connector(), &[credential]).await;
     assert_eq!(rig.cluster.dump(), before);
 }
@@ -175,7 +196,10 @@ async fn renamed_accounts() {
     let (credential, password) = rig.issue().await;
     let _session = rig.open(&credential, &password).await;
     let superuser = rig.cluster.superuser("postgres").await;
-    superuser.batch_execute(&format!("ALTER ROLE {} RENAME TO renamed", ident(&credential.external_name))).await.expect("renamed");
+    superuser
+        .batch_execute(&format!("ALTER ROLE {} RENAME TO renamed", ident(&credential.external_name)))
+        .await
+        .expect("renamed");
     let unknown = Credential { external_oid: None, ..credential.clone() };
     for one in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
         assert!(matches!(step(&rig, one, &unknown).await, Err(TargetError::Refused(_))), "{one:?}");
@@ -191,7 +215,10 @@ async fn disowned_accounts() {
     let rig = Postgres::start(Admin::CreateRole).await;
     let (credential, _) = rig.issue().await;
     let superuser = rig.cluster.superuser("postgres").await;
-    let statement = format!("COMMENT ON ROLE {login} IS NULL; ALTER ROLE {login} RENAME TO adopted", login = ident(&credential.external_name));
+    let statement = format!(
+        "COMMENT ON ROLE {login} IS NULL; ALTER ROLE {login} RENAME TO adopted",
+        login = ident(&credential.external_name)
+    );
     superuser.batch_execute(&statement).await.expect("adopted");
     for one in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
         assert_eq!(step(&rig, one, &credential).await, Err(TargetError::NotOurs), "{one:?}");
@@ -243,12 +270,17 @@ async fn prepared_transactions() {
     let (credential, password) = rig.issue().await;
     let session = rig.session(&credential, &password, DATABASE).await;
     session
-        .batch_execute("BEGIN; LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'it''s mine'")
+        .batch_execute(
+            "BEGIN; LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'it''s mine'",
+        )
         .await
         .expect("prepared");
     revoke(rig.connector(), &[credential]).await;
     let superuser = rig.cluster.superuser(DATABASE).await;
-    superuser.batch_execute("SET lock_timeout = '2s'; SELECT FROM public.orders").await.expect("the lock is free");
+    superuser
+        .batch_execute("SET lock_timeout = '2s'; SELECT FROM public.orders")
+        .await
+        .expect("the lock is free");
 }
 
 /// Where our administrator may not roll it back, the check of the target says so, and nothing is said to be gone.
@@ -256,7 +288,11 @@ async fn prepared_transactions() {
 async fn prepared_transactions_out_of_reach() {
     let rig = Postgres::unchecked(Admin::CreateRole, &[("max_prepared_transactions", "5")]).await;
     let canary = rig.connector().canary(&rig.intend().await).await.expect("the canary runs");
-    assert!(matches!(&canary.problems[..], [one] if one.contains("max_prepared_transactions")), "{:?}", canary.problems);
+    assert!(
+        matches!(&canary.problems[..], [one] if one.contains("max_prepared_transactions")),
+        "{:?}",
+        canary.problems
+    );
     let (credential, password) = rig.issue().await;
     let session = rig.session(&credential, &password, DATABASE).await;
     session.batch_execute("BEGIN; SELECT lo_create(0); PREPARE TRANSACTION 'again'").await.expect("prepared");
@@ -286,7 +322,12 @@ async fn locks_of_others() {
     }
     assert!(matches!(&last[0], Err(TargetError::Refused(why)) if why.contains("lock timeout")), "{last:?}");
     assert!(last[1].as_ref().is_ok_and(|r| r.removed), "{last:?}");
-    assert!(session.is_closed() || tokio::time::timeout(Duration::from_secs(5), session.simple_query("SELECT 1")).await.is_ok_and(|r| r.is_err()));
+    assert!(
+        session.is_closed()
+            || tokio::time::timeout(Duration::from_secs(5), session.simple_query("SELECT 1"))
+                .await
+                .is_ok_and(|r| r.is_err())
+    );
     superuser.batch_execute("ROLLBACK").await.expect("free");
     revoke(rig.connector(), &batch).await;
 }

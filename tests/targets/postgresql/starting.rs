@@ -30,7 +30,10 @@ async fn hidden_sessions_end(admin: Admin) {
     let (credential, password) = rig.issue().await;
     let (task_rig, name) = (Arc::clone(&rig), credential.external_name.clone());
     let hiding = tokio::spawn(async move {
-        task_rig.cluster.connect_with(&name, password.expose_secret(), DATABASE, "-c post_auth_delay=600").await
+        task_rig
+            .cluster
+            .connect_with(&name, password.expose_secret(), DATABASE, "-c post_auth_delay=600")
+            .await
     });
     eventually("a hidden connection", || async { (hidden(&superuser).await == 1).then_some(()) }).await;
     assert!(step(&*rig, Step::Deny, &credential).await.expect("denied").denied);
@@ -77,7 +80,13 @@ async fn hidden_sessions_of_a_dropped_role() {
     let verified = forgetful.step(Step::VerifyAbsent, batch).await.remove(0).expect("an answer");
     assert!(verified.removed && !verified.verified_absent, "it may still come out");
     eventually("proof", || async {
-        forgetful.step(Step::VerifyAbsent, batch).await.remove(0).expect("an answer").verified_absent.then_some(())
+        forgetful
+            .step(Step::VerifyAbsent, batch)
+            .await
+            .remove(0)
+            .expect("an answer")
+            .verified_absent
+            .then_some(())
     })
     .await;
     assert_eq!(hidden(&superuser).await, 0);
@@ -110,7 +119,13 @@ async fn slow_strangers() {
     eventually("two slow strangers", || async { (hidden(&superuser).await == 2).then_some(()) }).await;
     drop(slow);
     eventually("proof beside the later one", || async {
-        forgetful.step(Step::VerifyAbsent, batch).await.remove(0).expect("an answer").verified_absent.then_some(())
+        forgetful
+            .step(Step::VerifyAbsent, batch)
+            .await
+            .remove(0)
+            .expect("an answer")
+            .verified_absent
+            .then_some(())
     })
     .await;
     assert_eq!(hidden(&superuser).await, 1);

@@ -27,7 +27,10 @@ async fn plain_text_is_for_loopback() {
     let rig = Postgres::start(Admin::CreateRole).await;
     for host in ["db.example.org", "10.0.0.7"] {
         let far = PostgresqlTarget { host: host.into(), ..rig.settings.clone() };
-        assert!(matches!(PostgresqlConnector::new(&far, INSTANCE, None), Err(TargetError::Refused(_))), "{host}");
+        assert!(
+            matches!(PostgresqlConnector::new(&far, INSTANCE, None), Err(TargetError::Refused(_))),
+            "{host}"
+        );
     }
 }
 
@@ -35,9 +38,12 @@ async fn plain_text_is_for_loopback() {
 #[tokio::test]
 async fn refused_and_down() {
     let rig = Postgres::start(Admin::CreateRole).await;
-    let wrong = PostgresqlConnector::new(&rig.settings, INSTANCE, Some("NotThePassword".to_owned().into())).expect("sound settings");
+    let wrong = PostgresqlConnector::new(&rig.settings, INSTANCE, Some("NotThePassword".to_owned().into()))
+        .expect("sound settings");
     match wrong.list_marked().await {
-        Err(TargetError::Refused(why)) => assert!(why.contains("administrator") && !why.contains("NotThePassword"), "{why}"),
+        Err(TargetError::Refused(why)) => {
+            assert!(why.contains("administrator") && !why.contains("NotThePassword"), "{why}")
+        }
         other => panic!("{other:?}"),
     }
     // It accepts connections and never says a word.
@@ -49,7 +55,9 @@ async fn refused_and_down() {
     rig.connector().list_marked().await.expect("listed");
     let superuser = rig.cluster.superuser("postgres").await;
     superuser
-        .batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'hallpass %'")
+        .batch_execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'hallpass %'",
+        )
         .await
         .expect("cut");
     rig.connector().list_marked().await.expect("listed again");
@@ -73,7 +81,10 @@ async fn tls_is_verified() {
     };
     let (right_file, wrong_file) = (file("right.pem", &right.pem()), file("wrong.pem", &wrong.pem()));
     let key = KeyPair::generate().expect("a key");
-    let certificate = CertificateParams::new(vec!["localhost".into()]).expect("parameters").signed_by(&key, &right).expect("signed");
+    let certificate = CertificateParams::new(vec!["localhost".into()])
+        .expect("parameters")
+        .signed_by(&key, &right)
+        .expect("signed");
     rig.cluster.write("server.crt", &certificate.pem());
     rig.cluster.write("server.key", &key.serialize_pem());
     let superuser = rig.cluster.superuser("postgres").await;
@@ -81,18 +92,33 @@ async fn tls_is_verified() {
     rig.cluster.reload();
 
     let verified = |host: &str, ca: &str| {
-        connector(&PostgresqlTarget { host: host.into(), tls: PgTls::VerifyFull, ca_file: Some(ca.into()), ..rig.settings.clone() })
+        connector(&PostgresqlTarget {
+            host: host.into(),
+            tls: PgTls::VerifyFull,
+            ca_file: Some(ca.into()),
+            ..rig.settings.clone()
+        })
     };
-    eventually("the server to speak TLS", || async { verified("localhost", &right_file).list_marked().await.ok() }).await;
+    eventually("the server to speak TLS", || async {
+        verified("localhost", &right_file).list_marked().await.ok()
+    })
+    .await;
     let info = verified("localhost", &right_file).connection_info(&rig.intend().await);
     assert_eq!(info.sslmode, "verify-full");
     for (host, ca) in [("localhost", &wrong_file), ("127.0.0.1", &right_file)] {
         let result = verified(host, ca).list_marked().await;
-        assert!(matches!(&result, Err(TargetError::Down(why)) if why.contains("certificate")), "{host}: {result:?}");
+        assert!(
+            matches!(&result, Err(TargetError::Down(why)) if why.contains("certificate")),
+            "{host}: {result:?}"
+        );
     }
     let canary = rig.intend().await;
     let local = verified("localhost", &right_file);
     assert_eq!(local.canary(&canary).await.expect("the canary runs").problems, Vec::<String>::new());
-    let missing = PostgresqlTarget { tls: PgTls::VerifyFull, ca_file: Some("/nowhere.pem".into()), ..rig.settings.clone() };
+    let missing = PostgresqlTarget {
+        tls: PgTls::VerifyFull,
+        ca_file: Some("/nowhere.pem".into()),
+        ..rig.settings.clone()
+    };
     assert!(matches!(PostgresqlConnector::new(&missing, INSTANCE, None), Err(TargetError::Refused(_))));
 }

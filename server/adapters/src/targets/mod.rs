@@ -33,15 +33,15 @@ impl TargetRegistry {
 
     fn make(&self, target: &Target) -> Result<Arc<dyn TargetConnector>, TargetError> {
         match &target.settings {
-            TargetSettings::Oauth(_) => {
-                Err(TargetError::Refused("an OAuth audience has no accounts".into()))
-            }
+            TargetSettings::Oauth(_) => Err(TargetError::Refused("an OAuth audience has no accounts".into())),
             TargetSettings::Postgresql(settings) => {
                 let row = target.id.to_string();
                 let at = SealedAt { table: "targets", row: &row, column: "sealed_secret" };
                 let secret = target.sealed_secret.as_deref().map(|sealed| self.sealer.open(at, sealed));
                 let secret = secret.transpose().map_err(|_| {
-                    TargetError::Refused("our password for the target cannot be opened: wrong master key?".into())
+                    TargetError::Refused(
+                        "our password for the target cannot be opened: wrong master key?".into(),
+                    )
                 })?;
                 Ok(Arc::new(PostgresqlConnector::new(settings, &self.instance, secret)?))
             }
@@ -142,7 +142,12 @@ mod tests {
     #[test]
     fn every_kind_is_described() {
         for kind in KINDS {
-            assert!(!kind.issues.is_empty() && !kind.use_it.is_empty() && !kind.cuts.is_empty() && !kind.cannot_cut.is_empty());
+            assert!(
+                !kind.issues.is_empty()
+                    && !kind.use_it.is_empty()
+                    && !kind.cuts.is_empty()
+                    && !kind.cannot_cut.is_empty()
+            );
         }
         assert!(KINDS.iter().any(|kind| kind.target == postgresql().kind()));
     }

@@ -142,11 +142,10 @@ impl Broker {
             next.verified_at = Some(now);
             next.last_error = None;
             transition = transition.event(event(now, "credential.revoked", ACTOR, &subjects(&next), evidence(&next, &work.left), json!({})));
-            if next.alerted_at.is_some() {
-                if let Ok(catalogue) = self.catalogue().await {
+            if next.alerted_at.is_some()
+                && let Ok(catalogue) = self.catalogue().await {
                     transition = transition.mails(mails::revocation_alert(&catalogue, &next, true, now));
                 }
-            }
         } else {
             let down = matches!(work.failed, Some(TargetError::Down(_)));
             next.last_error = work.failed.as_ref().map(|e| e.class().to_owned());

@@ -82,13 +82,11 @@ impl Broker {
         if caller.has(Duty::Administrator) || caller.has(Duty::Auditor) || self.holds(caller, &grant).await? {
             return Ok(grant);
         }
-        if let (Some(request), Some(user)) = (grant.request_id, caller.user()) {
-            if let Some(request) = self.store.request(request).await.map_err(unreadable)? {
-                if self.may_read(caller, &request).await? || request.requesters.contains(&user) {
+        if let (Some(request), Some(user)) = (grant.request_id, caller.user())
+            && let Some(request) = self.store.request(request).await.map_err(unreadable)?
+                && (self.may_read(caller, &request).await? || request.requesters.contains(&user)) {
                     return Ok(grant);
                 }
-            }
-        }
         Err(Refusal::not_found("grant"))
     }
 
@@ -124,7 +122,7 @@ impl Broker {
 
     /// A request that this caller may read; else absent.
     pub async fn visible_request(&self, caller: &Caller, reference: &str) -> Result<hallpass_domain::request::Request, Refusal> {
-        let request = self.store.request_by_reference(reference).await.map_err(unreadable)?.ok_or_else(|| Refusal::not_found("request"))?;
+        let request = self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
         if self.may_read(caller, &request).await? { Ok(request) } else { Err(Refusal::not_found("request")) }
     }
 }

@@ -2,8 +2,9 @@
 use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::{Credential, CredentialState, Token};
-use hallpass_domain::grant::{Grant, GrantState};
+use hallpass_domain::grant::{EndReason, Grant, GrantState};
 use hallpass_domain::ids::GrantId;
+use hallpass_domain::ports::audit_log::AuditFilter;
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::role::CredentialKind;
@@ -55,11 +56,24 @@ impl Broker {
             can_revoke: may_revoke,
             has_receipt: grant.request_id.is_some(),
             ended_by: grant.ended_by.map(|u| lines::user(&catalogue, u).name),
-            ended_comment: None,
+            ended_comment: self.why_ended(&grant).await?,
             timeline: timeline(&catalogue, &grant, &credentials),
             errors,
             grant: card,
         })
+    }
+}
+
+impl Broker {
+    /// What whoever revoked it gave as the reason: it stands beside the audit event and nowhere else.
+    async fn why_ended(&self, grant: &Grant) -> Result<Option<String>, Refusal> {
+        if grant.end_reason != Some(EndReason::Revoked) {
+            return Ok(None);
+        }
+        let filter = AuditFilter { kind: Some("grant.ending".to_owned()), subject: Some(("grant".to_owned(), grant.id.to_string())), ..AuditFilter::default() };
+        let found = self.store.events(&filter, None, 1).await.map_err(unreadable)?;
+        let why = found.first().and_then(|e| e.event.parts().opening.as_ref()).and_then(|o| o.private.get("why"));
+        Ok(why.and_then(|w| w.as_str()).map(str::to_owned))
     }
 }
 

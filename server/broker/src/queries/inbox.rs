@@ -117,7 +117,7 @@ impl Broker {
     /// The page that ends a visit to `/r/{reference}`: why there is nothing to decide, or what was decided just now.
     pub async fn outcome_view(&self, caller: &HumanCaller, reference: &str, code: &str) -> Result<OutcomeView, Refusal> {
         let nothing = |kind: &str| OutcomeView { kind: kind.to_owned(), reference: None, summary: None, by: None, at: None, decision: None, comment: None, next: None, links: vec![link("/inbox", "Your inbox")] };
-        let Some(request) = self.store.request_by_reference(reference).await.map_err(unreadable)? else { return Ok(nothing("unknown")) };
+        let Some(request) = self.request_referenced(reference).await? else { return Ok(nothing("unknown")) };
         if !self.may_read(&Caller::Human(caller.clone()), &request).await? {
             return Ok(nothing("not_yours"));
         }
@@ -171,11 +171,10 @@ fn link(href: &str, text: &str) -> Link {
 
 fn differences(catalogue: &hallpass_domain::catalogue::Catalogue, request: &Request) -> Vec<String> {
     let mut out = Vec::new();
-    if let (Some(role), Ask::Seconds(s)) = (catalogue.roles.get(&request.role_id), request.ask) {
-        if s > role.usual_seconds {
+    if let (Some(role), Ask::Seconds(s)) = (catalogue.roles.get(&request.role_id), request.ask)
+        && s > role.usual_seconds {
             out.push(format!("asks {}, usual is {}", describe_seconds(s), describe_seconds(role.usual_seconds)));
         }
-    }
     out
 }
 

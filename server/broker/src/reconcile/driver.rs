@@ -74,6 +74,7 @@ async fn guard(broker: Arc<Broker>) {
     let mut round: u64 = 0;
     loop {
         note(&broker, "probe", broker.step_probe_store().await);
+        note(&broker, "journal", broker.step_record_journal().await);
         if broker.health.is_writable() {
             // What this server commits itself is noted at once; the rest is read every quarter of a minute.
             if round.is_multiple_of(15) {
@@ -96,6 +97,15 @@ async fn slow(broker: Arc<Broker>) {
         note(&broker, "alert", broker.step_alert_overdue().await);
         if round.is_multiple_of(10) {
             note(&broker, "sweep", broker.step_sweep().await);
+        }
+        // Heals an apply that was cut off, and whatever lost its right beside a decision.
+        if round % 60 == 20 {
+            let ended = broker.end_what_may_not_be().await;
+            let report = match ended {
+                Ok(ended) => Report { done: u64::try_from(ended.len()).unwrap_or(0), ..Report::default() },
+                Err(refusal) => Report { error: Some(refusal.message), ..Report::default() },
+            };
+            note(&broker, "eligibility", report);
         }
         // First after half a minute, so that a start is not slowed; then every five minutes.
         if round % 300 == 30 {

@@ -5,6 +5,7 @@ pub mod compare_targets;
 pub mod deliver_mail;
 pub mod driver;
 pub mod expire_grants;
+pub mod journal;
 pub mod lapse_requests;
 pub mod probe_store;
 pub mod reports;

@@ -157,7 +157,10 @@ impl Broker {
         }
         let mut removed = 0;
         for (credential, verified) in seen.credentials {
-            removed += u64::from(verified);
+            if verified {
+                self.journal_removed(&credential, now);
+                removed += 1;
+            }
             let of = Unrecorded { denied_at: credential.denied_at, sessions_ended_at: credential.sessions_ended_at, removed_at: credential.removed_at, verified };
             inner.unrecorded.insert(credential.id, of);
             inner.due.insert(credential.id, credential);

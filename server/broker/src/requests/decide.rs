@@ -4,7 +4,7 @@ use hallpass_domain::ids::RequestId;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::decide::{DecideCommand, Decided as DomainDecided, Outcome, decide, may_decide};
-use hallpass_domain::request::{Decision, Request, Verdict};
+use hallpass_domain::request::{Decision, Request, Verdict, read_reference};
 use hallpass_domain::transition::{Change, Rested, Transition};
 use hallpass_domain::workflow::Proof;
 use serde_json::json;
@@ -38,7 +38,7 @@ impl Broker {
     }
 
     async fn request_with_decisions(&self, reference: &str) -> Result<(Request, Vec<Decision>), Refusal> {
-        let request = self.store.request_by_reference(reference).await.map_err(unreadable)?.ok_or_else(|| Refusal::not_found("request"))?;
+        let request = self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
         let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
         Ok((request, decisions))
     }
@@ -109,6 +109,14 @@ impl Broker {
         transition.event(event(now, kind, actor.to_string(), &subjects,
             json!({ "digest": decision.digest, "stage": decision.stage, "proof": decision.proof, "verdict": decision.verdict, "cap_seconds": decision.cap_seconds, "window": window }),
             json!({ "by": by, "comment": decision.comment })))
+    }
+
+    /// The request that somebody means by a reference, read without case; `None` for anything that is none.
+    pub async fn request_referenced(&self, reference: &str) -> Result<Option<Request>, Refusal> {
+        match read_reference(reference) {
+            Some(reference) => self.store.request_by_reference(&reference).await.map_err(unreadable),
+            None => Ok(None),
+        }
     }
 
     /// The request by id, for callers that hold the id already.

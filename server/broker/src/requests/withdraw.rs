@@ -5,7 +5,7 @@ use hallpass_domain::request::decide::{withdraw, withdraw_by_subject};
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
-use crate::broker::{Broker, Decided, unreadable};
+use crate::broker::{Broker, Decided};
 use crate::caller::Caller;
 use crate::events::event;
 use crate::mails;
@@ -16,7 +16,7 @@ impl Broker {
         self.commit_deciding(move || async move {
             let now = self.now();
             let catalogue = self.catalogue().await?;
-            let request = self.store.request_by_reference(reference).await.map_err(unreadable)?.ok_or_else(|| Refusal::not_found("request"))?;
+            let request = self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
             let next = match caller.user() {
                 Some(user) => withdraw(&request, user, now)?,
                 None => withdraw_by_subject(&request, caller.principal(), now)?,

@@ -6,6 +6,7 @@ pub mod checkpoint_sink;
 pub mod clock;
 pub mod credentials;
 pub mod grants;
+pub mod journal;
 pub mod mails;
 pub mod notifier;
 pub mod requests;

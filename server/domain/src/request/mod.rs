@@ -46,6 +46,15 @@ impl RequestState {
     }
 }
 
+/// A reference as it is stored, from how somebody typed or followed it: `R-` and letters or digits, read without case.
+/// `None` for text that cannot be one, so that nothing else ever reaches the database.
+pub fn read_reference(text: &str) -> Option<String> {
+    let text = text.trim().to_ascii_uppercase();
+    let rest = text.strip_prefix("R-")?;
+    let plain = (1..=32).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric());
+    plain.then_some(text)
+}
+
 /// One ask.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use hallpass_adapters::checkpoints::{CheckpointFile, CheckpointLog};
 use hallpass_adapters::clock::DatabaseClock;
+use hallpass_adapters::journal::FileJournal;
 use hallpass_adapters::sealing::AeadSealer;
 use hallpass_adapters::signers::KeyRing;
 use hallpass_adapters::targets::TargetRegistry;
@@ -19,6 +20,7 @@ use hallpass_broker::reconcile::seal_audit::LogSigner;
 use hallpass_broker::{Broker, Parts, Settings};
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 use hallpass_domain::ports::clock::Clock;
+use hallpass_domain::ports::journal::Journal;
 use hallpass_domain::ports::notifier::Notifier;
 use hallpass_domain::ports::store::Store;
 use hallpass_domain::ports::target::Targets;
@@ -107,6 +109,10 @@ pub async fn compose(config: &Config, base_url: &str, making: Making, given: Giv
     }
     restored::refuse(port.as_ref(), &checkpoint_sinks, log_signer.verifier()).await?;
 
+    let journal: Option<Arc<dyn Journal>> = match journal_path(config) {
+        Some(path) => Some(Arc::new(FileJournal::open(&path).map_err(StartError)?)),
+        None => None,
+    };
     let notifier = match given.notifier {
         Some(notifier) => notifier,
         None => mail::notifier(&config.mail, &host)?,
@@ -124,9 +130,15 @@ pub async fn compose(config: &Config, base_url: &str, making: Making, given: Giv
         api_token_seconds: 12 * 3_600,
         replicated: config.server.replicated,
     };
-    let broker = Arc::new(Broker::new(Parts { store: port, clock, sealer: sealer.clone(), signer: ring.clone(), targets, notifier, renderer, log_signer, checkpoint_sinks, settings }));
+    let broker = Arc::new(Broker::new(Parts { store: port, clock, sealer: sealer.clone(), signer: ring.clone(), targets, notifier, renderer, log_signer, checkpoint_sinks, journal, settings }));
     broker.ensure_command_line_client().await.map_err(|e| StartError(e.message))?;
     Ok(Composed { broker, store, clock: sampled, keys: ring, sealer })
+}
+
+/// The journal stands beside the SQLite file, or where `[database] journal_file` says.
+fn journal_path(config: &Config) -> Option<PathBuf> {
+    let beside = config.database.url.strip_prefix("sqlite:").map(|p| PathBuf::from(format!("{p}.journalled")));
+    config.database.journal_file.clone().or(beside)
 }
 
 /// Host name of a base URL, without port.

@@ -25,11 +25,10 @@ fn sample_clock(composed: &Composed) -> JoinHandle<()> {
         let mut stored: Option<String> = broker.store.meta("clock.high_water").await.ok().flatten();
         loop {
             let asked = Instant::now();
-            if let Ok(database) = broker.store.database_time().await {
-                if asked.elapsed() < Duration::from_secs(1) {
+            if let Ok(database) = broker.store.database_time().await
+                && asked.elapsed() < Duration::from_secs(1) {
                     clock.observe(database, Instant::now());
                 }
-            }
             rounds += 1;
             if rounds.is_multiple_of(30) {
                 let mark = clock.high_water().to_rfc3339();

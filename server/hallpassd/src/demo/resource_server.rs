@@ -56,7 +56,7 @@ async fn api(server: web::Data<Server>, request: HttpRequest) -> HttpResponse {
     let seen = Seen {
         at: now.format("%H:%M:%S%.3f UTC").to_string(),
         token: format!("…{}", token.chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect::<String>()),
-        verdict: verdict.as_ref().map_or_else(Clone::clone, |v| format!("accepted for {}", v["scope"].as_str().unwrap_or_default())),
+        verdict: verdict.as_ref().map_or_else(Clone::clone, |v| format!("accepted for {}", v.get("scope").and_then(|s| s.as_str()).unwrap_or_default())),
         good: verdict.is_ok(),
     };
     {
@@ -65,7 +65,7 @@ async fn api(server: web::Data<Server>, request: HttpRequest) -> HttpResponse {
         kept.truncate(KEPT);
     }
     match verdict {
-        Ok(claims) => HttpResponse::Ok().json(json!({ "server": server.name, "hello": claims["sub"], "role": claims["scope"], "authorization_details": claims["authorization_details"], "at": now })),
+        Ok(claims) => HttpResponse::Ok().json(json!({ "server": server.name, "hello": claims.get("sub"), "role": claims.get("scope"), "authorization_details": claims.get("authorization_details"), "at": now })),
         Err(why) => HttpResponse::Unauthorized().insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")).json(json!({ "server": server.name, "error": why, "at": now })),
     }
 }
@@ -78,7 +78,7 @@ async fn judge(server: &Server, token: &str) -> Result<serde_json::Value, String
     match oauth.verification {
         Verification::Introspect => {
             let answer: serde_json::Value = serde_json::from_str(&server.broker.introspect(target.id, token).await).map_err(|e| e.to_string())?;
-            if answer["active"] == true { Ok(answer) } else { Err("introspection says: not active".to_owned()) }
+            if answer.get("active") == Some(&json!(true)) { Ok(answer) } else { Err("introspection says: not active".to_owned()) }
         }
         Verification::Offline => {
             let keys = server.broker.signer.published(server.broker.now());

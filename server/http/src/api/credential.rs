@@ -13,7 +13,11 @@ use crate::state::AppState;
 
 /// One credential, readable like its grant.
 #[utoipa::path(get, path = "/api/v1/credentials/{id}", tag = "Credentials", params(("id" = String, Path)), responses((status = 200, body = Credential), (status = "default", body = ProblemBody)))]
-pub async fn show(state: web::Data<AppState>, id: web::Path<String>, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn show(
+    state: web::Data<AppState>,
+    id: web::Path<String>,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     let (broker, caller) = (&state.broker, &who.caller);
     let id: Uuid = params::id(&id, "credential")?;
     let absent = |_| Problem::not_found("credential");
@@ -22,7 +26,12 @@ pub async fn show(state: web::Data<AppState>, id: web::Path<String>, who: ApiCal
         broker.visible_grant(caller, found.grant_id).await.map_err(absent)?;
         return answer::show(&account(&catalogue, &found, now));
     }
-    let found = broker.store.token(id.into()).await.map_err(unreadable)?.ok_or_else(|| Problem::not_found("credential"))?;
+    let found = broker
+        .store
+        .token(id.into())
+        .await
+        .map_err(unreadable)?
+        .ok_or_else(|| Problem::not_found("credential"))?;
     let grant = broker.visible_grant(caller, found.grant_id).await.map_err(absent)?;
     answer::show(&token(&catalogue, &grant, &found, now))
 }

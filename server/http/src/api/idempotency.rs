@@ -72,7 +72,14 @@ enum Record {
     /// A request was asked: its answer is made again from the request.
     Asked { reference: String },
     /// A refusal with status 4xx.
-    Refused { status: u16, code: String, detail: String, field: Option<String>, id: Option<String>, errors: Vec<Kept> },
+    Refused {
+        status: u16,
+        code: String,
+        detail: String,
+        field: Option<String>,
+        id: Option<String>,
+        errors: Vec<Kept>,
+    },
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +90,8 @@ struct Kept {
 }
 
 /// How a recorded ask is answered again.
-pub type Again<'a> = &'a dyn Fn(String) -> futures_util::future::LocalBoxFuture<'static, Result<Answer, Problem>>;
+pub type Again<'a> =
+    &'a dyn Fn(String) -> futures_util::future::LocalBoxFuture<'static, Result<Answer, Problem>>;
 
 /// Does `work` once for a key. Without a key it is simply done. With one it goes on where the caller hangs up, so that
 /// what was done is also recorded. `work` is given the record to store in its own transaction, if it can.
@@ -91,7 +99,14 @@ pub type Again<'a> = &'a dyn Fn(String) -> futures_util::future::LocalBoxFuture<
 /// # Errors
 /// What `work` refuses; 400 `malformed` for a key that is none, 422 `idempotency_key_reused`, 409 `in_flight`,
 /// 409 `issued_not_retrievable`.
-pub async fn once<W, F>(state: &web::Data<AppState>, req: &HttpRequest, caller: &ApiCaller, body: &[u8], again: Option<Again<'_>>, work: W) -> Result<HttpResponse, Problem>
+pub async fn once<W, F>(
+    state: &web::Data<AppState>,
+    req: &HttpRequest,
+    caller: &ApiCaller,
+    body: &[u8],
+    again: Option<Again<'_>>,
+    work: W,
+) -> Result<HttpResponse, Problem>
 where
     W: FnOnce(Option<Idempotency>) -> F,
     F: Future<Output = Result<Answer, Problem>> + 'static,
@@ -101,11 +116,25 @@ where
     let scope = format!("{} {client} {} {}", caller.caller.principal(), req.method(), req.path());
     let body_hash = HEXLOWER.encode(digest(&SHA256, body).as_ref());
     let guard = state.in_flight.enter(state, &scope, &key).ok_or_else(in_flight)?;
-    if let Some(kept) = state.broker.store.idempotent_answer(&scope, &key).await.map_err(unreadable)?.filter(|k| k.expires_at > state.broker.now()) {
+    if let Some(kept) = state
+        .broker
+        .store
+        .idempotent_answer(&scope, &key)
+        .await
+        .map_err(unreadable)?
+        .filter(|k| k.expires_at > state.broker.now())
+    {
         return replay(&kept, &body_hash, again).await;
     }
-    let template = serde_json::to_string(&Record::Asked { reference: REFERENCE.to_owned() }).unwrap_or_default();
-    let record = Idempotency { scope, key, body_hash, answer: template, expires_at: state.broker.now() + Duration::hours(KEPT_HOURS) };
+    let template =
+        serde_json::to_string(&Record::Asked { reference: REFERENCE.to_owned() }).unwrap_or_default();
+    let record = Idempotency {
+        scope,
+        key,
+        body_hash,
+        answer: template,
+        expires_at: state.broker.now() + Duration::hours(KEPT_HOURS),
+    };
     let (done, state) = (work(Some(record.clone())), state.clone());
     let whole = actix_web::rt::spawn(async move {
         let done = done.await;
@@ -119,27 +148,48 @@ where
 fn key_of(req: &HttpRequest) -> Result<Option<String>, Problem> {
     let mut sent = req.headers().get_all(HEADER);
     let Some(value) = sent.next() else { return Ok(None) };
-    let good = value.to_str().ok().filter(|k| (1..=MAX_KEY).contains(&k.len()) && k.bytes().all(|b| b.is_ascii_graphic()) && sent.next().is_none());
+    let good = value.to_str().ok().filter(|k| {
+        (1..=MAX_KEY).contains(&k.len()) && k.bytes().all(|b| b.is_ascii_graphic()) && sent.next().is_none()
+    });
     match good {
         Some(key) => Ok(Some(key.to_owned())),
-        None => Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", "Idempotency-Key must be one header of 1 to 128 visible ASCII characters.")),
+        None => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "Idempotency-Key must be one header of 1 to 128 visible ASCII characters.",
+        )),
     }
 }
 
 fn in_flight() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "in_flight", "The first request with this Idempotency-Key is still at work. Try again in a second.").retry_in(1)
+    Problem::new(
+        StatusCode::CONFLICT,
+        "in_flight",
+        "The first request with this Idempotency-Key is still at work. Try again in a second.",
+    )
+    .retry_in(1)
 }
 
-async fn replay(kept: &Idempotency, body_hash: &str, again: Option<Again<'_>>) -> Result<HttpResponse, Problem> {
+async fn replay(
+    kept: &Idempotency,
+    body_hash: &str,
+    again: Option<Again<'_>>,
+) -> Result<HttpResponse, Problem> {
     if kept.body_hash != body_hash {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "This Idempotency-Key was used with another body. Take a new key for another request."));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "This Idempotency-Key was used with another body. Take a new key for another request.",
+        ));
     }
     let record: Record = serde_json::from_str(&kept.answer).map_err(|error| {
         tracing::error!(%error, "a recorded answer cannot be read");
         Problem::internal()
     })?;
     let answer = match (record, again) {
-        (Record::Answer { status, location, body }, _) => Answer { status: status_of(status), location, body, keep: Keep::Recorded },
+        (Record::Answer { status, location, body }, _) => {
+            Answer { status: status_of(status), location, body, keep: Keep::Recorded }
+        }
         (Record::Asked { reference }, Some(again)) => again(reference).await?,
         (Record::Asked { .. }, None) => return Err(Problem::internal()),
         (Record::Issued { id }, _) => {
@@ -147,8 +197,17 @@ async fn replay(kept: &Idempotency, body_hash: &str, again: Option<Again<'_>>) -
             return Err(Problem::new(StatusCode::CONFLICT, "issued_not_retrievable", text).about(id));
         }
         (Record::Refused { status, code, detail, field, id, errors }, _) => {
-            let errors = errors.into_iter().map(|e| Mistake { line: e.line, path: e.path, message: e.message }).collect();
-            return Err(Problem { code: code.into(), field: field.map(Into::into), id, errors, ..Problem::new(status_of(status), "conflict", detail) });
+            let errors = errors
+                .into_iter()
+                .map(|e| Mistake { line: e.line, path: e.path, message: e.message })
+                .collect();
+            return Err(Problem {
+                code: code.into(),
+                field: field.map(Into::into),
+                id,
+                errors,
+                ..Problem::new(status_of(status), "conflict", detail)
+            });
         }
     };
     let mut answer = HttpResponse::from(answer);
@@ -164,7 +223,11 @@ fn status_of(status: u16) -> StatusCode {
 fn record_of(done: &Result<Answer, Problem>) -> Option<Record> {
     match done {
         Ok(answer) => {
-            let whole = |body: &str| Record::Answer { status: answer.status.as_u16(), location: answer.location.clone(), body: body.to_owned() };
+            let whole = |body: &str| Record::Answer {
+                status: answer.status.as_u16(),
+                location: answer.location.clone(),
+                body: body.to_owned(),
+            };
             match &answer.keep {
                 Keep::Whole => Some(whole(&answer.body)),
                 Keep::Without(body) => Some(whole(body)),
@@ -174,9 +237,19 @@ fn record_of(done: &Result<Answer, Problem>) -> Option<Record> {
         }
         Err(problem) => {
             let problem = problem.clone().in_api_words();
-            (problem.status.is_client_error() && problem.status != StatusCode::TOO_MANY_REQUESTS).then(|| Record::Refused {
-                status: problem.status.as_u16(), code: problem.code.to_string(), detail: problem.detail, field: problem.field.map(|f| f.to_string()), id: problem.id,
-                errors: problem.errors.into_iter().map(|e| Kept { line: e.line, path: e.path, message: e.message }).collect(),
+            (problem.status.is_client_error() && problem.status != StatusCode::TOO_MANY_REQUESTS).then(|| {
+                Record::Refused {
+                    status: problem.status.as_u16(),
+                    code: problem.code.to_string(),
+                    detail: problem.detail,
+                    field: problem.field.map(|f| f.to_string()),
+                    id: problem.id,
+                    errors: problem
+                        .errors
+                        .into_iter()
+                        .map(|e| Kept { line: e.line, path: e.path, message: e.message })
+                        .collect(),
+                }
             })
         }
     }
@@ -200,7 +273,14 @@ mod tests {
 
     #[test]
     fn keys_are_visible_ascii() {
-        let key = |values: &[&str]| key_of(&values.iter().fold(TestRequest::post(), |r, v| r.append_header((HEADER, *v))).to_http_request());
+        let key = |values: &[&str]| {
+            key_of(
+                &values
+                    .iter()
+                    .fold(TestRequest::post(), |r, v| r.append_header((HEADER, *v)))
+                    .to_http_request(),
+            )
+        };
         assert_eq!(key(&[]).unwrap(), None);
         assert_eq!(key(&["build-7:1"]).unwrap().as_deref(), Some("build-7:1"));
         for bad in [&[""][..], &["a b"], &["ü"], &[&"a".repeat(129)], &["a", "b"]] {
@@ -210,7 +290,9 @@ mod tests {
 
     #[test]
     fn secrets_and_passing_trouble_are_not_kept() {
-        let issued = Answer::created("/x".to_owned(), &serde_json::json!({ "password": "s3cret" })).unwrap().keeping(Keep::Issued("c1".to_owned()));
+        let issued = Answer::created("/x".to_owned(), &serde_json::json!({ "password": "s3cret" }))
+            .unwrap()
+            .keeping(Keep::Issued("c1".to_owned()));
         assert_eq!(record_of(&Ok(issued)), Some(Record::Issued { id: "c1".to_owned() }));
         let status = |s: u16| record_of(&Err(Problem::new(status_of(s), "x", "y"))).is_some();
         assert!(status(409) && status(422) && status(404));
@@ -221,13 +303,25 @@ mod tests {
     async fn the_same_body_is_replayed_and_another_one_refused() {
         let refused = Err(Problem::wrong("too_long", "for", "too long").about("R-1"));
         let answer = serde_json::to_string(&record_of(&refused).unwrap()).unwrap();
-        let kept = Idempotency { scope: String::new(), key: String::new(), body_hash: "h".to_owned(), answer, expires_at: chrono::DateTime::UNIX_EPOCH };
+        let kept = Idempotency {
+            scope: String::new(),
+            key: String::new(),
+            body_hash: "h".to_owned(),
+            answer,
+            expires_at: chrono::DateTime::UNIX_EPOCH,
+        };
         let problem = replay(&kept, "h", None).await.unwrap_err();
-        assert_eq!((&*problem.code, problem.status.as_u16(), problem.field.as_deref(), problem.id.as_deref()), ("too_long", 422, Some("for"), Some("R-1")));
+        assert_eq!(
+            (&*problem.code, problem.status.as_u16(), problem.field.as_deref(), problem.id.as_deref()),
+            ("too_long", 422, Some("for"), Some("R-1"))
+        );
         assert_eq!(&*replay(&kept, "other", None).await.unwrap_err().code, "idempotency_key_reused");
         let good = record_of(&Answer::ok(&1)).unwrap();
         let kept = Idempotency { answer: serde_json::to_string(&good).unwrap(), ..kept };
         let answer = replay(&kept, "h", None).await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.headers().get(REPLAYED).unwrap().to_str().unwrap()), (200, "true"));
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers().get(REPLAYED).unwrap().to_str().unwrap()),
+            (200, "true")
+        );
     }
 }

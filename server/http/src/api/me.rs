@@ -26,7 +26,12 @@ pub async fn show(state: web::Data<AppState>, who: ApiCaller) -> Result<HttpResp
     let principal = caller.principal();
     let filter = GrantFilter { principal: Some(principal), states: vec![GrantState::Active], role: None };
     let active = broker.store.grants(&filter, Page::first(200)).await.map_err(unreadable)?;
-    let groups = catalogue.groups.values().filter(|g| g.members.contains(&principal)).map(|g| g.name.to_string()).collect();
+    let groups = catalogue
+        .groups
+        .values()
+        .filter(|g| g.members.contains(&principal))
+        .map(|g| g.name.to_string())
+        .collect();
     let mut me = Me {
         kind: PrincipalKind::Workload,
         id: String::new(),

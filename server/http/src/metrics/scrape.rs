@@ -39,20 +39,55 @@ pub(super) async fn text(state: &AppState) -> Result<String, String> {
 
     let (buckets, count, sum) = broker.reports.lag.read();
     lag(&mut out, &buckets, count, sum);
-    out.one("hallpass_store_writable", "gauge", "1 where the store can be written; while it cannot, nothing is issued.", u8::from(broker.health.is_writable()));
-    out.one("hallpass_clock_trusted", "gauge", "1 where the clock may be trusted for issuing.", u8::from(broker.clock.trust() != Trust::NoIssuing));
-    out.one("hallpass_token_cache_entries", "gauge", "Tokens that introspection has in memory.", broker.tokens.len());
+    out.one(
+        "hallpass_store_writable",
+        "gauge",
+        "1 where the store can be written; while it cannot, nothing is issued.",
+        u8::from(broker.health.is_writable()),
+    );
+    out.one(
+        "hallpass_clock_trusted",
+        "gauge",
+        "1 where the clock may be trusted for issuing.",
+        u8::from(broker.clock.trust() != Trust::NoIssuing),
+    );
+    out.one(
+        "hallpass_token_cache_entries",
+        "gauge",
+        "Tokens that introspection has in memory.",
+        broker.tokens.len(),
+    );
 
     if let Ok(overdue) = broker.store.count_overdue(now).await {
-        out.one("hallpass_revocations_overdue", "gauge", "Accounts at targets that are past their end and not verified absent.", overdue);
+        out.one(
+            "hallpass_revocations_overdue",
+            "gauge",
+            "Accounts at targets that are past their end and not verified absent.",
+            overdue,
+        );
     }
     if let Ok((unsealed, oldest)) = broker.store.unsealed_tail().await {
-        out.one("hallpass_audit_unsealed_events", "gauge", "Audit events that no checkpoint covers yet.", unsealed);
-        out.one("hallpass_audit_unsealed_age_seconds", "gauge", "Age of the oldest audit event that no checkpoint covers yet.", age(oldest, now));
+        out.one(
+            "hallpass_audit_unsealed_events",
+            "gauge",
+            "Audit events that no checkpoint covers yet.",
+            unsealed,
+        );
+        out.one(
+            "hallpass_audit_unsealed_age_seconds",
+            "gauge",
+            "Age of the oldest audit event that no checkpoint covers yet.",
+            age(oldest, now),
+        );
     }
     if let Ok((oldest, queued)) = broker.store.outbox_age().await {
         out.one("hallpass_outbox_mails", "gauge", "Mails that wait to be handed over.", queued);
-        out.one("hallpass_outbox_age_seconds", "gauge", "Age of the oldest mail that waits.", age(oldest, now));
+        out.one(
+            "hallpass_outbox_age_seconds",
+            "gauge",
+            "Age of the oldest mail that waits.",
+            age(oldest, now),
+        );
     }
     reconcilers(&mut out, state);
     targets(&mut out, state).await;
@@ -67,7 +102,11 @@ fn age(oldest: Option<hallpass_domain::Timestamp>, now: hallpass_domain::Timesta
 
 fn lag(out: &mut Out, buckets: &[u64], count: u64, sum: f64) {
     const NAME: &str = "hallpass_revocation_lag_seconds";
-    out.family(NAME, "histogram", "From the instant at which an account at a target was due until it was verified absent.");
+    out.family(
+        NAME,
+        "histogram",
+        "From the instant at which an account at a target was due until it was verified absent.",
+    );
     for (bound, value) in LAG_BUCKETS.iter().zip(buckets) {
         out.sample(&format!("{NAME}_bucket"), &[("le", &bound.to_string())], value);
     }
@@ -88,20 +127,36 @@ fn reconcilers(out: &mut Out, state: &AppState) {
     for (name, standing) in &all {
         out.sample("hallpass_reconciler_done_total", &[("reconciler", name)], standing.done);
     }
-    out.family("hallpass_reconciler_failing", "gauge", "1 where the last run of a reconciler that did anything failed.");
+    out.family(
+        "hallpass_reconciler_failing",
+        "gauge",
+        "1 where the last run of a reconciler that did anything failed.",
+    );
     for (name, standing) in &all {
-        out.sample("hallpass_reconciler_failing", &[("reconciler", name)], u8::from(standing.last.error.is_some()));
+        out.sample(
+            "hallpass_reconciler_failing",
+            &[("reconciler", name)],
+            u8::from(standing.last.error.is_some()),
+        );
     }
     out.family("hallpass_reconciler_last_run_timestamp_seconds", "gauge", "When a reconciler ran last.");
     for (name, standing) in &all {
-        out.sample("hallpass_reconciler_last_run_timestamp_seconds", &[("reconciler", name)], standing.ran_at.timestamp());
+        out.sample(
+            "hallpass_reconciler_last_run_timestamp_seconds",
+            &[("reconciler", name)],
+            standing.ran_at.timestamp(),
+        );
     }
 }
 
 async fn targets(out: &mut Out, state: &AppState) {
     let Ok(catalogue) = state.broker.catalogue().await else { return };
     let down = state.broker.breakers.down();
-    out.family("hallpass_target_down", "gauge", "1 where a target did not answer when it was last worked at.");
+    out.family(
+        "hallpass_target_down",
+        "gauge",
+        "1 where a target did not answer when it was last worked at.",
+    );
     for target in catalogue.targets.values() {
         let is_down = down.iter().any(|(id, _)| *id == target.id);
         out.sample("hallpass_target_down", &[("target", target.name.as_str())], u8::from(is_down));

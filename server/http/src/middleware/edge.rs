@@ -38,7 +38,10 @@ impl ResponseError for Instead {
 }
 
 /// See the module.
-pub async fn edge(mut req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+pub async fn edge(
+    mut req: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let Some(state) = req.app_data::<web::Data<AppState>>().cloned() else { return next.call(req).await };
     let started = Instant::now();
     let ctx = context(&state, &req);
@@ -49,9 +52,15 @@ pub async fn edge(mut req: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
     if method == Method::HEAD {
         req.head_mut().method = Method::GET;
     }
-    let misdirected = state.config.plain_http_on_loopback && area != Area::Ops && !host::is_ours(req.headers(), req.uri().authority().map(|a| a.as_str()));
+    let misdirected = state.config.plain_http_on_loopback
+        && area != Area::Ops
+        && !host::is_ours(req.headers(), req.uri().authority().map(|a| a.as_str()));
     let done = if misdirected {
-        let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "not_found", "This server answers on loopback only. Use the address that it printed when it started.");
+        let problem = Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "not_found",
+            "This server answers on loopback only. Use the address that it printed when it started.",
+        );
         Ok(req.into_response(problem.error_response()))
     } else {
         answered(&state, &ctx, area, &path, next, req).await
@@ -71,13 +80,30 @@ pub async fn edge(mut req: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
         }
     };
     let took = started.elapsed();
-    state.metrics.count(&method, pattern.as_deref(), status, took);
-    access_log::log(area, &access_log::Line { request_id: &ctx.request_id, method: &method, path: &path, status, took, address: ctx.address });
+    state.metrics.count(pattern.as_deref(), status, took);
+    access_log::log(
+        area,
+        &access_log::Line {
+            request_id: &ctx.request_id,
+            method: &method,
+            path: &path,
+            status,
+            took,
+            address: ctx.address,
+        },
+    );
     done
 }
 
 /// The handler's answer, whatever becomes of it.
-async fn answered(state: &AppState, ctx: &Ctx, area: Area, path: &str, next: Next<BoxBody>, req: ServiceRequest) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
+async fn answered(
+    state: &AppState,
+    ctx: &Ctx,
+    area: Area,
+    path: &str,
+    next: Next<BoxBody>,
+    req: ServiceRequest,
+) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
     let instead = |problem| render::answer(state, area, path, &ctx.request_id, problem);
     match tokio::time::timeout(LIMIT, AssertUnwindSafe(next.call(req)).catch_unwind()).await {
         Ok(Ok(Ok(answer))) => Ok(answer),
@@ -92,7 +118,11 @@ async fn answered(state: &AppState, ctx: &Ctx, area: Area, path: &str, next: Nex
         }
         Err(_elapsed) => {
             tracing::error!(request_id = &*ctx.request_id, path, "an answer took too long and was given up");
-            Err(instead(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "This took too long and was given up. What was committed stays; look before you try again.")))
+            Err(instead(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "This took too long and was given up. What was committed stays; look before you try again.",
+            )))
         }
     }
 }
@@ -103,7 +133,11 @@ fn context(state: &AppState, req: &ServiceRequest) -> Ctx {
     let address = if state.config.trusted_proxies.is_empty() {
         peer.to_canonical()
     } else {
-        let forwarded: Vec<&str> = req.headers().get_all(header::HeaderName::from_static("x-forwarded-for")).filter_map(|v| v.to_str().ok()).collect();
+        let forwarded: Vec<&str> = req
+            .headers()
+            .get_all(header::HeaderName::from_static("x-forwarded-for"))
+            .filter_map(|v| v.to_str().ok())
+            .collect();
         client_address(peer, forwarded.into_iter(), &state.config.trusted_proxies)
     };
     Ctx { request_id: request_id(presented), address }

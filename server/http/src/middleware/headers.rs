@@ -53,8 +53,16 @@ mod tests {
     fn the_set_of_every_answer() {
         let headers = names(true);
         for name in [
-            "cache-control", "content-security-policy", "referrer-policy", "x-content-type-options", "x-robots-tag", "permissions-policy",
-            "cross-origin-opener-policy", "cross-origin-resource-policy", "strict-transport-security", "x-request-id",
+            "cache-control",
+            "content-security-policy",
+            "referrer-policy",
+            "x-content-type-options",
+            "x-robots-tag",
+            "permissions-policy",
+            "cross-origin-opener-policy",
+            "cross-origin-resource-policy",
+            "strict-transport-security",
+            "x-request-id",
         ] {
             assert!(headers.contains_key(name), "{name}");
         }

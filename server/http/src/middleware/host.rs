@@ -18,7 +18,14 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine() {
-        for (host, ours) in [("127.0.0.1:8420", true), ("localhost:8420", true), ("[::1]:8420", true), ("evil.example:8420", false), ("127.0.0.1.evil.example", false), ("", false)] {
+        for (host, ours) in [
+            ("127.0.0.1:8420", true),
+            ("localhost:8420", true),
+            ("[::1]:8420", true),
+            ("evil.example:8420", false),
+            ("127.0.0.1.evil.example", false),
+            ("", false),
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(HOST, HeaderValue::from_static(host));
             assert_eq!(is_ours(&headers, None), ours, "{host}");

@@ -34,4 +34,14 @@ impl Area {
             _ => Self::Pages,
         }
     }
+    /// The word in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Oauth => "oauth",
+            Self::Ops => "ops",
+            Self::Assets => "assets",
+            Self::Pages => "pages",
+        }
+    }
 }

@@ -10,7 +10,13 @@ use crate::problem::{Problem, title};
 use crate::state::AppState;
 
 /// Gives an error without words its words; an answer that has a body of its own is left alone.
-pub fn render(state: &AppState, area: Area, path: &str, request_id: &str, answer: &mut HttpResponse<BoxBody>) {
+pub fn render(
+    state: &AppState,
+    area: Area,
+    path: &str,
+    request_id: &str,
+    answer: &mut HttpResponse<BoxBody>,
+) {
     let status = answer.status();
     if !(status.is_client_error() || status.is_server_error()) || has_words(answer) {
         return;
@@ -50,12 +56,19 @@ pub struct Worded;
 
 type Line = (StatusCode, Option<u64>, Option<&'static str>);
 
-fn words(state: &AppState, area: Area, path: &str, request_id: &str, problem: Problem) -> (Line, &'static str, String) {
+fn words(
+    state: &AppState,
+    area: Area,
+    path: &str,
+    request_id: &str,
+    problem: Problem,
+) -> (Line, &'static str, String) {
     let line = |p: &Problem| (p.status, p.retry_after, p.challenge);
     match area {
         Area::Api => {
             let problem = problem.in_api_words();
-            let body = serde_json::to_string(&problem.body(&state.config.base_url, path, request_id)).unwrap_or_default();
+            let body = serde_json::to_string(&problem.body(&state.config.base_url, path, request_id))
+                .unwrap_or_default();
             (line(&problem), "application/problem+json", body)
         }
         Area::Oauth => {
@@ -63,10 +76,18 @@ fn words(state: &AppState, area: Area, path: &str, request_id: &str, problem: Pr
             let status = error.status();
             ((status, problem.retry_after, None), "application/json", error.to_json())
         }
-        Area::Ops | Area::Assets => (line(&problem), "text/plain; charset=utf-8", format!("{} {}\n", problem.status.as_u16(), title(problem.status))),
+        Area::Ops | Area::Assets => (
+            line(&problem),
+            "text/plain; charset=utf-8",
+            format!("{} {}\n", problem.status.as_u16(), title(problem.status)),
+        ),
         Area::Pages => {
             let page = hallpass_views::error::page(&bare_shell(state, path), &view(&problem, request_id));
-            (line(&problem), "text/html; charset=utf-8", page.unwrap_or_else(|_| title(problem.status).to_owned()))
+            (
+                line(&problem),
+                "text/html; charset=utf-8",
+                page.unwrap_or_else(|_| title(problem.status).to_owned()),
+            )
         }
     }
 }
@@ -74,8 +95,16 @@ fn words(state: &AppState, area: Area, path: &str, request_id: &str, problem: Pr
 /// A frame without a person: for errors outside a page's own handler.
 fn bare_shell(state: &AppState, path: &str) -> Shell {
     Shell {
-        instance: state.config.organisation.clone(), person: None, inbox_count: 0, active_count: 0, csrf: String::new(), zone: "UTC".to_owned(), now: state.broker.now(),
-        path: path.to_owned(), demo: None, flash: None,
+        instance: state.config.organisation.clone(),
+        person: None,
+        inbox_count: 0,
+        active_count: 0,
+        csrf: String::new(),
+        zone: "UTC".to_owned(),
+        now: state.broker.now(),
+        path: path.to_owned(),
+        demo: None,
+        flash: None,
     }
 }
 
@@ -87,7 +116,11 @@ pub fn view(problem: &Problem, request_id: &str) -> ErrorView {
         status: problem.status.as_u16(),
         code: problem.code.to_string(),
         title: if usual { String::new() } else { title(problem.status).to_owned() },
-        message: if usual && problem.status != StatusCode::SERVICE_UNAVAILABLE { String::new() } else { problem.detail.clone() },
+        message: if usual && problem.status != StatusCode::SERVICE_UNAVAILABLE {
+            String::new()
+        } else {
+            problem.detail.clone()
+        },
         next: None,
         links: Vec::new(),
         request_id: request_id.to_owned(),

@@ -41,5 +41,8 @@ pub struct DeviceAuthorization {
 
 /// 200 with JSON that nobody keeps (RFC 6749 §5.1).
 pub fn json(body: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).insert_header((header::PRAGMA, "no-cache")).json(body)
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::PRAGMA, "no-cache"))
+        .json(body)
 }

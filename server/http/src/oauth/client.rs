@@ -20,7 +20,10 @@ pub struct Presented {
 /// Keeps the secret out of logs.
 impl std::fmt::Debug for Presented {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Presented").field("id", &self.id).field("by_header", &self.by_header).finish_non_exhaustive()
+        f.debug_struct("Presented")
+            .field("id", &self.id)
+            .field("by_header", &self.by_header)
+            .finish_non_exhaustive()
     }
 }
 
@@ -38,7 +41,9 @@ pub fn presented(headers: &HeaderMap, form: &Form) -> Result<Presented, OauthErr
         return Err(OauthError::request("The header Authorization came more than once."));
     }
     if form.get("client_secret").is_some() {
-        return Err(OauthError::request("The client must prove itself in one way: by the header Authorization or by the body."));
+        return Err(OauthError::request(
+            "The client must prove itself in one way: by the header Authorization or by the body.",
+        ));
     }
     let (id, secret) = value.to_str().ok().and_then(basic).ok_or_else(|| OauthError::client(true))?;
     // The body may repeat the client_id (RFC 6749 §3.2.1 does for public clients); another one is a contradiction.
@@ -66,7 +71,13 @@ pub fn basic(value: &str) -> Option<(String, String)> {
 pub async fn confidential(broker: &Broker, headers: &HeaderMap, form: &Form) -> Result<Client, OauthError> {
     let presented = presented(headers, form)?;
     let secret = presented.secret.as_deref().ok_or_else(|| OauthError::client(presented.by_header))?;
-    broker.client_from_secret(&presented.id, secret).await.map_err(|refusal| if refusal.code == "invalid_client" { OauthError::client(presented.by_header) } else { refusal.into() })
+    broker.client_from_secret(&presented.id, secret).await.map_err(|refusal| {
+        if refusal.code == "invalid_client" {
+            OauthError::client(presented.by_header)
+        } else {
+            refusal.into()
+        }
+    })
 }
 
 /// As [`confidential`], or a public client that says its name alone.
@@ -90,18 +101,30 @@ mod tests {
         format!("Basic {}", BASE64.encode(format!("{id}:{secret}").as_bytes()))
     }
     fn read(authorization: &[&str], body: &str) -> Result<Presented, OauthError> {
-        let req = authorization.iter().fold(TestRequest::post(), |r, v| r.append_header((header::AUTHORIZATION, *v)))
-            .insert_header((header::CONTENT_TYPE, "application/x-www-form-urlencoded")).to_http_request();
+        let req = authorization
+            .iter()
+            .fold(TestRequest::post(), |r, v| r.append_header((header::AUTHORIZATION, *v)))
+            .insert_header((header::CONTENT_TYPE, "application/x-www-form-urlencoded"))
+            .to_http_request();
         presented(req.headers(), &Form::read(req.headers(), body.as_bytes()).unwrap())
     }
 
     #[test]
     fn basic_is_split_first_and_decoded_then() {
         for (id, secret, plain) in [
-            ("ci", "a:b", ("ci", "a:b")), ("ci", "a%3Ab", ("ci", "a:b")), ("ci", "a+b", ("ci", "a b")), ("ci", "a%2Bb", ("ci", "a+b")), ("ci", "100%25", ("ci", "100%")),
-            ("c%3Ai", "x", ("c:i", "x")), ("ci", "", ("ci", "")),
+            ("ci", "a:b", ("ci", "a:b")),
+            ("ci", "a%3Ab", ("ci", "a:b")),
+            ("ci", "a+b", ("ci", "a b")),
+            ("ci", "a%2Bb", ("ci", "a+b")),
+            ("ci", "100%25", ("ci", "100%")),
+            ("c%3Ai", "x", ("c:i", "x")),
+            ("ci", "", ("ci", "")),
         ] {
-            assert_eq!(basic(&header_of(id, secret)), Some((plain.0.to_owned(), plain.1.to_owned())), "{id}:{secret}");
+            assert_eq!(
+                basic(&header_of(id, secret)),
+                Some((plain.0.to_owned(), plain.1.to_owned())),
+                "{id}:{secret}"
+            );
         }
         for bad in ["Basic", "Basic !!!", "Bearer YTpi", "Basic YQ==", "Basic /w==", ""] {
             assert_eq!(basic(bad), None, "{bad}");
@@ -112,9 +135,15 @@ mod tests {
     fn one_way_at_a_time() {
         let header = header_of("ci", "s");
         let by_header = read(&[&header], "").unwrap();
-        assert_eq!((by_header.id.as_str(), by_header.secret.as_deref(), by_header.by_header), ("ci", Some("s"), true));
+        assert_eq!(
+            (by_header.id.as_str(), by_header.secret.as_deref(), by_header.by_header),
+            ("ci", Some("s"), true)
+        );
         let by_body = read(&[], "client_id=ci&client_secret=s%2B").unwrap();
-        assert_eq!((by_body.id.as_str(), by_body.secret.as_deref(), by_body.by_header), ("ci", Some("s+"), false));
+        assert_eq!(
+            (by_body.id.as_str(), by_body.secret.as_deref(), by_body.by_header),
+            ("ci", Some("s+"), false)
+        );
         assert!(read(&[], "client_id=hallpass-cli").unwrap().secret.is_none());
         assert!(read(&[&header], "client_id=ci").is_ok());
         assert_eq!(read(&[&header], "client_id=ci&client_secret=s").unwrap_err().error, "invalid_request");

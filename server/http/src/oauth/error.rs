@@ -32,7 +32,14 @@ impl OauthError {
     /// 400 with a code.
     pub fn new(error: &'static str, description: impl AsRef<str>) -> Self {
         let description = plain(description.as_ref());
-        Self { error, error_description: Some(description).filter(|d| !d.is_empty()), request_uri: None, status: 400, retry_after: None, challenge: false }
+        Self {
+            error,
+            error_description: Some(description).filter(|d| !d.is_empty()),
+            request_uri: None,
+            status: 400,
+            retry_after: None,
+            challenge: false,
+        }
     }
     /// `invalid_request`.
     pub fn request(description: impl AsRef<str>) -> Self {
@@ -40,7 +47,11 @@ impl OauthError {
     }
     /// `invalid_client`: 401, with a challenge where the header was used.
     pub fn client(header_used: bool) -> Self {
-        Self { status: 401, challenge: header_used, ..Self::new("invalid_client", "The client is unknown, or its secret is not right.") }
+        Self {
+            status: 401,
+            challenge: header_used,
+            ..Self::new("invalid_client", "The client is unknown, or its secret is not right.")
+        }
     }
     /// `invalid_scope`.
     pub fn scope(description: impl AsRef<str>) -> Self {
@@ -78,7 +89,14 @@ fn plain(text: &str) -> String {
 }
 
 /// Codes of refusals that are OAuth's own.
-const OWN: &[&str] = &["authorization_pending", "slow_down", "access_denied", "expired_token", "invalid_grant", "unauthorized_client"];
+const OWN: &[&str] = &[
+    "authorization_pending",
+    "slow_down",
+    "access_denied",
+    "expired_token",
+    "invalid_grant",
+    "unauthorized_client",
+];
 
 impl From<Refusal> for OauthError {
     fn from(refusal: Refusal) -> Self {
@@ -87,7 +105,11 @@ impl From<Refusal> for OauthError {
         }
         match refusal.class {
             Class::Unproven if refusal.code == "invalid_client" => Self::client(false),
-            Class::Throttled => Self { status: 429, retry_after: Some(wait_in(&refusal.message).unwrap_or(60)), ..Self::new("temporarily_unavailable", &refusal.message) },
+            Class::Throttled => Self {
+                status: 429,
+                retry_after: Some(wait_in(&refusal.message).unwrap_or(60)),
+                ..Self::new("temporarily_unavailable", &refusal.message)
+            },
             Class::Unavailable => Self::unavailable(&refusal.message),
             Class::Forbidden | Class::Unproven => Self::new("unauthorized_client", &refusal.message),
             Class::Invalid | Class::NotFound => Self::request(&refusal.message),
@@ -104,7 +126,11 @@ impl From<Problem> for OauthError {
             503 | 429 => "temporarily_unavailable",
             _ => "invalid_request",
         };
-        Self { status: problem.status.as_u16(), retry_after: problem.retry_after, ..Self::new(error, &problem.detail) }
+        Self {
+            status: problem.status.as_u16(),
+            retry_after: problem.retry_after,
+            ..Self::new(error, &problem.detail)
+        }
     }
 }
 
@@ -120,7 +146,10 @@ impl ResponseError for OauthError {
     }
     fn error_response(&self) -> HttpResponse {
         let mut answer = HttpResponse::build(self.status());
-        answer.insert_header((header::CONTENT_TYPE, "application/json")).insert_header((header::CACHE_CONTROL, "no-store")).insert_header((header::PRAGMA, "no-cache"));
+        answer
+            .insert_header((header::CONTENT_TYPE, "application/json"))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::PRAGMA, "no-cache"));
         if let Some(seconds) = self.retry_after {
             answer.insert_header((header::RETRY_AFTER, seconds));
         }
@@ -141,8 +170,13 @@ mod tests {
         assert_eq!(error.status(), 401);
         assert!(error.headers().get("www-authenticate").unwrap().to_str().unwrap().starts_with("Basic "));
         assert!(OauthError::client(false).error_response().headers().get("www-authenticate").is_none());
-        let json = OauthError::scope("no \"grant\" of “db-read”…\n").ask_at("https://a/api/v1/requests".to_owned()).to_json();
-        assert_eq!(json, r#"{"error":"invalid_scope","error_description":"no 'grant' of 'db-read'.?","request_uri":"https://a/api/v1/requests"}"#);
+        let json = OauthError::scope("no \"grant\" of “db-read”…\n")
+            .ask_at("https://a/api/v1/requests".to_owned())
+            .to_json();
+        assert_eq!(
+            json,
+            r#"{"error":"invalid_scope","error_description":"no 'grant' of 'db-read'.?","request_uri":"https://a/api/v1/requests"}"#
+        );
     }
 
     #[test]
@@ -150,8 +184,18 @@ mod tests {
         let of = |class, code, message: &str| OauthError::from(Refusal::new(class, code, message));
         assert_eq!(of(Class::Unproven, "authorization_pending", "").error, "authorization_pending");
         assert_eq!(of(Class::Conflict, "slow_down", "").error, "slow_down");
-        assert_eq!((of(Class::Unproven, "invalid_client", "").error, of(Class::Unproven, "invalid_client", "").status), ("invalid_client", 401));
-        let throttled = of(Class::Throttled, "too_many_tries", "Too many tries from here. Wait 40 seconds, then try again.");
+        assert_eq!(
+            (
+                of(Class::Unproven, "invalid_client", "").error,
+                of(Class::Unproven, "invalid_client", "").status
+            ),
+            ("invalid_client", 401)
+        );
+        let throttled = of(
+            Class::Throttled,
+            "too_many_tries",
+            "Too many tries from here. Wait 40 seconds, then try again.",
+        );
         assert_eq!((throttled.status, throttled.retry_after), (429, Some(40)));
         assert_eq!(of(Class::Unavailable, "store_unavailable", "").status, 503);
         let large = OauthError::from(Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE));

@@ -46,10 +46,13 @@ fn hex(byte: u8) -> Option<u8> {
 /// # Errors
 /// [`NotUtf8`].
 pub fn pairs(text: &str) -> Result<Vec<(String, String)>, NotUtf8> {
-    text.split('&').filter(|p| !p.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((decode(name)?, decode(value)?))
-    }).collect()
+    text.split('&')
+        .filter(|p| !p.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
 }
 
 /// The parameters of a request to an OAuth endpoint.
@@ -111,7 +114,17 @@ mod tests {
 
     #[test]
     fn decoding() {
-        for (text, plain) in [("a+b", "a b"), ("a%2Bb", "a+b"), ("%C3%BC", "ü"), ("100%", "100%"), ("%zz", "%zz"), ("%4", "%4"), ("%2525", "%25"), ("%%41", "%A"), ("", "")] {
+        for (text, plain) in [
+            ("a+b", "a b"),
+            ("a%2Bb", "a+b"),
+            ("%C3%BC", "ü"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+            ("%4", "%4"),
+            ("%2525", "%25"),
+            ("%%41", "%A"),
+            ("", ""),
+        ] {
             assert_eq!(decode(text).unwrap(), plain, "{text}");
         }
         assert_eq!(decode("%ff"), Err(NotUtf8));
@@ -120,8 +133,15 @@ mod tests {
 
     #[test]
     fn each_parameter_once() {
-        let read = form("application/x-www-form-urlencoded; charset=UTF-8", b"grant_type=client_credentials&scope=db-read&empty=&&x").unwrap();
-        assert_eq!((read.get("scope"), read.get("empty"), read.get("x"), read.get("y")), (Some("db-read"), None, None, None));
+        let read = form(
+            "application/x-www-form-urlencoded; charset=UTF-8",
+            b"grant_type=client_credentials&scope=db-read&empty=&&x",
+        )
+        .unwrap();
+        assert_eq!(
+            (read.get("scope"), read.get("empty"), read.get("x"), read.get("y")),
+            (Some("db-read"), None, None, None)
+        );
         assert_eq!(read.need("y").unwrap_err().error, "invalid_request");
         for bad in [&b"scope=a&scope=b"[..], b"scope=a&scope=", b"sc%6fpe=a&scope=b", b"a=%ff", b"a=\xff"] {
             assert_eq!(form(FORM, bad).unwrap_err().error, "invalid_request", "{bad:?}");

@@ -13,7 +13,11 @@ use crate::state::AppState;
 
 /// Whether a token is active for the resource server that asks. Whatever is not is `{"active":false}` and nothing more.
 #[utoipa::path(post, path = "/oauth/introspect", tag = "OAuth", responses((status = 200, description = "RFC 7662 §2.2"), (status = "4XX", body = OauthError)))]
-pub async fn introspect(state: web::Data<AppState>, req: HttpRequest, body: Body) -> Result<HttpResponse, OauthError> {
+pub async fn introspect(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, OauthError> {
     let form = Form::read(req.headers(), &body.0)?;
     let target = resource_server(&state, &req, &form).await?;
     let answer = state.broker.introspect(target, form.need("token")?).await;
@@ -28,13 +32,17 @@ async fn resource_server(state: &AppState, req: &HttpRequest, form: &Form) -> Re
     // Remembered by the header alone, so only where the body cannot contradict it.
     let by_header = form.get("client_id").is_none() && form.get("client_secret").is_none();
     let mut sent = req.headers().get_all(header::AUTHORIZATION);
-    let key = sent.next().filter(|_| by_header && sent.next().is_none()).map(|v| ClientCache::key(v.as_bytes()));
+    let key =
+        sent.next().filter(|_| by_header && sent.next().is_none()).map(|v| ClientCache::key(v.as_bytes()));
     if let Some(target) = key.as_ref().and_then(|k| state.clients.get(k)) {
         return Ok(target);
     }
     let client = client::confidential(&state.broker, req.headers(), form).await?;
     let ClientOf::ResourceServer(target) = client.of else {
-        return Err(OauthError::new("unauthorized_client", "Only a target's resource server may introspect, and only its own tokens."));
+        return Err(OauthError::new(
+            "unauthorized_client",
+            "Only a target's resource server may introspect, and only its own tokens.",
+        ));
     };
     if let Some(key) = key {
         state.clients.put(key, target);

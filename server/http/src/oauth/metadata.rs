@@ -33,7 +33,9 @@ pub fn metadata(issuer: &str) -> Value {
 /// Answers it.
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "OAuth", responses((status = 200, description = "RFC 8414 §2")))]
 pub async fn show(state: web::Data<AppState>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(metadata(&state.config.base_url))
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
+        .json(metadata(&state.config.base_url))
 }
 
 #[cfg(test)]
@@ -45,7 +47,12 @@ mod tests {
         let metadata = metadata("https://access.example.org");
         assert_eq!(metadata["issuer"], "https://access.example.org");
         assert_eq!(metadata["token_endpoint"], "https://access.example.org/oauth/token");
-        for needed in ["grant_types_supported", "token_endpoint_auth_methods_supported", "response_types_supported", "jwks_uri"] {
+        for needed in [
+            "grant_types_supported",
+            "token_endpoint_auth_methods_supported",
+            "response_types_supported",
+            "jwks_uri",
+        ] {
             assert!(metadata.get(needed).is_some(), "{needed}");
         }
         assert!(metadata.get("authorization_endpoint").is_none());

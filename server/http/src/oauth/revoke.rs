@@ -14,11 +14,19 @@ use crate::state::AppState;
 
 /// Revokes a token of the client that presents it. 200 also for an unknown one (§2.2); 503 where it cannot be stored.
 #[utoipa::path(post, path = "/oauth/revoke", tag = "OAuth", responses((status = 200, description = "Revoked, or unknown"), (status = "4XX", body = OauthError)))]
-pub async fn revoke(state: web::Data<AppState>, req: HttpRequest, body: Body) -> Result<HttpResponse, OauthError> {
+pub async fn revoke(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    body: Body,
+) -> Result<HttpResponse, OauthError> {
     let form = Form::read(req.headers(), &body.0)?;
     let client = client::any(&state.broker, req.headers(), &form).await?;
     let token = form.need("token")?;
-    if token.starts_with("hpa_") { api_token(&state, &client, token).await? } else { target_token(&state, &client, token).await? }
+    if token.starts_with("hpa_") {
+        api_token(&state, &client, token).await?
+    } else {
+        target_token(&state, &client, token).await?
+    }
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
 

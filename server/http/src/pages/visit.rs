@@ -181,7 +181,7 @@ impl<'a> Visit<'a> {
 
     /// To the sign-in page. What was asked for (a GET's path and query) is kept with the anonymous session.
     async fn to_sign_in(&self) -> HttpResponse {
-        let next = (self.request.method() == actix_web::http::Method::GET).then(|| self.request.uri().to_string()).unwrap_or_else(|| "/".to_owned());
+        let next = if self.request.method() == actix_web::http::Method::GET { self.request.uri().to_string() } else { "/".to_owned() };
         if let Some(visitor) = self.visitor.as_ref().filter(|v| v.standing == Standing::Anonymous || v.user().is_some()) {
             let _ = self.state.broker.remember_next(&visitor.session, &next).await;
             return self.redirect("/sign-in", None);

@@ -163,13 +163,15 @@ impl Writer {
             })
             .collect();
         loop {
-            if self.connected().await.is_ok() {
-                if let Some(conn) = &mut self.conn {
+            if self.connected().await.is_ok()
+                && let Some(conn) = &mut self.conn {
                     match particular::recorded(&mut conn.db(), &ids).await {
                         Ok(found) => return found.into_iter().collect(),
                         Err(_) => self.conn = None,
                     }
                 }
+            if queue.is_closed() {
+                return Vec::new(); // the store is closed: nobody waits any more
             }
             let pause = tokio::time::sleep(BACKOFF.0);
             tokio::pin!(pause);
@@ -210,12 +212,11 @@ async fn transact(
     } else {
         in_time(ANSWER.0, one_by_one(db, batch)).await
     };
-    if let (true, Err(fail)) = (group, &done) {
-        if !matches!(fail, Fail::Gone(_)) {
+    if let (true, Err(fail)) = (group, &done)
+        && !matches!(fail, Fail::Gone(_)) {
             in_time(ANSWER.1, db.run("ROLLBACK; BEGIN")).await.map_err(Broken::Before)?;
             done = in_time(ANSWER.0, one_by_one(db, batch)).await;
         }
-    }
     match done {
         Ok(outcomes) => finish(db, batch, outcomes, notices).await,
         Err(fail) => roll_back(db, fail).await.and_then(|fail| Err(Broken::Before(fail))),

@@ -12,8 +12,10 @@ use crate::open::{OpenError, Place, Schema, expect_current};
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// Only one server at a time migrates a PostgreSQL database (`pg_advisory_lock`, released with the session).
-const MIGRATION_LOCK: &str = "SELECT pg_advisory_lock(7215044187113461)";
+/// Only one server at a time migrates a PostgreSQL database (the lock goes with the session), and a migration of large
+/// tables takes its time.
+const MIGRATION_LOCK: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
+                              SET idle_in_transaction_session_timeout = 0; SELECT pg_advisory_lock(7215044187113461)";
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +39,7 @@ pub(crate) struct Standing {
 pub(crate) async fn work(place: Place, work: Work) -> Result<Vec<String>, OpenError> {
     match place {
         Place::File(path) => {
-            let lock = sqlite::lock(&path)?;
+            let lock = sqlite::lock(&path).await?;
             let done = blocking(move || {
                 let mut conn = sqlite::writer(&path).map_err(OpenError::Unusable)?;
                 run::<Sqlite>(&mut conn, SQLITE, work)
@@ -96,10 +98,10 @@ fn run<DB: Backend>(
     if let Some(unknown) = applied.iter().find(|v| !known.iter().any(|m| version(m.as_ref()) == **v)) {
         return Err(OpenError::Newer(unknown.to_string()));
     }
-    let is_applied = |m: &Box<dyn Migration<DB>>| applied.contains(&version(m.as_ref()));
+    let is_applied = |m: &dyn Migration<DB>| applied.contains(&version(m));
     let chosen: Vec<_> = match work {
-        Work::Up | Work::Look => known.into_iter().filter(|m| !is_applied(m)).collect(),
-        Work::Down(count) => known.into_iter().rev().filter(is_applied).take(count.unwrap_or(usize::MAX)).collect(),
+        Work::Up | Work::Look => known.into_iter().filter(|m| !is_applied(m.as_ref())).collect(),
+        Work::Down(count) => known.into_iter().rev().filter(|m| is_applied(m.as_ref())).take(count.unwrap_or(usize::MAX)).collect(),
     };
     for migration in &chosen {
         match work {

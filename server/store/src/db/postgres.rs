@@ -136,11 +136,10 @@ impl Server {
         tokio::spawn(async move {
             let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
             while let Some(Ok(message)) = futures_util::StreamExt::next(&mut messages).await {
-                if let tokio_postgres::AsyncMessage::Notification(note) = message {
-                    if hear.send(note.payload().to_owned()).is_err() {
+                if let tokio_postgres::AsyncMessage::Notification(note) = message
+                    && hear.send(note.payload().to_owned()).is_err() {
                         return;
                     }
-                }
             }
         });
         Ok(client)

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
@@ -21,7 +22,18 @@ const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA
 
 /// Opens the connection that writes; makes the file if it is absent.
 pub(crate) fn writer(path: &Path) -> Result<SqliteConnection, String> {
+    private(path).map_err(|e| e.to_string())?;
     open(path, WRITER)
+}
+
+/// Makes an empty file that only its owner may read, unless there is one. SQLite gives the files beside it the same
+/// mode.
+pub(crate) fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
 }
 
 fn open(path: &Path, settings: &str) -> Result<SqliteConnection, String> {
@@ -31,8 +43,21 @@ fn open(path: &Path, settings: &str) -> Result<SqliteConnection, String> {
     Ok(conn)
 }
 
-/// The lock beside the database that keeps a second server out; given back when dropped or when the process ends.
-pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
+/// The lock beside the database that keeps a second server out; given back when dropped or when the process ends. A
+/// server that is just stopping (or a program that it was just starting, which shares its files for a moment) is
+/// waited for.
+pub(crate) async fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut tries = 25;
+    loop {
+        match try_lock(path) {
+            Err(OpenError::InUse(_)) if tries > 0 => tries -= 1,
+            done => return done,
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn try_lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let unusable = |e: std::io::Error| OpenError::Unusable(format!("{}: {e}", name.display()));
@@ -85,11 +110,10 @@ impl Readers {
 
     /// This thread's connection.
     pub(crate) fn borrow(self: &Arc<Self>) -> Result<Borrowed, String> {
-        if let Some(conn) = KEPT.with_borrow(|map| map.get(&self.id).map(|kept| Arc::clone(&kept.conn))) {
-            if let Ok(guard) = conn.try_lock_owned() {
+        if let Some(conn) = KEPT.with_borrow(|map| map.get(&self.id).map(|kept| Arc::clone(&kept.conn)))
+            && let Ok(guard) = conn.try_lock_owned() {
                 return Ok(guard);
             }
-        }
         let conn = Arc::new(Mutex::new(open(&self.path, READER)?));
         KEPT.with_borrow_mut(|map| {
             map.retain(|_, kept| kept.store.strong_count() > 0);

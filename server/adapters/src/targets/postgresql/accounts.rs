@@ -94,13 +94,20 @@ pub(super) async fn over_all(
     script: Script,
     accounts: &[Account],
 ) -> Vec<Result<Found, TargetError>> {
-    bisected(link, script, CHUNK, accounts, |chunk| chunk.to_vec(), |mut found: Vec<Found>, chunk| {
-        found.sort_by_key(|f| f.ord);
-        if found.len() != chunk.len() {
-            return Err(unreadable("another number of accounts"));
-        }
-        Ok(found)
-    })
+    bisected(
+        link,
+        script,
+        CHUNK,
+        accounts,
+        |chunk| chunk.to_vec(),
+        |mut found: Vec<Found>, chunk| {
+            found.sort_by_key(|f| f.ord);
+            if found.len() != chunk.len() {
+                return Err(unreadable("another number of accounts"));
+            }
+            Ok(found)
+        },
+    )
     .await
 }
 

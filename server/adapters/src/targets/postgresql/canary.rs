@@ -56,7 +56,8 @@ impl PostgresqlConnector {
         match &facts.quarantine {
             Some(role) => problems.extend(quarantine_problems(quarantine, role)),
             None if problems.is_empty() => {
-                let made: Result<(), _> = self.ddl.run(QUARANTINE, &json!({ "quarantine": quarantine })).await;
+                let made: Result<(), _> =
+                    self.ddl.run(QUARANTINE, &json!({ "quarantine": quarantine })).await;
                 match made {
                     Ok(()) => {}
                     Err(down @ TargetError::Down(_)) => return Err(down),
@@ -75,7 +76,9 @@ impl PostgresqlConnector {
     async fn trial(&self, credential: &Credential, problems: &mut Vec<String>) -> Result<(), TargetError> {
         let Plan::PostgresqlLogin { database, .. } = &credential.plan;
         let password = |length| {
-            random_alphanumeric(length).map(SecretString::from).map_err(|e| TargetError::Refused(e.to_string()))
+            random_alphanumeric(length)
+                .map(SecretString::from)
+                .map_err(|e| TargetError::Refused(e.to_string()))
         };
         let (right, wrong) = (password(24)?, password(25)?);
         let mut credential = credential.clone();
@@ -145,7 +148,8 @@ fn settings_problems(facts: &Facts) -> Vec<String> {
         problems.push(format!("{user} may not end sessions: GRANT pg_signal_backend TO {user}"));
     }
     if facts.version_num >= 180_000 && !facts.superuser && !facts.stats {
-        problems.push(format!("{user} cannot tell starting sessions apart: GRANT pg_read_all_stats TO {user}"));
+        problems
+            .push(format!("{user} cannot tell starting sessions apart: GRANT pg_read_all_stats TO {user}"));
     }
     if facts.prepared > 0 && !facts.superuser {
         problems.push(
@@ -155,7 +159,9 @@ fn settings_problems(facts: &Facts) -> Vec<String> {
         );
     }
     if !facts.plpgsql {
-        problems.push("the language plpgsql is missing in the maintenance database: CREATE EXTENSION plpgsql".into());
+        problems.push(
+            "the language plpgsql is missing in the maintenance database: CREATE EXTENSION plpgsql".into(),
+        );
     }
     problems
 }
@@ -164,7 +170,10 @@ fn settings_problems(facts: &Facts) -> Vec<String> {
 fn clock_problem(facts: &Facts, credential: &Credential) -> Option<String> {
     let behind = credential.intended_at - facts.now;
     if facts.now > credential.create_deadline {
-        Some("the target's clock is ahead of ours, or its answer took too long: compare the clocks (NTP)".into())
+        Some(
+            "the target's clock is ahead of ours, or its answer took too long: compare the clocks (NTP)"
+                .into(),
+        )
     } else if behind > MAX_BEHIND {
         Some(format!("the target's clock is {} s behind ours: correct it (NTP)", behind.num_seconds()))
     } else {
@@ -175,7 +184,9 @@ fn clock_problem(facts: &Facts, credential: &Credential) -> Option<String> {
 fn quarantine_problems(name: &str, role: &Quarantine) -> Vec<String> {
     let mut problems = Vec::new();
     if role.login || role.powerful {
-        problems.push(format!("the quarantine role {name} may log in or has powers: it must be a plain NOLOGIN role"));
+        problems.push(format!(
+            "the quarantine role {name} may log in or has powers: it must be a plain NOLOGIN role"
+        ));
     }
     if !role.members.is_empty() {
         problems.push(format!("the quarantine role {name} has members: {}", role.members.join(", ")));

@@ -57,7 +57,9 @@ impl Dialer {
             .tcp_user_timeout(Duration::from_secs(10));
         let tls = match settings.tls {
             PgTls::VerifyFull if settings.host.starts_with('/') => {
-                return Err(TargetError::Refused("a Unix socket carries no TLS: set tls = \"disable\"".into()));
+                return Err(TargetError::Refused(
+                    "a Unix socket carries no TLS: set tls = \"disable\"".into(),
+                ));
             }
             PgTls::VerifyFull => {
                 config.ssl_mode(SslMode::Require);
@@ -88,11 +90,7 @@ impl Dialer {
     }
 
     /// A session of our administrator in `database`.
-    pub(super) async fn administrator(
-        &self,
-        user: &str,
-        database: &str,
-    ) -> Result<Connection, TargetError> {
+    pub(super) async fn administrator(&self, user: &str, database: &str) -> Result<Connection, TargetError> {
         let mut config = self.config.clone();
         config.user(user).dbname(database).options(&self.options);
         if let Some(password) = &self.password {
@@ -122,8 +120,7 @@ impl Dialer {
                     Ok(Connection { client, driver: tokio::spawn(drive(connection)) })
                 }
                 None => {
-                    let (client, connection) =
-                        config.connect(NoTls).await.map_err(|e| target_error(&e))?;
+                    let (client, connection) = config.connect(NoTls).await.map_err(|e| target_error(&e))?;
                     Ok(Connection { client, driver: tokio::spawn(drive(connection)) })
                 }
             }

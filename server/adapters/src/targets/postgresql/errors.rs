@@ -21,7 +21,11 @@ fn from_server(db: &DbError) -> TargetError {
         "HP004" => TargetError::Refused("an account for this credential exists already".into()),
         // Somebody holds the lane of role DDL: nobody's account can be worked on.
         "HP005" => TargetError::Down(db.message().to_owned()),
-        _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code.starts_with("58") => {
+        _ if code.starts_with("08")
+            || code.starts_with("53")
+            || code.starts_with("57P")
+            || code.starts_with("58") =>
+        {
             TargetError::Down(format!("{} ({code})", db.message()))
         }
         // A standby where the primary was: somebody is changing over.

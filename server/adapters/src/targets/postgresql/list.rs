@@ -28,13 +28,17 @@ struct Row {
 impl PostgresqlConnector {
     /// Lists them.
     pub(super) async fn list(&self) -> Result<Vec<Listed>, TargetError> {
-        let rows: Vec<Row> =
-            self.look.run(LIST, &json!({ "prefix": instance_mark(&self.instance) })).await?;
+        let rows: Vec<Row> = self.look.run(LIST, &json!({ "prefix": instance_mark(&self.instance) })).await?;
         Ok(rows
             .into_iter()
             .map(|row| {
                 let (credential, made) = read_comment(&self.instance, &row.comment);
-                Listed { drift: drift(&row, made.as_ref()), external_name: row.name, credential, can_login: row.login }
+                Listed {
+                    drift: drift(&row, made.as_ref()),
+                    external_name: row.name,
+                    credential,
+                    can_login: row.login,
+                }
             })
             .collect())
     }
@@ -65,7 +69,11 @@ fn drift(row: &Row, made: Option<&Made>) -> Vec<String> {
         words.push("may log in for longer than it was created for".into());
     }
     if row.login && (row.limit < 0 || row.limit > made.limit) {
-        words.push(format!("may open {} connections instead of {}", if row.limit < 0 { "any number of".into() } else { row.limit.to_string() }, made.limit));
+        words.push(format!(
+            "may open {} connections instead of {}",
+            if row.limit < 0 { "any number of".into() } else { row.limit.to_string() },
+            made.limit
+        ));
     }
     words
 }

@@ -36,8 +36,7 @@ pub(super) fn mark(instance: &str, id: CredentialId) -> String {
 /// The whole marker.
 pub(super) fn comment(instance: &str, credential: &Credential) -> Result<String, serde_json::Error> {
     let Plan::PostgresqlLogin { groups, connection_limit, .. } = &credential.plan;
-    let made =
-        Made { not_after: credential.not_after, limit: *connection_limit, groups: groups.clone() };
+    let made = Made { not_after: credential.not_after, limit: *connection_limit, groups: groups.clone() };
     Ok(format!("{}{}", mark(instance, credential.id), serde_json::to_string(&made)?))
 }
 

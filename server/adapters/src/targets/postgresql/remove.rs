@@ -61,8 +61,9 @@ impl PostgresqlConnector {
                 match answer {
                     Ok(left) => {
                         if let Ok(work) = slot {
-                            work.left
-                                .extend(left.into_iter().map(|what| format!("{what} in {}", link.database())));
+                            work.left.extend(
+                                left.into_iter().map(|what| format!("{what} in {}", link.database())),
+                            );
                         }
                     }
                     Err(error) => *slot = Err(error),

@@ -105,7 +105,9 @@ impl PostgresqlConnector {
         match self.end_prepared(&all).await {
             Err(down @ TargetError::Down(_)) => return Err(down),
             // They count as sessions in the steps that follow, for their own account alone.
-            Err(error) => tracing::warn!(%error, "a prepared transaction of an ended login cannot be rolled back"),
+            Err(error) => {
+                tracing::warn!(%error, "a prepared transaction of an ended login cannot be rolled back")
+            }
             Ok(()) => {}
         }
         let mut rest = Rest { left: watched.into_keys().collect(), unsettled: BTreeSet::new() };

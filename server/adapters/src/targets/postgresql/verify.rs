@@ -156,7 +156,8 @@ impl PostgresqlConnector {
         let present = found.present()?;
         let counted: i64 = found.oids.iter().filter_map(|oid| look.sessions.get(oid)).sum();
         // Without an oid, a session of a role that is no more might be its session.
-        let sessions = if credential.external_oid.is_none() && !present { counted + look.orphans } else { counted };
+        let sessions =
+            if credential.external_oid.is_none() && !present { counted + look.orphans } else { counted };
         let timeout = i64::try_from(self.settings.statement_timeout_ms).unwrap_or(i64::MAX);
         // Live: its one create was answered, so none is under way. Otherwise one may be until its deadline and time-out.
         let landed = credential.live_at.is_some()

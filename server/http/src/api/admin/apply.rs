@@ -1,8 +1,8 @@
 //! `POST /api/v1/admin/catalogue`: the difference, or apply it.
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use hallpass_broker::admin::{Action, Applied, ApplyError, By};
 use hallpass_broker::Caller;
+use hallpass_broker::admin::{Action, Applied, ApplyError, By};
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 use secrecy::ExposeSecret;
@@ -40,7 +40,12 @@ pub struct NewClient {
 /// Says what a catalogue file would change, or changes it, in one transaction.
 #[utoipa::path(post, path = "/api/v1/admin/catalogue", tag = "Catalogue", request_body = ApplyCatalogue,
     responses((status = 200, body = CatalogueApplied), (status = "default", body = ProblemBody)))]
-pub async fn apply(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn apply(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     may_read(&who.caller)?;
     let asked: ApplyCatalogue = body.json(req.headers())?;
     let (shared, caller) = (state.clone(), who.caller.clone());
@@ -49,16 +54,35 @@ pub async fn apply(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller,
 
 async fn applied(state: &AppState, caller: &Caller, asked: &ApplyCatalogue) -> Result<Answer, Problem> {
     if !caller.has(Duty::Administrator) {
-        return Err(Refusal::forbidden("administrators_only", "Only administrators change the catalogue.").into());
+        return Err(
+            Refusal::forbidden("administrators_only", "Only administrators change the catalogue.").into()
+        );
     }
     if let Some(wanted) = asked.if_revision {
         let now = state.broker.catalogue_applied().await?.map_or(0, |m| m.revision);
         if now != wanted {
-            return Err(Problem::new(StatusCode::CONFLICT, "conflict", format!("The catalogue is at revision {now}, not at {wanted}: somebody else changed it. Look at the difference again.")));
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                format!(
+                    "The catalogue is at revision {now}, not at {wanted}: somebody else changed it. Look at the difference again."
+                ),
+            ));
         }
     }
-    let done = state.broker.apply_catalogue(By::Person(caller), &asked.toml, !asked.apply, &*state.secrets).await.map_err(refused)?;
-    let secrets = done.new_clients.iter().map(|c| NewClient { client_id: c.client_id.clone(), client_secret: c.secret.expose_secret().to_owned() }).collect();
+    let done = state
+        .broker
+        .apply_catalogue(By::Person(caller), &asked.toml, !asked.apply, &*state.secrets)
+        .await
+        .map_err(refused)?;
+    let secrets = done
+        .new_clients
+        .iter()
+        .map(|c| NewClient {
+            client_id: c.client_id.clone(),
+            client_secret: c.secret.expose_secret().to_owned(),
+        })
+        .collect();
     let answer = Answer::ok(&CatalogueApplied { diff: diff(&done), new_clients: secrets })?;
     let without = Answer::ok(&CatalogueApplied { diff: diff(&done), new_clients: Vec::new() })?;
     Ok(answer.keeping(Keep::Without(without.body)))
@@ -69,11 +93,14 @@ fn refused(error: ApplyError) -> Problem {
         ApplyError::Refused(refusal) => return refusal.into(),
         ApplyError::Mistakes(mistakes) => mistakes,
     };
-    let errors: Vec<Mistake> = mistakes.into_iter().map(|m| Mistake {
-        line: u32::try_from(m.line).ok().filter(|l| *l > 0),
-        path: None,
-        message: format!("{} {}", m.what, m.what_to_do).trim().to_owned(),
-    }).collect();
+    let errors: Vec<Mistake> = mistakes
+        .into_iter()
+        .map(|m| Mistake {
+            line: u32::try_from(m.line).ok().filter(|l| *l > 0),
+            path: None,
+            message: format!("{} {}", m.what, m.what_to_do).trim().to_owned(),
+        })
+        .collect();
     let detail = match errors.as_slice() {
         [one] => one.message.clone(),
         all => format!("The file has {} mistakes; nothing was changed.", all.len()),
@@ -85,16 +112,28 @@ fn diff(done: &Applied) -> CatalogueDiff {
     CatalogueDiff {
         applied: !done.dry_run,
         revision: done.revision,
-        changes: done.differences.iter().map(|d| CatalogueChange {
-            action: match d.action {
-                Action::Create => ChangeAction::Add,
-                Action::Change => ChangeAction::Change,
-                Action::Retire | Action::Disable => ChangeAction::Retire,
-            },
-            noun: if d.noun == "user" { "person" } else { d.noun }.to_owned(),
-            name: d.name.clone(),
-            fields: d.fields.iter().map(|f| FieldChange { field: f.field.clone(), before: f.before.clone(), after: f.after.clone() }).collect(),
-        }).collect(),
+        changes: done
+            .differences
+            .iter()
+            .map(|d| CatalogueChange {
+                action: match d.action {
+                    Action::Create => ChangeAction::Add,
+                    Action::Change => ChangeAction::Change,
+                    Action::Retire | Action::Disable => ChangeAction::Retire,
+                },
+                noun: if d.noun == "user" { "person" } else { d.noun }.to_owned(),
+                name: d.name.clone(),
+                fields: d
+                    .fields
+                    .iter()
+                    .map(|f| FieldChange {
+                        field: f.field.clone(),
+                        before: f.before.clone(),
+                        after: f.after.clone(),
+                    })
+                    .collect(),
+            })
+            .collect(),
         warnings: done.warnings.clone(),
     }
 }

@@ -18,7 +18,8 @@ use hallpass_domain::role::Role;
 
 /// Names of roles in use that fit.
 fn roles_where(catalogue: &Catalogue, fits: impl Fn(&Role) -> bool) -> Vec<String> {
-    let mut names: Vec<String> = catalogue.roles.values().filter(|r| !r.retired && fits(r)).map(|r| r.name.to_string()).collect();
+    let mut names: Vec<String> =
+        catalogue.roles.values().filter(|r| !r.retired && fits(r)).map(|r| r.name.to_string()).collect();
     names.sort();
     names
 }

@@ -17,12 +17,19 @@ use crate::state::AppState;
 /// People, by mail address.
 #[utoipa::path(get, path = "/api/v1/admin/catalogue/people", tag = "Catalogue", params(("q" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, body = Page<PersonItem>), (status = "default", body = ProblemBody)))]
-pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn list(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     may_read(&who.caller)?;
     let params = Params::of(&req)?;
     let limit = params.limit()?;
     let catalogue = state.broker.catalogue().await?;
-    let found = catalogue.users.values().filter(|u| has(&format!("{} {}", u.display_name, u.email), params.text("q")));
+    let found = catalogue
+        .users
+        .values()
+        .filter(|u| has(&format!("{} {}", u.display_name, u.email), params.text("q")));
     let page = page_by_name(found.map(|u| (u.email.to_string(), u)).collect(), params.text("after"), limit);
     let mut items = Vec::with_capacity(page.items.len());
     for u in page.items {
@@ -32,7 +39,12 @@ pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) 
             email: u.email.to_string(),
             name: u.display_name.clone(),
             duties: u.duties.iter().map(|d| d.as_str().to_owned()).collect(),
-            groups: catalogue.groups.values().filter(|g| g.members.contains(&me)).map(|g| g.name.to_string()).collect(),
+            groups: catalogue
+                .groups
+                .values()
+                .filter(|g| g.members.contains(&me))
+                .map(|g| g.name.to_string())
+                .collect(),
             second_factor: account.is_some_and(|a| a.totp_sealed.is_some()),
             disabled: u.disabled,
             last_sign_in_at: None,

@@ -15,24 +15,38 @@ use crate::state::AppState;
 /// Workflows, by name.
 #[utoipa::path(get, path = "/api/v1/admin/catalogue/workflows", tag = "Catalogue", params(("q" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, body = Page<WorkflowItem>), (status = "default", body = ProblemBody)))]
-pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn list(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     may_read(&who.caller)?;
     let params = Params::of(&req)?;
     let limit = params.limit()?;
     let catalogue = state.broker.catalogue().await?;
-    let items = catalogue.workflows.values().filter(|w| !w.retired && has(w.name.as_str(), params.text("q"))).map(|w| {
-        (w.name.to_string(), WorkflowItem {
-            name: w.name.to_string(),
-            stages: w.stages.iter().map(|s| WorkflowStage {
-                name: s.title.clone(),
-                need: s.needed,
-                deciders: s.approvers.iter().map(|p| handle(&catalogue, *p)).collect(),
-                proof: s.proof.map(Into::into),
-                lapses_after: Span::new(s.decide_seconds),
-            }).collect(),
-            roles: roles_where(&catalogue, |r| r.workflow_id == w.id),
-            revision: w.revision,
-        })
-    });
+    let items =
+        catalogue.workflows.values().filter(|w| !w.retired && has(w.name.as_str(), params.text("q"))).map(
+            |w| {
+                (
+                    w.name.to_string(),
+                    WorkflowItem {
+                        name: w.name.to_string(),
+                        stages: w
+                            .stages
+                            .iter()
+                            .map(|s| WorkflowStage {
+                                name: s.title.clone(),
+                                need: s.needed,
+                                deciders: s.approvers.iter().map(|p| handle(&catalogue, *p)).collect(),
+                                proof: s.proof.map(Into::into),
+                                lapses_after: Span::new(s.decide_seconds),
+                            })
+                            .collect(),
+                        roles: roles_where(&catalogue, |r| r.workflow_id == w.id),
+                        revision: w.revision,
+                    },
+                )
+            },
+        );
     answer::show(&page_by_name(items.collect(), params.text("after"), limit))
 }

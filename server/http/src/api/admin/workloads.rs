@@ -17,13 +17,18 @@ use crate::state::AppState;
 /// Workloads, by name.
 #[utoipa::path(get, path = "/api/v1/admin/catalogue/workloads", tag = "Catalogue", params(("q" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, body = Page<WorkloadItem>), (status = "default", body = ProblemBody)))]
-pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn list(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     may_read(&who.caller)?;
     let params = Params::of(&req)?;
     let limit = params.limit()?;
     let catalogue = state.broker.catalogue().await?;
     let clients = state.broker.store.clients().await.map_err(unreadable)?;
-    let found = catalogue.workloads.values().filter(|w| has(&format!("{} {}", w.name, w.title), params.text("q")));
+    let found =
+        catalogue.workloads.values().filter(|w| has(&format!("{} {}", w.name, w.title), params.text("q")));
     let page = page_by_name(found.map(|w| (w.name.to_string(), w)).collect(), params.text("after"), limit);
     let mut items = Vec::with_capacity(page.items.len());
     for w in page.items {
@@ -31,7 +36,10 @@ pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) 
         items.push(WorkloadItem {
             name: w.name.to_string(),
             title: w.title.clone(),
-            client_id: clients.iter().find(|c| c.of == ClientOf::Workload(w.id) && c.secret_hash.is_some()).map(|c| c.client_id.to_string()),
+            client_id: clients
+                .iter()
+                .find(|c| c.of == ClientOf::Workload(w.id) && c.secret_hash.is_some())
+                .map(|c| c.client_id.to_string()),
             owners: w.owners.iter().map(|u| handle(&catalogue, Principal::User(*u))).collect(),
             eligible_for: roles_where(&catalogue, |r| catalogue.is_eligible(r, me)),
             disabled: w.disabled,

@@ -22,7 +22,11 @@ use crate::state::AppState;
     params(("kind" = Option<String>, Query), ("actor" = Option<String>, Query), ("subject" = Option<String>, Query), ("from" = Option<String>, Query), ("until" = Option<String>, Query),
            ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, body = Page<AuditEvent>), (status = "default", body = ProblemBody)))]
-pub async fn events(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn events(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     may_read(&who.caller)?;
     let params = Params::of(&req)?;
     let (broker, limit) = (&state.broker, params.limit()?);
@@ -46,18 +50,34 @@ fn actor(catalogue: &Catalogue, text: &str) -> Result<String, Problem> {
     if text.contains('@') {
         let lower = text.to_lowercase();
         let user = catalogue.users.values().find(|u| u.email.as_str() == lower);
-        return user.map(|u| format!("user:{}", u.id)).ok_or_else(|| Problem::wrong("wrong_value", "actor", "Nobody has this mail address."));
+        return user
+            .map(|u| format!("user:{}", u.id))
+            .ok_or_else(|| Problem::wrong("wrong_value", "actor", "Nobody has this mail address."));
     }
     let known = ["user:", "workload:", "system", "client:"].iter().any(|p| text.starts_with(p));
-    if known { Ok(text.to_owned()) } else { Err(Problem::wrong("wrong_value", "actor", "Write user:<id>, workload:<id>, system:<name>, or a mail address.")) }
+    if known {
+        Ok(text.to_owned())
+    } else {
+        Err(Problem::wrong(
+            "wrong_value",
+            "actor",
+            "Write user:<id>, workload:<id>, system:<name>, or a mail address.",
+        ))
+    }
 }
 
 async fn subject(broker: &Broker, text: &str) -> Result<(String, String), Problem> {
     if let Some((noun, id)) = text.split_once(':').filter(|(noun, id)| !noun.is_empty() && !id.is_empty()) {
         return Ok((noun.to_owned(), id.to_owned()));
     }
-    let wrong = || Problem::wrong("wrong_value", "subject", "Write a noun and its id, such as grant:0193…, or a request's reference, such as R-7KQ2M9XW4T.");
-    let found = broker.store.request_by_reference(&text.to_ascii_uppercase()).await.map_err(unreadable)?;
+    let wrong = || {
+        Problem::wrong(
+            "wrong_value",
+            "subject",
+            "Write a noun and its id, such as grant:0193…, or a request's reference, such as R-7KQ2M9XW4T.",
+        )
+    };
+    let found = broker.request_referenced(text).await?;
     found.map(|r| ("request".to_owned(), r.id.to_string())).ok_or_else(wrong)
 }
 
@@ -84,8 +104,16 @@ fn shape(catalogue: &Catalogue, logged: &LoggedEvent) -> AuditEvent {
 fn actor_name(catalogue: &Catalogue, actor: &str) -> Option<String> {
     let (kind, id) = actor.split_once(':')?;
     match kind {
-        "user" => id.parse().ok().filter(|id| catalogue.users.contains_key(id)).map(|id| catalogue.name_of(Principal::User(id))),
-        "workload" => id.parse().ok().filter(|id| catalogue.workloads.contains_key(id)).map(|id| catalogue.name_of(Principal::Workload(id))),
+        "user" => id
+            .parse()
+            .ok()
+            .filter(|id| catalogue.users.contains_key(id))
+            .map(|id| catalogue.name_of(Principal::User(id))),
+        "workload" => id
+            .parse()
+            .ok()
+            .filter(|id| catalogue.workloads.contains_key(id))
+            .map(|id| catalogue.name_of(Principal::Workload(id))),
         "system" => Some("Hallpass".to_owned()),
         _ => None,
     }
@@ -98,7 +126,18 @@ fn summary(logged: &LoggedEvent) -> String {
     if let Some(reference) = reference {
         return format!("request {reference}");
     }
-    let nouns = ["credential", "token", "grant", "request", "session", "user", "workload", "client", "target", "role"];
+    let nouns = [
+        "credential",
+        "token",
+        "grant",
+        "request",
+        "session",
+        "user",
+        "workload",
+        "client",
+        "target",
+        "role",
+    ];
     let found = nouns.iter().find_map(|n| parts.subjects.get(*n).map(|id| format!("{n} {id}")));
     found.or_else(|| parts.subjects.iter().next().map(|(n, id)| format!("{n} {id}"))).unwrap_or_default()
 }

@@ -30,14 +30,26 @@ struct Rest {
 /// The export format of `hallpass_domain::audit::export`. From another index than 0 it is good for reading only.
 #[utoipa::path(get, path = "/api/v1/audit/export", tag = "Audit", params(("from_index" = Option<u64>, Query)),
     responses((status = 200, content_type = "application/jsonl", body = String), (status = "default", body = ProblemBody)))]
-pub async fn export(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn export(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     may_read(&who.caller)?;
     let from = Params::of(&req)?.read::<u64>("from_index", "a number")?.unwrap_or(0);
     let broker = Arc::clone(&state.broker);
     let export = broker.begin_export().await?;
     let within = usize::try_from(from % BLOCK).unwrap_or(0);
-    let rest = Rest { broker, export, begin: true, block: from / BLOCK, skip: if within == 0 { 0 } else { within + 1 } };
-    Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/jsonl")).streaming(stream::try_unfold(rest, step)))
+    let rest = Rest {
+        broker,
+        export,
+        begin: true,
+        block: from / BLOCK,
+        skip: if within == 0 { 0 } else { within + 1 },
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/jsonl"))
+        .streaming(stream::try_unfold(rest, step)))
 }
 
 /// The next chunk. An error breaks the stream off: a reader sees a cut file, never one that looks whole.

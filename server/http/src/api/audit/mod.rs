@@ -13,5 +13,9 @@ use crate::problem::Problem;
 /// # Errors
 /// 404.
 pub fn may_read(caller: &Caller) -> Result<(), Problem> {
-    if caller.has(Duty::Auditor) || caller.has(Duty::Administrator) { Ok(()) } else { Err(Problem::not_found("page")) }
+    if caller.has(Duty::Auditor) || caller.has(Duty::Administrator) {
+        Ok(())
+    } else {
+        Err(Problem::not_found("page"))
+    }
 }

@@ -20,14 +20,24 @@ use crate::state::AppState;
 /// Ends a grant at once, by its holder; one that is over stays as it is.
 #[utoipa::path(post, path = "/api/v1/grants/{id}/end", tag = "Grants", params(("id" = String, Path)), request_body = Empty,
     responses((status = 200, body = Grant), (status = "default", body = ProblemBody)))]
-pub async fn end(state: web::Data<AppState>, req: HttpRequest, id: web::Path<String>, who: ApiCaller, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn end(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    id: web::Path<String>,
+    who: ApiCaller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let Empty {} = body.json(req.headers())?;
     let id: GrantId = params::id(&id, "grant")?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move {
         let held = broker.visible_grant(&caller, id).await?;
         if !broker.holds(&caller, &held).await? {
-            return Err(Refusal::forbidden("not_holder", "Only the holder ends a grant this way; administrators and approvers may revoke it.").into());
+            return Err(Refusal::forbidden(
+                "not_holder",
+                "Only the holder ends a grant this way; administrators and approvers may revoke it.",
+            )
+            .into());
         }
         let now = if is_over(&held, broker.now()) {
             held

@@ -25,7 +25,13 @@ const LONGEST: u64 = 30;
 /// Issues a credential under a grant to its holder.
 #[utoipa::path(post, path = "/api/v1/grants/{id}/credentials", tag = "Grants", params(("id" = String, Path)), request_body = NewCredential,
     responses((status = 201, body = Issued), (status = "default", body = ProblemBody)))]
-pub async fn issue(state: web::Data<AppState>, req: HttpRequest, id: web::Path<String>, who: ApiCaller, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn issue(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    id: web::Path<String>,
+    who: ApiCaller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let new: NewCredential = body.json(req.headers())?;
     let grant: GrantId = params::id(&id, "grant")?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
@@ -43,20 +49,41 @@ pub async fn issue(state: web::Data<AppState>, req: HttpRequest, id: web::Path<S
     .await
 }
 
-async fn issued(broker: &Arc<Broker>, caller: &Caller, id: GrantId, new: &NewCredential) -> Result<Issued, Problem> {
+async fn issued(
+    broker: &Arc<Broker>,
+    caller: &Caller,
+    id: GrantId,
+    new: &NewCredential,
+) -> Result<Issued, Problem> {
     // Somebody who may see the grant learns why nothing is issued to him; for everybody else it is absent.
     let grant = broker.visible_grant(caller, id).await?;
     if grant.principal != caller.principal() {
-        return Err(Refusal::forbidden("not_holder", "Only the holder of a grant issues credentials under it.").into());
+        return Err(Refusal::forbidden(
+            "not_holder",
+            "Only the holder of a grant issues credentials under it.",
+        )
+        .into());
     }
     // Fail closed: said before anything is begun.
     if !broker.health.is_writable() {
-        return Err(Refusal::unavailable("store_unavailable", "The records cannot be written right now, so nothing is issued. Try again in a moment.").into());
+        return Err(Refusal::unavailable(
+            "store_unavailable",
+            "The records cannot be written right now, so nothing is issued. Try again in a moment.",
+        )
+        .into());
     }
     let catalogue = broker.catalogue().await?;
-    let kind = catalogue.roles.get(&grant.role_id).map(|r| r.settings.kind()).ok_or_else(|| Refusal::not_found("role"))?;
+    let kind = catalogue
+        .roles
+        .get(&grant.role_id)
+        .map(|r| r.settings.kind())
+        .ok_or_else(|| Refusal::not_found("role"))?;
     if new.kind.is_some_and(|wanted| wanted != kind.into()) {
-        return Err(Problem::wrong("wrong_value", "kind", format!("This role issues {}, not what was asked for.", kind.as_str())));
+        return Err(Problem::wrong(
+            "wrong_value",
+            "kind",
+            format!("This role issues {}, not what was asked for.", kind.as_str()),
+        ));
     }
     match kind {
         Kind::AccessToken => token(broker, caller, &grant).await,

@@ -53,7 +53,11 @@ impl Cursor {
 #[utoipa::path(get, path = "/api/v1/grants", tag = "Grants",
     params(("view" = Option<String>, Query), ("state" = Option<String>, Query), ("role" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, body = Page<Grant>), (status = "default", body = ProblemBody)))]
-pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn list(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     let params = Params::of(&req)?;
     let (broker, caller) = (&state.broker, &who.caller);
     let catalogue = broker.catalogue().await?;
@@ -61,8 +65,13 @@ pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) 
     if all && !(caller.has(Duty::Administrator) || caller.has(Duty::Auditor)) {
         return Err(only_duties());
     }
-    let states: Vec<GrantState> = params.words("state", Word::WORDS)?.into_iter().filter_map(GrantState::parse).collect();
-    let filter = GrantFilter { principal: (!all).then(|| caller.principal()), states, role: params.text("role").map(|n| role_id(&catalogue, n)).transpose()? };
+    let states: Vec<GrantState> =
+        params.words("state", Word::WORDS)?.into_iter().filter_map(GrantState::parse).collect();
+    let filter = GrantFilter {
+        principal: (!all).then(|| caller.principal()),
+        states,
+        role: params.text("role").map(|n| role_id(&catalogue, n)).transpose()?,
+    };
     let limit = params.limit()?;
     let after = params.text("after").map(|c| Cursor::read(c).ok_or_else(bad_cursor)).transpose()?;
     let rows = rows(broker, &filter, after, limit).await?;
@@ -74,9 +83,15 @@ pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) 
     answer::show(&Page { items, next: cut.next })
 }
 
-async fn rows(broker: &Broker, filter: &GrantFilter, after: Option<Cursor>, limit: u32) -> Result<Vec<(Cursor, domain::Grant)>, Problem> {
+async fn rows(
+    broker: &Broker,
+    filter: &GrantFilter,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<Vec<(Cursor, domain::Grant)>, Problem> {
     let wanted = |s: &GrantState| filter.states.is_empty() || filter.states.contains(s);
-    let current: Vec<GrantState> = [GrantState::Scheduled, GrantState::Active, GrantState::Ending].into_iter().filter(wanted).collect();
+    let current: Vec<GrantState> =
+        [GrantState::Scheduled, GrantState::Active, GrantState::Ending].into_iter().filter(wanted).collect();
     let enough = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     let mut rows = Vec::new();
     let (mut states, mut newest) = (vec![GrantState::Ended], None);
@@ -96,7 +111,12 @@ async fn rows(broker: &Broker, filter: &GrantFilter, after: Option<Cursor>, limi
                     _ => None,
                 };
                 let place = |g: &domain::Grant| (g.ends_at.timestamp_micros(), g.id.0);
-                rows.extend(all.into_iter().filter(|g| begin.is_none_or(|b| place(g) > b)).take(enough).map(|g| (Cursor::Current(place(&g).0, place(&g).1), g)));
+                rows.extend(
+                    all.into_iter()
+                        .filter(|g| begin.is_none_or(|b| place(g) > b))
+                        .take(enough)
+                        .map(|g| (Cursor::Current(place(&g).0, place(&g).1), g)),
+                );
             }
         },
     }
@@ -104,14 +124,19 @@ async fn rows(broker: &Broker, filter: &GrantFilter, after: Option<Cursor>, limi
     if rows.len() < enough && !states.is_empty() {
         let left = u32::try_from(enough - rows.len()).unwrap_or(limit);
         let filter = GrantFilter { states, ..filter.clone() };
-        let found = broker.store.grants(&filter, Keyset { after: newest, limit: left }).await.map_err(unreadable)?;
+        let found =
+            broker.store.grants(&filter, Keyset { after: newest, limit: left }).await.map_err(unreadable)?;
         rows.extend(found.into_iter().map(|g| (Cursor::Newest(Some(g.id.0)), g)));
     }
     Ok(rows)
 }
 
 /// What is not over, soonest end first; nothing where there is too much of it.
-async fn sorted(broker: &Broker, filter: &GrantFilter, states: &[GrantState]) -> Result<Option<Vec<domain::Grant>>, Problem> {
+async fn sorted(
+    broker: &Broker,
+    filter: &GrantFilter,
+    states: &[GrantState],
+) -> Result<Option<Vec<domain::Grant>>, Problem> {
     let (mut all, mut after) = (Vec::new(), None);
     if states.is_empty() {
         return Ok(Some(all));

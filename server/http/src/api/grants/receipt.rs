@@ -3,9 +3,9 @@
 use actix_web::{HttpResponse, web};
 use hallpass_broker::Broker;
 use hallpass_broker::broker::unreadable;
-use hallpass_domain::audit::receipt::Receipt;
 use hallpass_domain::audit::nodes::{NodeId, NodeMap};
 use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
+use hallpass_domain::audit::receipt::Receipt;
 use hallpass_domain::grant as domain;
 use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
 use hallpass_domain::refusal::Refusal;
@@ -26,7 +26,11 @@ const MOST: usize = 5_000;
 
 /// The access receipt of a grant.
 #[utoipa::path(get, path = "/api/v1/grants/{id}/receipt", tag = "Grants", params(("id" = String, Path)), responses((status = 200, body = GrantReceipt), (status = "default", body = ProblemBody)))]
-pub async fn receipt(state: web::Data<AppState>, id: web::Path<String>, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn receipt(
+    state: web::Data<AppState>,
+    id: web::Path<String>,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     let (broker, caller) = (&state.broker, &who.caller);
     let held = broker.visible_grant(caller, params::id(&id, "grant")?).await?;
     let asked = match held.request_id {
@@ -40,7 +44,8 @@ pub async fn receipt(state: web::Data<AppState>, id: web::Path<String>, who: Api
     let events = events(broker, &held).await?;
     // Read after the events, so that it covers every index among them.
     let head = broker.store.log_head().await.map_err(unreadable)?;
-    let (mut sealed, unsealed): (Vec<_>, Vec<_>) = events.into_iter().partition(|e| e.index.is_some_and(|i| i < head.size) && head.checkpoint.is_some());
+    let (mut sealed, unsealed): (Vec<_>, Vec<_>) =
+        events.into_iter().partition(|e| e.index.is_some_and(|i| i < head.size) && head.checkpoint.is_some());
     sealed.sort_by_key(|e| e.index);
     let receipt = GrantReceipt {
         version: VERSION,
@@ -58,7 +63,8 @@ pub async fn receipt(state: web::Data<AppState>, id: web::Path<String>, who: Api
 /// Every event about the grant and its request.
 async fn events(broker: &Broker, held: &domain::Grant) -> Result<Vec<LoggedEvent>, Refusal> {
     let mut all: Vec<LoggedEvent> = Vec::new();
-    let subjects = [Some(("grant", held.id.to_string())), held.request_id.map(|r| ("request", r.to_string()))];
+    let subjects =
+        [Some(("grant", held.id.to_string())), held.request_id.map(|r| ("request", r.to_string()))];
     for (noun, id) in subjects.into_iter().flatten() {
         let filter = AuditFilter { subject: Some((noun.to_owned(), id)), ..AuditFilter::default() };
         let mut after = None;
@@ -78,23 +84,50 @@ async fn events(broker: &Broker, held: &domain::Grant) -> Result<Vec<LoggedEvent
 }
 
 /// The proofs, from nodes read with one query.
-async fn proved(broker: &Broker, sealed: &[LoggedEvent], size: u64, checkpoint: &str) -> Result<Vec<ProvedEvent>, Problem> {
-    let mut wanted: Vec<(u8, u64)> = sealed.iter().filter_map(|e| e.index).flat_map(|i| inclusion_nodes(i, size)).map(|n| (n.level, n.index)).collect();
+async fn proved(
+    broker: &Broker,
+    sealed: &[LoggedEvent],
+    size: u64,
+    checkpoint: &str,
+) -> Result<Vec<ProvedEvent>, Problem> {
+    let mut wanted: Vec<(u8, u64)> = sealed
+        .iter()
+        .filter_map(|e| e.index)
+        .flat_map(|i| inclusion_nodes(i, size))
+        .map(|n| (n.level, n.index))
+        .collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let nodes: NodeMap = broker.store.nodes(&wanted).await.map_err(unreadable)?.into_iter().map(|((level, index), hash)| (NodeId { level, index }, hash)).collect();
+    let nodes: NodeMap = broker
+        .store
+        .nodes(&wanted)
+        .await
+        .map_err(unreadable)?
+        .into_iter()
+        .map(|((level, index), hash)| (NodeId { level, index }, hash))
+        .collect();
     let damaged = |what: &dyn std::fmt::Display| {
         tracing::error!(%what, "a proof cannot be made: check the log with hallpass audit verify");
         Problem::internal()
     };
-    sealed.iter().filter_map(|e| e.index.map(|i| (i, e))).map(|(index, logged)| {
-        let proof = inclusion_proof(&nodes, index, size).map_err(|e| damaged(&e))?;
-        let leaf = logged.event.leaf().map_err(|e| damaged(&e))?;
-        let opening = logged.event.parts().opening.as_ref();
-        Ok(ProvedEvent {
-            tlog_proof: Receipt { leaf: Some(leaf.into_bytes()), index, proof, checkpoint: checkpoint.to_owned() }.to_text(),
-            private: opening.map(|o| o.private.clone()),
-            salt: opening.map(|o| o.salt.to_hex()),
+    sealed
+        .iter()
+        .filter_map(|e| e.index.map(|i| (i, e)))
+        .map(|(index, logged)| {
+            let proof = inclusion_proof(&nodes, index, size).map_err(|e| damaged(&e))?;
+            let leaf = logged.event.leaf().map_err(|e| damaged(&e))?;
+            let opening = logged.event.parts().opening.as_ref();
+            Ok(ProvedEvent {
+                tlog_proof: Receipt {
+                    leaf: Some(leaf.into_bytes()),
+                    index,
+                    proof,
+                    checkpoint: checkpoint.to_owned(),
+                }
+                .to_text(),
+                private: opening.map(|o| o.private.clone()),
+                salt: opening.map(|o| o.salt.to_hex()),
+            })
         })
-    }).collect()
+        .collect()
 }

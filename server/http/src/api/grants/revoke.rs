@@ -21,7 +21,13 @@ use crate::state::AppState;
 /// Revokes a grant at once: administrators, and whoever approved it. One that is over stays as it is.
 #[utoipa::path(post, path = "/api/v1/grants/{id}/revoke", tag = "Grants", params(("id" = String, Path)), request_body = Revoke,
     responses((status = 200, body = Grant), (status = "default", body = ProblemBody)))]
-pub async fn revoke(state: web::Data<AppState>, req: HttpRequest, id: web::Path<String>, who: ApiCaller, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn revoke(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    id: web::Path<String>,
+    who: ApiCaller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let asked: Revoke = body.json(req.headers())?;
     let id: GrantId = params::id(&id, "grant")?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
@@ -29,7 +35,11 @@ pub async fn revoke(state: web::Data<AppState>, req: HttpRequest, id: web::Path<
         let held = broker.visible_grant(&caller, id).await?;
         let human = caller.human()?;
         if !human.has(Duty::Administrator) && !broker.approved_by(&held, human.user()).await? {
-            return Err(Refusal::forbidden("may_not_revoke", "Only an administrator, or somebody who approved it, may revoke this grant.").into());
+            return Err(Refusal::forbidden(
+                "may_not_revoke",
+                "Only an administrator, or somebody who approved it, may revoke this grant.",
+            )
+            .into());
         }
         text_problem("reason", &asked.reason, MAX_REASON, true)?;
         let now = if is_over(&held, broker.now()) {

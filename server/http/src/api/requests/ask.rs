@@ -36,10 +36,18 @@ pub fn time_problem(error: &WindowError, field: &'static str) -> Problem {
 pub fn text_problem(field: &'static str, text: &str, longest: usize, needed: bool) -> Result<(), Problem> {
     let count = clean_multiline(text).chars().count();
     if needed && count == 0 {
-        return Err(Problem::wrong("missing", field, format!("Say in “{field}” what it is for; other people read it.")));
+        return Err(Problem::wrong(
+            "missing",
+            field,
+            format!("Say in “{field}” what it is for; other people read it."),
+        ));
     }
     if count > longest {
-        return Err(Problem::wrong("too_long_text", field, format!("“{field}” is longer than {longest} characters.")));
+        return Err(Problem::wrong(
+            "too_long_text",
+            field,
+            format!("“{field}” is longer than {longest} characters."),
+        ));
     }
     Ok(())
 }
@@ -51,18 +59,28 @@ pub fn text_problem(field: &'static str, text: &str, longest: usize, needed: boo
 pub fn role<'c>(catalogue: &'c Catalogue, caller: &Caller, name: &str) -> Result<&'c Role, Problem> {
     match catalogue.role_named(name).filter(|r| is_visible(catalogue, caller, r)) {
         Some(role) if catalogue.is_eligible(role, caller.principal()) => Ok(role),
-        Some(role) => Err(Problem { field: Some("role".into()), ..Problem::new(StatusCode::NOT_FOUND, "not_eligible", why_not(catalogue, role)) }),
+        Some(role) => Err(Problem {
+            field: Some("role".into()),
+            ..Problem::new(StatusCode::NOT_FOUND, "not_eligible", why_not(catalogue, role))
+        }),
         None => Err(Problem::wrong("unknown_role", "role", unknown(catalogue, caller, name))),
     }
 }
 
 fn unknown(catalogue: &Catalogue, caller: &Caller, name: &str) -> String {
     let mine = catalogue.roles.values().filter(|r| catalogue.is_eligible(r, caller.principal()));
-    let mut near: Vec<(usize, &str)> = mine.map(|r| (distance(name, r.name.as_str()), r.name.as_str())).filter(|(d, _)| *d <= 2.max(name.len() / 3)).collect();
+    let mut near: Vec<(usize, &str)> = mine
+        .map(|r| (distance(name, r.name.as_str()), r.name.as_str()))
+        .filter(|(d, _)| *d <= 2.max(name.len() / 3))
+        .collect();
     near.sort_unstable();
     let near: Vec<&str> = near.into_iter().take(3).map(|(_, n)| n).collect();
     let shown: String = clean_line(name).chars().take(63).collect();
-    let hint = if near.is_empty() { "The list of roles has those that you may ask for.".to_owned() } else { format!("Did you mean {}?", near.join(" or ")) };
+    let hint = if near.is_empty() {
+        "The list of roles has those that you may ask for.".to_owned()
+    } else {
+        format!("Did you mean {}?", near.join(" or "))
+    };
     format!("There is no role “{shown}” that you may ask for. {hint}")
 }
 
@@ -87,25 +105,44 @@ fn distance(a: &str, b: &str) -> usize {
 ///
 /// # Errors
 /// 422, 404 `not_eligible`.
-pub fn read(catalogue: &Catalogue, caller: &Caller, asked: &NewRequest, now: Timestamp) -> Result<AskForm, Problem> {
+pub fn read(
+    catalogue: &Catalogue,
+    caller: &Caller,
+    asked: &NewRequest,
+    now: Timestamp,
+) -> Result<AskForm, Problem> {
     let role = role(catalogue, caller, &asked.role)?;
     let (ask, field) = match (&asked.length, asked.until) {
-        (Some(_), Some(_)) => return Err(Problem::wrong("two_ends", "until", "Give “for” or “until”, not both.")),
-        (Some(length), None) => (Ask::Seconds(parse_duration(length).map_err(|e| time_problem(&e, "for"))?), "for"),
+        (Some(_), Some(_)) => {
+            return Err(Problem::wrong("two_ends", "until", "Give “for” or “until”, not both."));
+        }
+        (Some(length), None) => {
+            (Ask::Seconds(parse_duration(length).map_err(|e| time_problem(&e, "for"))?), "for")
+        }
         (None, Some(end)) => (Ask::Until(hallpass_domain::window::truncate(end)), "until"),
         (None, None) => (Ask::Seconds(role.usual_seconds), "for"),
     };
     ask.check(role.max_seconds, now).map_err(|e| time_problem(&e, field))?;
-    let scope = Scope(asked.scope.iter().map(|(name, values)| (name.clone(), values.iter().cloned().collect())).collect());
+    let scope = Scope(
+        asked.scope.iter().map(|(name, values)| (name.clone(), values.iter().cloned().collect())).collect(),
+    );
     let scope = with_defaults(&scope, role);
-    scope.check(&role.scope_schema).map_err(|e| Problem::wrong("scope", "scope", sentence(&e.to_string())))?;
+    scope
+        .check(&role.scope_schema)
+        .map_err(|e| Problem::wrong("scope", "scope", sentence(&e.to_string())))?;
     text_problem("reason", &asked.reason, MAX_REASON, true)?;
     text_problem("ticket", asked.ticket.as_deref().unwrap_or_default(), MAX_TICKET, false)?;
     let time = match ask {
         Ask::Seconds(seconds) => format!("{seconds}s"),
         Ask::Until(end) => end.to_rfc3339(),
     };
-    Ok(AskForm { role: role.name.to_string(), time, scope, reason: asked.reason.clone(), ticket: asked.ticket.clone().unwrap_or_default() })
+    Ok(AskForm {
+        role: role.name.to_string(),
+        time,
+        scope,
+        reason: asked.reason.clone(),
+        ticket: asked.ticket.clone().unwrap_or_default(),
+    })
 }
 
 /// What is asked for, and the default of each parameter that was left out.
@@ -122,7 +159,14 @@ mod tests {
 
     #[test]
     fn near_names() {
-        for (a, b, d) in [("db-read", "db-read", 0), ("db-raed", "db-read", 2), ("dbread", "db-read", 1), ("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3)] {
+        for (a, b, d) in [
+            ("db-read", "db-read", 0),
+            ("db-raed", "db-read", 2),
+            ("dbread", "db-read", 1),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+        ] {
             assert_eq!(distance(a, b), d, "{a} {b}");
         }
     }

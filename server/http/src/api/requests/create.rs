@@ -25,16 +25,22 @@ use crate::state::AppState;
 /// Asks; or says what would happen (`dry_run`), or what the caller has already (`if_needed`).
 #[utoipa::path(post, path = "/api/v1/requests", tag = "Requests", request_body = NewRequest,
     responses((status = 201, body = RequestOutcome), (status = 200, body = RequestOutcome), (status = "default", body = ProblemBody)))]
-pub async fn create(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn create(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let asked: NewRequest = body.json(req.headers())?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
-    let again = |reference: String| -> futures_util::future::LocalBoxFuture<'static, Result<Answer, Problem>> {
-        let (broker, caller) = (Arc::clone(&broker), caller.clone());
-        Box::pin(async move {
-            let found = super::readable(&broker, &caller, &reference).await?;
-            created(&broker, &caller, &found).await
-        })
-    };
+    let again =
+        |reference: String| -> futures_util::future::LocalBoxFuture<'static, Result<Answer, Problem>> {
+            let (broker, caller) = (Arc::clone(&broker), caller.clone());
+            Box::pin(async move {
+                let found = super::readable(&broker, &caller, &reference).await?;
+                created(&broker, &caller, &found).await
+            })
+        };
     once(&state, &req, &who, &body.0, Some(&again), |record| {
         let (broker, caller) = (Arc::clone(&broker), caller.clone());
         async move {
@@ -42,7 +48,9 @@ pub async fn create(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller
             let form = ask::read(&catalogue, &caller, &asked, broker.now())?;
             let role = ask::role(&catalogue, &caller, &form.role)?;
             if asked.dry_run {
-                return Answer::ok(&RequestOutcome::DryRun { dry_run: Box::new(dry_run::dry_run(&broker, &caller, &form, &catalogue).await?) });
+                return Answer::ok(&RequestOutcome::DryRun {
+                    dry_run: Box::new(dry_run::dry_run(&broker, &caller, &form, &catalogue).await?),
+                });
             }
             if asked.if_needed
                 && let Some(current) = current(&broker, &caller, role, &form).await?
@@ -64,11 +72,19 @@ pub async fn create(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller
 
 async fn created(broker: &Broker, caller: &Caller, made: &domain::Request) -> Result<Answer, Problem> {
     let shown = request::request(broker, caller, made).await?;
-    Answer::created(format!("/api/v1/requests/{}", shown.reference), &RequestOutcome::Created { request: Box::new(shown) })
+    Answer::created(
+        format!("/api/v1/requests/{}", shown.reference),
+        &RequestOutcome::Created { request: Box::new(shown) },
+    )
 }
 
 /// The active grant, else the pending request, that covers what is asked for.
-async fn current(broker: &Broker, caller: &Caller, role: &Role, form: &AskForm) -> Result<Option<RequestOutcome>, Problem> {
+async fn current(
+    broker: &Broker,
+    caller: &Caller,
+    role: &Role,
+    form: &AskForm,
+) -> Result<Option<RequestOutcome>, Problem> {
     let held = broker.usable_grant(caller.principal(), role.id).await?;
     if let Some(held) = held.filter(|g| form.scope.is_within(&g.scope)) {
         let grant = Some(Box::new(grant::whole(broker, caller, &held).await?));
@@ -81,7 +97,11 @@ async fn current(broker: &Broker, caller: &Caller, role: &Role, form: &AskForm) 
 }
 
 async fn pending(broker: &Broker, caller: &Caller, role: &Role) -> Result<Vec<domain::Request>, Refusal> {
-    let filter = RequestFilter { of: Some(caller.principal()), state: Some(RequestState::Pending), role: Some(role.id) };
+    let filter = RequestFilter {
+        of: Some(caller.principal()),
+        state: Some(RequestState::Pending),
+        role: Some(role.id),
+    };
     let mut found = broker.store.requests(&filter, Page::first(50)).await.map_err(unreadable)?;
     let now = broker.now();
     found.retain(|r| r.subject == caller.principal() && now < r.decide_by);

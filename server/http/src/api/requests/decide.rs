@@ -26,20 +26,39 @@ use crate::state::AppState;
 /// Approves or denies, once.
 #[utoipa::path(post, path = "/api/v1/requests/{reference}/decisions", tag = "Requests", params(("reference" = String, Path)), request_body = NewDecision,
     responses((status = 201, body = Request), (status = "default", body = ProblemBody)))]
-pub async fn decide(state: web::Data<AppState>, req: HttpRequest, reference: web::Path<String>, who: ApiCaller, body: Body) -> Result<HttpResponse, Problem> {
+pub async fn decide(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    reference: web::Path<String>,
+    who: ApiCaller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
     let new: NewDecision = body.json(req.headers())?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move {
         let asked = readable(&broker, &caller, &reference).await?;
         let human = caller.human()?;
         let cap_seconds = check(&broker, &caller, &asked, &new).await?;
-        let form = DecisionForm { verdict: new.verdict.into(), cap_seconds, comment: new.comment.unwrap_or_default(), digest: new.digest };
+        let form = DecisionForm {
+            verdict: new.verdict.into(),
+            cap_seconds,
+            comment: new.comment.unwrap_or_default(),
+            digest: new.digest,
+        };
         // A command line proves a session at most: where the stage asks for a second factor, its page in the portal is the place.
         let step_up = match (needs_step_up(&asked), new.totp.as_deref()) {
-            (true, Some(code)) => Some(broker.verify_step_up(&human, code, &asked.digest).await.map_err(|r| at_page(&broker, &asked, r.into()))?),
+            (true, Some(code)) => Some(
+                broker
+                    .verify_step_up(&human, code, &asked.digest)
+                    .await
+                    .map_err(|r| at_page(&broker, &asked, r.into()))?,
+            ),
             _ => None,
         };
-        let (decided, _) = broker.decide_request(&human, &asked.reference, &form, step_up).await.map_err(|r| at_page(&broker, &asked, r.into()))?;
+        let (decided, _) = broker
+            .decide_request(&human, &asked.reference, &form, step_up)
+            .await
+            .map_err(|r| at_page(&broker, &asked, r.into()))?;
         let shown = request::request(&broker, &caller, &decided).await?;
         Answer::json(StatusCode::CREATED, &shown)
     })
@@ -47,7 +66,12 @@ pub async fn decide(state: web::Data<AppState>, req: HttpRequest, reference: web
 }
 
 /// The checks in the order that `docs/api.md` promises; the use case makes all of them again. The shortening, seconds.
-async fn check(broker: &Broker, caller: &Caller, asked: &domain::Request, new: &NewDecision) -> Result<Option<i64>, Problem> {
+async fn check(
+    broker: &Broker,
+    caller: &Caller,
+    asked: &domain::Request,
+    new: &NewDecision,
+) -> Result<Option<i64>, Problem> {
     let now = broker.now();
     if let Some(over) = closed(asked, now) {
         return Err(over.into());
@@ -56,13 +80,29 @@ async fn check(broker: &Broker, caller: &Caller, asked: &domain::Request, new: &
     let decisions = broker.store.decisions(asked.id).await.map_err(unreadable)?;
     let catalogue = broker.catalogue().await?;
     may_decide(&catalogue, asked, &decisions, user, now).map_err(|refusal| match refusal.class {
-        Class::NotFound => Problem::new(StatusCode::FORBIDDEN, "not_approver", "You may read this request, and it is not yours to decide."),
+        Class::NotFound => Problem::new(
+            StatusCode::FORBIDDEN,
+            "not_approver",
+            "You may read this request, and it is not yours to decide.",
+        ),
         _ => refusal.into(),
     })?;
     if new.digest != asked.digest {
-        return Err(Problem { field: Some("digest".into()), ..Problem::new(StatusCode::CONFLICT, "digest_changed", "This digest is not the request's. Look at the request again before you decide.") });
+        return Err(Problem {
+            field: Some("digest".into()),
+            ..Problem::new(
+                StatusCode::CONFLICT,
+                "digest_changed",
+                "This digest is not the request's. Look at the request again before you decide.",
+            )
+        });
     }
-    text_problem("comment", new.comment.as_deref().unwrap_or_default(), MAX_REASON, new.verdict == Verdict::Deny)?;
+    text_problem(
+        "comment",
+        new.comment.as_deref().unwrap_or_default(),
+        MAX_REASON,
+        new.verdict == Verdict::Deny,
+    )?;
     let Some(length) = new.length.as_deref() else { return Ok(None) };
     if new.verdict == Verdict::Deny {
         return Err(Problem::wrong("wrong_value", "for", "A shortening goes with approve only."));
@@ -74,7 +114,11 @@ async fn check(broker: &Broker, caller: &Caller, asked: &domain::Request, new: &
     match asked.ask {
         Ask::Seconds(most) if seconds > most => {
             let most = asked.cap_seconds.map_or(most, |c| c.min(most));
-            Err(Problem::wrong("too_long", "for", format!("An approver may only shorten: {} was asked for.", describe_seconds(most))))
+            Err(Problem::wrong(
+                "too_long",
+                "for",
+                format!("An approver may only shorten: {} was asked for.", describe_seconds(most)),
+            ))
         }
         _ => Ok(Some(seconds)),
     }
@@ -90,5 +134,9 @@ fn at_page(broker: &Broker, asked: &domain::Request, problem: Problem) -> Proble
         return problem;
     }
     let page = format!("{}/r/{}", broker.settings.base_url, asked.reference);
-    Problem { detail: format!("This decision needs your second factor in a browser: decide at {page}."), id: Some(page), ..problem }
+    Problem {
+        detail: format!("This decision needs your second factor in a browser: decide at {page}."),
+        id: Some(page),
+        ..problem
+    }
 }

@@ -12,7 +12,12 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// As asking.
-pub async fn dry_run(broker: &Broker, caller: &Caller, form: &AskForm, catalogue: &Catalogue) -> Result<DryRun, Problem> {
+pub async fn dry_run(
+    broker: &Broker,
+    caller: &Caller,
+    form: &AskForm,
+    catalogue: &Catalogue,
+) -> Result<DryRun, Problem> {
     let now = broker.now();
     let would = broker.preview_request(caller, form).await?;
     let (length, until) = ask_of(would.ask);

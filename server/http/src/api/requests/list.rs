@@ -44,7 +44,11 @@ impl Wanted {
 #[utoipa::path(get, path = "/api/v1/requests", tag = "Requests",
     params(("view" = Option<String>, Query), ("state" = Option<String>, Query), ("role" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, body = Page<RequestItem>), (status = "default", body = ProblemBody)))]
-pub async fn list(state: web::Data<AppState>, req: HttpRequest, who: ApiCaller) -> Result<HttpResponse, Problem> {
+pub async fn list(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
     let params = Params::of(&req)?;
     let (broker, caller) = (&state.broker, &who.caller);
     let catalogue = broker.catalogue().await?;
@@ -78,17 +82,38 @@ pub fn only_duties() -> Problem {
 /// 422 `unknown_role`.
 pub fn role_id(catalogue: &Catalogue, name: &str) -> Result<RoleId, Problem> {
     let all = || catalogue.roles.values().filter(|r| r.name.as_str() == name);
-    all().find(|r| !r.retired).or_else(|| all().next()).map(|r| r.id).ok_or_else(|| Problem::wrong("unknown_role", "role", "There is no role of that name."))
+    all()
+        .find(|r| !r.retired)
+        .or_else(|| all().next())
+        .map(|r| r.id)
+        .ok_or_else(|| Problem::wrong("unknown_role", "role", "There is no role of that name."))
 }
 
-async fn stored(broker: &Broker, caller: &Caller, wanted: &Wanted, after: Option<Uuid>, all: bool) -> Result<Vec<Row>, Problem> {
-    let filter = RequestFilter { of: (!all).then(|| caller.principal()), state: wanted.state, role: wanted.role };
-    let found = broker.store.requests(&filter, Keyset { after, limit: wanted.limit + 1 }).await.map_err(unreadable)?;
+async fn stored(
+    broker: &Broker,
+    caller: &Caller,
+    wanted: &Wanted,
+    after: Option<Uuid>,
+    all: bool,
+) -> Result<Vec<Row>, Problem> {
+    let filter =
+        RequestFilter { of: (!all).then(|| caller.principal()), state: wanted.state, role: wanted.role };
+    let found = broker
+        .store
+        .requests(&filter, Keyset { after, limit: wanted.limit + 1 })
+        .await
+        .map_err(unreadable)?;
     Ok(found.into_iter().map(|r| (r.id.to_string(), r)).collect())
 }
 
 /// The open stage is the caller's to decide and he has not yet; soonest deadline first.
-async fn to_approve(broker: &Broker, catalogue: &Catalogue, caller: &Caller, wanted: &Wanted, after: Option<&str>) -> Result<Vec<Row>, Problem> {
+async fn to_approve(
+    broker: &Broker,
+    catalogue: &Catalogue,
+    caller: &Caller,
+    wanted: &Wanted,
+    after: Option<&str>,
+) -> Result<Vec<Row>, Problem> {
     let after = after.map(|c| read_cursor(c).ok_or_else(bad_cursor)).transpose()?;
     let user = caller.human()?.user();
     let now = broker.now();
@@ -115,7 +140,12 @@ fn read_cursor(text: &str) -> Option<(i64, Uuid)> {
 }
 
 /// The caller decided it; newest decision first.
-async fn decided(broker: &Broker, caller: &Caller, wanted: &Wanted, mut after: Option<Uuid>) -> Result<Vec<Row>, Problem> {
+async fn decided(
+    broker: &Broker,
+    caller: &Caller,
+    wanted: &Wanted,
+    mut after: Option<Uuid>,
+) -> Result<Vec<Row>, Problem> {
     let user = caller.human()?.user();
     let enough = usize::try_from(wanted.limit).unwrap_or(usize::MAX).saturating_add(1);
     let mut rows = Vec::new();

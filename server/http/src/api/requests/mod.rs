@@ -20,8 +20,17 @@ use hallpass_domain::request::Request;
 pub async fn readable(broker: &Broker, caller: &Caller, reference: &str) -> Result<Request, Refusal> {
     match reference.parse::<RequestId>() {
         Ok(id) => {
-            let found = broker.store.request(id).await.map_err(unreadable)?.ok_or_else(|| Refusal::not_found("request"))?;
-            if broker.may_read(caller, &found).await? { Ok(found) } else { Err(Refusal::not_found("request")) }
+            let found = broker
+                .store
+                .request(id)
+                .await
+                .map_err(unreadable)?
+                .ok_or_else(|| Refusal::not_found("request"))?;
+            if broker.may_read(caller, &found).await? {
+                Ok(found)
+            } else {
+                Err(Refusal::not_found("request"))
+            }
         }
         Err(_) => broker.visible_request(caller, &reference.trim().to_ascii_uppercase()).await,
     }

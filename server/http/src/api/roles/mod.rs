@@ -35,18 +35,29 @@ pub struct Holdings {
 /// `Unavailable`.
 pub async fn holdings(broker: &Broker, caller: &Caller) -> Result<Holdings, Refusal> {
     let now = broker.now();
-    let grants = GrantFilter { principal: Some(caller.principal()), states: vec![GrantState::Active, GrantState::Scheduled], role: None };
+    let grants = GrantFilter {
+        principal: Some(caller.principal()),
+        states: vec![GrantState::Active, GrantState::Scheduled],
+        role: None,
+    };
     let grants = broker.store.grants(&grants, Page::first(200)).await.map_err(unreadable)?;
-    let pending = RequestFilter { of: Some(caller.principal()), state: Some(RequestState::Pending), role: None };
+    let pending =
+        RequestFilter { of: Some(caller.principal()), state: Some(RequestState::Pending), role: None };
     let pending = broker.store.requests(&pending, Page::first(200)).await.map_err(unreadable)?;
     let mut by_role: BTreeMap<RoleId, Grant> = BTreeMap::new();
     for grant in grants.into_iter().filter(|g| g.ends_at > now) {
-        let better = by_role.get(&grant.role_id).is_none_or(|g| (g.allows_at(now), g.ends_at) < (grant.allows_at(now), grant.ends_at));
+        let better = by_role
+            .get(&grant.role_id)
+            .is_none_or(|g| (g.allows_at(now), g.ends_at) < (grant.allows_at(now), grant.ends_at));
         if better {
             by_role.insert(grant.role_id, grant);
         }
     }
-    let pending = pending.into_iter().filter(|r| r.decide_by > now && r.subject == caller.principal()).map(|r| (r.role_id, r)).collect();
+    let pending = pending
+        .into_iter()
+        .filter(|r| r.decide_by > now && r.subject == caller.principal())
+        .map(|r| (r.role_id, r))
+        .collect();
     Ok(Holdings { grants: by_role, pending })
 }
 
@@ -57,13 +68,28 @@ pub fn is_visible(catalogue: &Catalogue, caller: &Caller, role: &domain::Role) -
         return false;
     }
     let me = caller.principal();
-    let owner = caller.user().is_some_and(|u| catalogue.targets.get(&role.target_id).is_some_and(|t| t.owners.contains(&u)));
-    let decider = catalogue.workflows.get(&role.workflow_id).is_some_and(|w| w.stages.iter().flat_map(|s| &s.approvers).any(|p| catalogue.covers(*p, me)));
-    owner || decider || catalogue.is_eligible(role, me) || caller.has(Duty::Administrator) || caller.has(Duty::Auditor)
+    let owner = caller
+        .user()
+        .is_some_and(|u| catalogue.targets.get(&role.target_id).is_some_and(|t| t.owners.contains(&u)));
+    let decider = catalogue
+        .workflows
+        .get(&role.workflow_id)
+        .is_some_and(|w| w.stages.iter().flat_map(|s| &s.approvers).any(|p| catalogue.covers(*p, me)));
+    owner
+        || decider
+        || catalogue.is_eligible(role, me)
+        || caller.has(Duty::Administrator)
+        || caller.has(Duty::Auditor)
 }
 
 /// One role for one caller.
-pub fn shape(broker: &Broker, catalogue: &Catalogue, caller: &Caller, held: &Holdings, role: &domain::Role) -> Role {
+pub fn shape(
+    broker: &Broker,
+    catalogue: &Catalogue,
+    caller: &Caller,
+    held: &Holdings,
+    role: &domain::Role,
+) -> Role {
     let (me, now) = (caller.principal(), broker.now());
     let eligible = catalogue.is_eligible(role, me);
     let standing = role.standing && eligible && matches!(me, Principal::Workload(_));
@@ -89,9 +115,18 @@ pub fn shape(broker: &Broker, catalogue: &Catalogue, caller: &Caller, held: &Hol
         why_not: (state == RoleState::NotEligible).then(|| why_not(catalogue, role)),
         usual: Span::new(role.usual_seconds),
         longest: Span::new(role.max_seconds),
-        scope: role.scope_schema.iter().map(|(name, p)| ScopeParam {
-            name: name.clone(), label: p.label.clone(), allowed: p.allowed.clone(), default: p.default.clone(), multiple: p.multiple, required: p.required,
-        }).collect(),
+        scope: role
+            .scope_schema
+            .iter()
+            .map(|(name, p)| ScopeParam {
+                name: name.clone(),
+                label: p.label.clone(),
+                allowed: p.allowed.clone(),
+                default: p.default.clone(),
+                multiple: p.multiple,
+                required: p.required,
+            })
+            .collect(),
         stages: if standing { Vec::new() } else { stages(catalogue, role) },
         standing: role.standing,
         notes: notes(broker, role, verification.as_deref()),
@@ -104,17 +139,27 @@ pub fn shape(broker: &Broker, catalogue: &Catalogue, caller: &Caller, held: &Hol
 
 fn stages(catalogue: &Catalogue, role: &domain::Role) -> Vec<RoleStage> {
     let workflow = catalogue.workflows.get(&role.workflow_id);
-    workflow.iter().flat_map(|w| &w.stages).map(|s| RoleStage {
-        name: s.title.clone(),
-        need: s.needed,
-        deciders: s.approvers.iter().map(|p| catalogue.name_of(*p)).collect(),
-        proof: s.proof.unwrap_or_else(|| Proof::default_for(role.tier)).into(),
-    }).collect()
+    workflow
+        .iter()
+        .flat_map(|w| &w.stages)
+        .map(|s| RoleStage {
+            name: s.title.clone(),
+            need: s.needed,
+            deciders: s.approvers.iter().map(|p| catalogue.name_of(*p)).collect(),
+            proof: s.proof.unwrap_or_else(|| Proof::default_for(role.tier)).into(),
+        })
+        .collect()
 }
 
 /// Whom to ask about a role that one may see and not have.
 pub fn why_not(catalogue: &Catalogue, role: &domain::Role) -> String {
-    let owners: Vec<String> = catalogue.targets.get(&role.target_id).iter().flat_map(|t| &t.owners).map(|u| catalogue.name_of(Principal::User(*u))).collect();
+    let owners: Vec<String> = catalogue
+        .targets
+        .get(&role.target_id)
+        .iter()
+        .flat_map(|t| &t.owners)
+        .map(|u| catalogue.name_of(Principal::User(*u)))
+        .collect();
     let ask = if owners.is_empty() { "an administrator".to_owned() } else { owners.join(" or ") };
     format!("You are not among those who may ask for {}. Ask {ask} about it.", role.name)
 }
@@ -122,7 +167,12 @@ pub fn why_not(catalogue: &Catalogue, role: &domain::Role) -> String {
 /// What revocation cuts and what it cannot, from the target kind's descriptor.
 fn notes(broker: &Broker, role: &domain::Role, verification: Option<&str>) -> Vec<String> {
     let kind = broker.targets.kinds().iter().find(|k| k.credential == role.settings.kind());
-    let mut notes: Vec<String> = kind.iter().flat_map(|k| [k.cuts, k.cannot_cut]).filter(|n| !n.is_empty()).map(str::to_owned).collect();
+    let mut notes: Vec<String> = kind
+        .iter()
+        .flat_map(|k| [k.cuts, k.cannot_cut])
+        .filter(|n| !n.is_empty())
+        .map(str::to_owned)
+        .collect();
     if verification == Some("offline") {
         notes.push("This target checks tokens offline: one ended early may be accepted until it expires, five minutes at most.".to_owned());
     }

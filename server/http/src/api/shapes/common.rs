@@ -8,7 +8,10 @@ use hallpass_domain::request as domain;
 use hallpass_domain::role as role_rules;
 use hallpass_domain::workflow as workflow_rules;
 
-use crate::api::wire::common::{CredentialKind, Decision, Page, PrincipalKind, PrincipalLine, Proof, RoleLine, Scope, Span, Stage, StageState, Tier, Verdict};
+use crate::api::wire::common::{
+    CredentialKind, Decision, Page, PrincipalKind, PrincipalLine, Proof, RoleLine, Scope, Span, Stage,
+    StageState, Tier, Verdict,
+};
 
 impl From<role_rules::Tier> for Tier {
     fn from(tier: role_rules::Tier) -> Self {
@@ -84,28 +87,51 @@ pub fn role(catalogue: &Catalogue, id: RoleId, target: TargetId, tier: role_rule
 
 /// Scope values by parameter; empty ones are left out.
 pub fn scope(scope: &hallpass_domain::scope::Scope) -> Scope {
-    scope.0.iter().filter(|(_, v)| !v.is_empty()).map(|(n, v)| (n.clone(), v.iter().cloned().collect())).collect()
+    scope
+        .0
+        .iter()
+        .filter(|(_, v)| !v.is_empty())
+        .map(|(n, v)| (n.clone(), v.iter().cloned().collect()))
+        .collect()
 }
 
 /// The stages of a request with what was decided in them.
-pub fn stages(catalogue: &Catalogue, request: &domain::Request, decisions: &[domain::Decision], now: Timestamp) -> Vec<Stage> {
+pub fn stages(
+    catalogue: &Catalogue,
+    request: &domain::Request,
+    decisions: &[domain::Decision],
+    now: Timestamp,
+) -> Vec<Stage> {
     let shown = lines::stages(catalogue, request, decisions, now);
-    shown.into_iter().zip(&request.stages).enumerate().map(|(index, (line, stage))| {
-        let decided: Vec<_> = decisions.iter().map(|d| d.approver).collect();
-        let open_or_later = usize::try_from(request.stage).is_ok_and(|open| index >= open) && request.state == domain::RequestState::Pending;
-        let deciders = catalogue.deciders(stage, &request.requesters).into_iter().filter(|id| open_or_later && !decided.contains(id));
-        Stage {
-            position: u32::try_from(line.position).unwrap_or(u32::MAX),
-            name: line.name,
-            state: StageState::parse(&line.state).unwrap_or(StageState::Closed),
-            need: stage.needed,
-            have: u32::try_from(line.have).unwrap_or(u32::MAX),
-            deciders: deciders.map(|id| principal(catalogue, Principal::User(id))).collect(),
-            proof: request.proof(stage).into(),
-            decide_by: line.decide_by,
-            decisions: decisions.iter().filter(|d| usize::try_from(d.stage).ok() == Some(index)).map(|d| decision(catalogue, d)).collect(),
-        }
-    }).collect()
+    shown
+        .into_iter()
+        .zip(&request.stages)
+        .enumerate()
+        .map(|(index, (line, stage))| {
+            let decided: Vec<_> = decisions.iter().map(|d| d.approver).collect();
+            let open_or_later = usize::try_from(request.stage).is_ok_and(|open| index >= open)
+                && request.state == domain::RequestState::Pending;
+            let deciders = catalogue
+                .deciders(stage, &request.requesters)
+                .into_iter()
+                .filter(|id| open_or_later && !decided.contains(id));
+            Stage {
+                position: u32::try_from(line.position).unwrap_or(u32::MAX),
+                name: line.name,
+                state: StageState::parse(&line.state).unwrap_or(StageState::Closed),
+                need: stage.needed,
+                have: u32::try_from(line.have).unwrap_or(u32::MAX),
+                deciders: deciders.map(|id| principal(catalogue, Principal::User(id))).collect(),
+                proof: request.proof(stage).into(),
+                decide_by: line.decide_by,
+                decisions: decisions
+                    .iter()
+                    .filter(|d| usize::try_from(d.stage).ok() == Some(index))
+                    .map(|d| decision(catalogue, d))
+                    .collect(),
+            }
+        })
+        .collect()
 }
 
 fn decision(catalogue: &Catalogue, d: &domain::Decision) -> Decision {
@@ -121,7 +147,12 @@ fn decision(catalogue: &Catalogue, d: &domain::Decision) -> Decision {
 }
 
 /// Cuts what was read with one row more than the page takes; the cursor is the last row's.
-pub fn page<R, T>(mut rows: Vec<R>, limit: u32, cursor: impl Fn(&R) -> String, item: impl Fn(R) -> T) -> Page<T> {
+pub fn page<R, T>(
+    mut rows: Vec<R>,
+    limit: u32,
+    cursor: impl Fn(&R) -> String,
+    item: impl Fn(R) -> T,
+) -> Page<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);

@@ -48,10 +48,16 @@ pub fn account(catalogue: &Catalogue, c: &domain::Credential, now: Timestamp) ->
 /// An access token. Over by its own time, its grant's end or a revocation; a target that checks tokens offline may
 /// accept it until it expires and its leeway is over, and so long it is `revoking`.
 pub fn token(catalogue: &Catalogue, grant: &Grant, t: &domain::Token, now: Timestamp) -> Credential {
-    let due_at = [Some(t.expires_at), Some(grant.ends_at), t.revoked_at].into_iter().flatten().min().unwrap_or(t.expires_at);
+    let due_at = [Some(t.expires_at), Some(grant.ends_at), t.revoked_at]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(t.expires_at);
     let over = now >= due_at || !grant.allows_at(now);
     let accepted_until = match catalogue.targets.get(&t.target_id).map(|p| &p.settings) {
-        Some(TargetSettings::Oauth(o)) if o.verification == Verification::Offline => Some(t.expires_at + chrono::Duration::seconds(o.leeway_seconds)),
+        Some(TargetSettings::Oauth(o)) if o.verification == Verification::Offline => {
+            Some(t.expires_at + chrono::Duration::seconds(o.leeway_seconds))
+        }
         _ => None,
     };
     let may_work_until = accepted_until.filter(|until| over && now < *until);
@@ -71,12 +77,15 @@ pub fn token(catalogue: &Catalogue, grant: &Grant, t: &domain::Token, now: Times
         issued_at: Some(t.issued_at),
         not_after: t.expires_at,
         due_at,
-        may_still_work: may_work_until.map(|_| "The target checks tokens offline, so it may accept this one until it expires.".to_owned()),
+        may_still_work: may_work_until.map(|_| {
+            "The target checks tokens offline, so it may accept this one until it expires.".to_owned()
+        }),
         may_work_until,
         denied_at,
         sessions_ended_at: None,
         removed_at: None,
-        verified_at: (state == CredentialState::Revoked).then(|| accepted_until.unwrap_or(due_at).max(due_at)),
+        verified_at: (state == CredentialState::Revoked)
+            .then(|| accepted_until.unwrap_or(due_at).max(due_at)),
         attempts: 0,
         overdue: false,
         needs_human: false,

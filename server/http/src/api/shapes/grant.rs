@@ -22,7 +22,8 @@ pub async fn whole(broker: &Broker, caller: &Caller, held: &domain::Grant) -> Re
     let (catalogue, now) = (broker.catalogue().await?, broker.now());
     let mut grant = item(broker, &catalogue, caller, held).await?;
     let accounts = broker.store.credentials_of(held.id).await.map_err(unreadable)?;
-    let tokens = broker.store.tokens_of(held.id, u32::try_from(MOST).unwrap_or(u32::MAX)).await.map_err(unreadable)?;
+    let tokens =
+        broker.store.tokens_of(held.id, u32::try_from(MOST).unwrap_or(u32::MAX)).await.map_err(unreadable)?;
     grant.credentials = accounts.iter().map(|c| credential::account(&catalogue, c, now)).collect();
     grant.credentials.extend(tokens.iter().map(|t| credential::token(&catalogue, held, t, now)));
     grant.credentials.sort_by_key(|c| std::cmp::Reverse(c.issued_at.unwrap_or(c.due_at)));
@@ -34,7 +35,12 @@ pub async fn whole(broker: &Broker, caller: &Caller, held: &domain::Grant) -> Re
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn item(broker: &Broker, catalogue: &Catalogue, caller: &Caller, held: &domain::Grant) -> Result<Grant, Refusal> {
+pub async fn item(
+    broker: &Broker,
+    catalogue: &Catalogue,
+    caller: &Caller,
+    held: &domain::Grant,
+) -> Result<Grant, Refusal> {
     let card = broker.grant_card(catalogue, caller, held).await?;
     let active = held.allows_at(broker.now());
     let can_revoke = match caller.user() {
@@ -65,7 +71,11 @@ pub async fn item(broker: &Broker, catalogue: &Catalogue, caller: &Caller, held:
 }
 
 fn works(card: &GrantCard) -> Works {
-    Works { state: WorksState::parse(&card.works.state).unwrap_or(WorksState::Checking), checked_at: card.works.checked_at, detail: card.works.detail.clone() }
+    Works {
+        state: WorksState::parse(&card.works.state).unwrap_or(WorksState::Checking),
+        checked_at: card.works.checked_at,
+        detail: card.works.detail.clone(),
+    }
 }
 
 fn at_target(card: &GrantCard) -> AtTarget {

@@ -36,7 +36,11 @@ pub async fn request(broker: &Broker, caller: &Caller, asked: &domain::Request) 
         role: role(&catalogue, asked.role_id, asked.target_id, asked.tier),
         scope: scope(&asked.scope),
         subject: principal(&catalogue, asked.subject),
-        submitted_by: asked.submitted_by.map(Principal::User).filter(|p| *p != asked.subject).map(|p| principal(&catalogue, p)),
+        submitted_by: asked
+            .submitted_by
+            .map(Principal::User)
+            .filter(|p| *p != asked.subject)
+            .map(|p| principal(&catalogue, p)),
         length,
         until,
         shortened_to: asked.cap_seconds.map(Span::new),
@@ -50,7 +54,17 @@ pub async fn request(broker: &Broker, caller: &Caller, asked: &domain::Request) 
         digest: asked.digest.clone(),
         standing: standing(&stages, state),
         stages,
-        timeline: model.timeline.into_iter().map(|e| TimelineEvent { at: e.at, by: e.by, what: e.what, detail: e.detail, event_id: e.audit_id }).collect(),
+        timeline: model
+            .timeline
+            .into_iter()
+            .map(|e| TimelineEvent {
+                at: e.at,
+                by: e.by,
+                what: e.what,
+                detail: e.detail,
+                event_id: e.audit_id,
+            })
+            .collect(),
         grant: grant.as_ref().map(|g| grant_link(broker, g)),
         can_withdraw: model.can_withdraw,
         can_decide,
@@ -63,7 +77,11 @@ pub async fn request(broker: &Broker, caller: &Caller, asked: &domain::Request) 
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn item(broker: &Broker, catalogue: &Catalogue, asked: &domain::Request) -> Result<RequestItem, Refusal> {
+pub async fn item(
+    broker: &Broker,
+    catalogue: &Catalogue,
+    asked: &domain::Request,
+) -> Result<RequestItem, Refusal> {
     let decisions = broker.store.decisions(asked.id).await.map_err(unreadable)?;
     let grant = broker.store.grant_of(asked.id).await.map_err(unreadable)?;
     let state = state_of(broker, asked);
@@ -99,23 +117,45 @@ pub fn ask_of(ask: Ask) -> (Option<Span>, Option<hallpass_domain::Timestamp>) {
 }
 
 /// When access would end if the last approval came now.
-pub fn ends(catalogue: &Catalogue, asked: &domain::Request, now: hallpass_domain::Timestamp) -> Option<hallpass_domain::Timestamp> {
+pub fn ends(
+    catalogue: &Catalogue,
+    asked: &domain::Request,
+    now: hallpass_domain::Timestamp,
+) -> Option<hallpass_domain::Timestamp> {
     let longest = catalogue.roles.get(&asked.role_id).map(|r| r.max_seconds);
     asked.ask.end_if_approved(now, [asked.cap_seconds, longest].into_iter().flatten())
 }
 
 fn workflow(catalogue: &Catalogue, asked: &domain::Request) -> String {
-    let name = catalogue.workflows.get(&asked.workflow_id).map_or_else(|| "removed".to_owned(), |w| w.name.to_string());
+    let name = catalogue
+        .workflows
+        .get(&asked.workflow_id)
+        .map_or_else(|| "removed".to_owned(), |w| w.name.to_string());
     format!("{name}@{}", asked.workflow_revision)
 }
 
 /// Where a request stands, in one line.
 fn standing(stages: &[Stage], state: RequestState) -> String {
-    let last_by = |wanted: &str| stages.iter().flat_map(|s| &s.decisions).filter(|d| d.verdict.as_str() == wanted).max_by_key(|d| d.at).map(|d| d.by.name.clone());
+    let last_by = |wanted: &str| {
+        stages
+            .iter()
+            .flat_map(|s| &s.decisions)
+            .filter(|d| d.verdict.as_str() == wanted)
+            .max_by_key(|d| d.at)
+            .map(|d| d.by.name.clone())
+    };
     match state {
-        RequestState::Pending => stages.iter().find(|s| s.state == StageState::Open).map(|s| format!("{} of {}, waiting for {}", s.have, s.need, s.name)).unwrap_or_default(),
-        RequestState::Approved => last_by("approve").map_or_else(|| "approved".to_owned(), |n| format!("approved by {n}")),
-        RequestState::Denied => last_by("deny").map_or_else(|| "denied".to_owned(), |n| format!("denied by {n}")),
+        RequestState::Pending => stages
+            .iter()
+            .find(|s| s.state == StageState::Open)
+            .map(|s| format!("{} of {}, waiting for {}", s.have, s.need, s.name))
+            .unwrap_or_default(),
+        RequestState::Approved => {
+            last_by("approve").map_or_else(|| "approved".to_owned(), |n| format!("approved by {n}"))
+        }
+        RequestState::Denied => {
+            last_by("deny").map_or_else(|| "denied".to_owned(), |n| format!("denied by {n}"))
+        }
         RequestState::Withdrawn => "taken back".to_owned(),
         RequestState::Lapsed => "nobody decided in time".to_owned(),
     }

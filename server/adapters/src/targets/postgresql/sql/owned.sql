@@ -9,6 +9,7 @@ DECLARE
   account    record;
   loan       record;
   lent       jsonb;
+  stuck      text;
   left_over  jsonb := '{}';
   found      jsonb;
 BEGIN
@@ -49,6 +50,18 @@ BEGIN
     FOR loan IN SELECT * FROM jsonb_to_recordset(lent) AS l(granted text, member text) LOOP
       EXECUTE format('REVOKE %I FROM %I', loan.granted, loan.member);
     END LOOP;
+
+    -- DROP OWNED only warns where a privilege was granted by somebody over whom we have no power.
+    SELECT string_agg(t.what, ', ') INTO stuck FROM (
+      SELECT DISTINCT pg_describe_object(p.classid, p.objid, p.objsubid) AS what
+        FROM pg_shdepend p
+       WHERE p.refclassid = 'pg_authid'::regclass AND p.refobjid = account.oid AND p.classid <> 'pg_auth_members'::regclass
+         AND p.dbid IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+       LIMIT 20) AS t;
+    IF stuck IS NOT NULL THEN
+      RAISE EXCEPTION 'not ours to withdraw: what % has in database % on %', account.name, current_database(), stuck
+        USING ERRCODE = 'HP003';
+    END IF;
   END LOOP;
   PERFORM set_config('hallpass.left', left_over::text, true);
 END $hallpass$;

@@ -25,7 +25,7 @@ BEGIN
     PERFORM set_config('role', account.name, true);
     FOR backend IN SELECT p::int FROM jsonb_array_elements_text(args->'pids') AS p LOOP
       BEGIN
-        IF false THEN ended := ended + 1; END IF;
+        IF pg_terminate_backend(backend) THEN ended := ended + 1; END IF;
       EXCEPTION WHEN insufficient_privilege THEN
         NULL;  -- somebody else's, or not yet anybody's: that one will be refused
       END;

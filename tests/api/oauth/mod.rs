@@ -1,0 +1,5 @@
+//! OAuth, to the letter of its RFCs.
+mod device;
+mod errors;
+mod introspection;
+mod tokens;

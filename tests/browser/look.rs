@@ -1,0 +1,107 @@
+//! What every page must be: readable on a small screen and in both schemes, without a finding of axe, of this origin alone.
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+
+use crate::window::Window;
+
+/// The accessibility rules, as vendored.
+const AXE: &str = include_str!("../../web/vendor/axe/axe.min.js");
+
+/// Rules of WCAG 2.2, levels A and AA, and what axe calls best practice.
+const RUN: &str = "return await axe.run(document, { iframes: false, resultTypes: ['violations'],
+    runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] },
+}).then((r) => r.violations.map((v) => `${v.id} (${v.impact}): ` + v.nodes.map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).join('; ')))";
+
+/// Widths at which pages are looked at.
+const WIDTHS: [u32; 3] = [320, 768, 1280];
+
+impl Window {
+    /// Looks at the page as it stands, in both schemes and at three widths; writes screenshots named after it.
+    ///
+    /// # Panics
+    /// Where something is wider than the window, or axe finds anything.
+    pub(crate) async fn look(&self, name: &str) {
+        let mut findings = Vec::new();
+        for scheme in ["light", "dark"] {
+            self.scheme(scheme).await;
+            for width in WIDTHS {
+                self.resize(width).await;
+                let size = "return [document.documentElement.scrollWidth, innerWidth, document.documentElement.scrollHeight]";
+                let size = self.run(size).await;
+                if size[0].as_u64() > size[1].as_u64() {
+                    findings.push(format!("{scheme}, {width} px: {} px wide: {}", size[0], self.widest().await));
+                }
+                self.shoot(&format!("{name}-{width}-{scheme}"), width, size[2].as_u64().unwrap_or(900)).await;
+            }
+            // At the width of a telephone everything stands that stands on a desk, and more wraps.
+            findings.extend(self.axe().await.into_iter().map(|f| format!("{scheme}: {f}")));
+        }
+        self.driver.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+        self.scheme("light").await;
+        assert!(findings.is_empty(), "{name}, {}:\n{}", self.path().await, findings.join("\n"));
+    }
+
+    /// The scheme that the person prefers.
+    pub(crate) async fn scheme(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }, { "name": "prefers-reduced-motion", "value": "reduce" }]);
+        self.driver.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    /// The width of the window in CSS pixels.
+    pub(crate) async fn resize(&self, width: u32) {
+        let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.driver.devtools("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    /// Findings of axe.
+    async fn axe(&self) -> Vec<String> {
+        if self.run("return typeof axe").await != json!("object") {
+            self.run(AXE).await;
+        }
+        let found = self.run(RUN).await;
+        found.as_array().into_iter().flatten().filter_map(|f| f.as_str().map(str::to_owned)).collect()
+    }
+
+    /// What reaches furthest to the right.
+    async fn widest(&self) -> Value {
+        self.run("return [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+            .slice(0, 5).map((e) => `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)").await
+    }
+
+    async fn shoot(&self, name: &str, width: u32, height: u64) {
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.clamp(400, 4_000), "scale": 1 });
+        let shot = self.driver.devtools("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true, "clip": clip })).await;
+        let bytes = BASE64.decode(shot["data"].as_str().unwrap_or_default().as_bytes()).expect("a screenshot");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
+        std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(format!("{name}.png")), bytes)).expect("a file");
+    }
+
+    /// Nothing was asked of another origin, no policy was hurt, no script failed, and the server broke nowhere, since the last look.
+    ///
+    /// # Panics
+    /// Where something of it happened.
+    pub(crate) async fn expect_quiet(&self) {
+        let mut findings = Vec::new();
+        for entry in self.driver.log("browser").await {
+            let message = entry["message"].as_str().unwrap_or_default();
+            // An answer such as 422 is told as an error of the network.
+            if !message.contains("Failed to load resource") {
+                findings.push(format!("{}: {message}", entry["source"]));
+            }
+        }
+        for entry in self.driver.log("performance").await {
+            let event: Value = serde_json::from_str(entry["message"].as_str().unwrap_or_default()).unwrap_or_default();
+            let (method, params) = (&event["message"]["method"], &event["message"]["params"]);
+            let url = if method == "Network.requestWillBeSent" { &params["request"]["url"] } else { &params["response"]["url"] };
+            let url = url.as_str().unwrap_or_default();
+            let local = url.starts_with(&self.base) || url.starts_with("data:") || url.starts_with("about:");
+            if method == "Network.requestWillBeSent" && !local {
+                findings.push(format!("a request to {url}"));
+            }
+            if method == "Network.responseReceived" && params["response"]["status"].as_u64() >= Some(500) {
+                findings.push(format!("{} from {url}", params["response"]["status"]));
+            }
+        }
+        assert!(findings.is_empty(), "{}", findings.join("\n"));
+    }
+}

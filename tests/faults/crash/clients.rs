@@ -1,0 +1,108 @@
+//! Holders of logins who do not want to leave: idle in a transaction with locks, in a long statement of `psql`, and
+//! coming back as often as they are thrown out.
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hallpass_tests::wait::eventually;
+use hallpass_tests::world::DATABASE;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Config, NoTls};
+
+/// Time between two tries to come in.
+const AGAIN: Duration = Duration::from_millis(60);
+
+/// One login's sessions.
+struct Holder {
+    config: Config,
+    idle: JoinHandle<()>,
+    returning: JoinHandle<()>,
+    psql: Option<tokio::process::Child>,
+    stop: Arc<AtomicBool>,
+}
+
+pub(crate) struct Clients {
+    port: u16,
+    holders: Vec<Holder>,
+    entered: Arc<AtomicUsize>,
+}
+
+impl Clients {
+    pub(crate) fn new(port: u16) -> Self {
+        Self { port, holders: Vec::new(), entered: Arc::default() }
+    }
+
+    /// How many sessions there ever were.
+    pub(crate) fn entered(&self) -> usize {
+        self.entered.load(Ordering::SeqCst)
+    }
+
+    /// Opens sessions as a login that was just handed out.
+    pub(crate) fn open(&mut self, name: &str, password: &str) {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(self.port).user(name).password(password).dbname(DATABASE);
+        let stop = Arc::new(AtomicBool::new(false));
+        let idle = tokio::spawn(idle(config.clone(), Arc::clone(&self.entered)));
+        let returning = tokio::spawn(returning(config.clone(), Arc::clone(&stop), Arc::clone(&self.entered)));
+        // A process each for one in four is enough.
+        let psql = self.holders.len().is_multiple_of(4).then(|| {
+            tokio::process::Command::new("psql")
+                .args(["-X", "-q", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", name, "-d", DATABASE])
+                .args(["-c", "BEGIN", "-c", "LOCK TABLE orders IN ACCESS SHARE MODE", "-c", "SELECT pg_sleep(600)"])
+                .env("PGPASSWORD", password)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+                .expect("psql")
+        });
+        self.holders.push(Holder { config, idle, returning, psql, stop });
+    }
+
+    /// Nobody is in, and nobody comes in.
+    pub(crate) async fn all_out(&mut self, after: &str) {
+        for mut holder in self.holders.drain(..) {
+            assert!(holder.config.connect(NoTls).await.is_err(), "after {after}: {:?} still logs in", holder.config.get_user());
+            holder.stop.store(true, Ordering::SeqCst);
+            // The server's end is gone; that the client's has heard of it takes a moment.
+            eventually("holders to notice that they are out", || {
+                let out = holder.idle.is_finished() && holder.returning.is_finished();
+                let psql = holder.psql.as_mut().is_none_or(|p| p.try_wait().is_ok_and(|status| status.is_some_and(|s| !s.success())));
+                async move { (out && psql).then_some(()) }
+            })
+            .await;
+        }
+    }
+}
+
+/// Idle in a transaction that holds a lock, until the connection is closed.
+async fn idle(config: Config, entered: Arc<AtomicUsize>) {
+    let Ok((client, connection)) = config.connect(NoTls).await else { return };
+    let driver = tokio::spawn(connection);
+    if client.batch_execute("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE; SELECT * FROM orders").await.is_ok() {
+        entered.fetch_add(1, Ordering::SeqCst);
+    }
+    let _ = driver.await;
+}
+
+/// Comes in again and again, and keeps the last session that worked.
+async fn returning(config: Config, stop: Arc<AtomicBool>, entered: Arc<AtomicUsize>) {
+    let mut kept = None;
+    let mut tick = tokio::time::interval(AGAIN);
+    while !stop.load(Ordering::SeqCst) {
+        tick.tick().await;
+        if let Ok((client, connection)) = config.connect(NoTls).await {
+            let driver = tokio::spawn(connection);
+            if client.simple_query("SELECT 1").await.is_ok() {
+                entered.fetch_add(1, Ordering::SeqCst);
+            }
+            kept = Some((client, driver));
+        }
+    }
+    if let Some((client, driver)) = kept {
+        assert!(client.simple_query("SELECT 1").await.is_err(), "a session outlived its login");
+        let _ = driver.await;
+    }
+}

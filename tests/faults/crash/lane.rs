@@ -1,0 +1,160 @@
+//! One server after another on one store: killed, started, drained, checked.
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
+
+use hallpass_domain::secret::random_bytes;
+use hallpass_tests::fault_server::{Said, Tell};
+use hallpass_tests::outsider::Outsider;
+use hallpass_tests::pg::Cluster;
+use hallpass_tests::process::Process;
+use hallpass_tests::wait::eventually_within;
+use hallpass_tests::world::DATABASE;
+
+use super::check::{Past, check};
+use super::clients::Clients;
+use super::watch::Watch;
+use crate::bed::{Bed, Store, server};
+use crate::ledger::published;
+
+/// Everything due must be gone so soon after a start. Most of it is the time that grants still have.
+const DRAIN: Duration = Duration::from_secs(60);
+/// Latest random kill after a start, milliseconds.
+const LATEST: u64 = 3_000;
+
+/// Everything is over and recorded.
+const OPEN: &str = "SELECT (SELECT count(*) FROM credentials WHERE state <> 'revoked') + (SELECT count(*) FROM grants WHERE state <> 'ended')
+    + (SELECT count(*) FROM mails WHERE state = 'queued') + (SELECT count(*) FROM audit_events WHERE leaf_index IS NULL)";
+
+pub(crate) struct Lane {
+    bed: Bed,
+    target: &'static Cluster,
+    watch: Watch,
+    clients: Clients,
+    outsider: Outsider,
+    said: Vec<Said>,
+    past: Past,
+    killed: BTreeMap<String, usize>,
+    round: usize,
+}
+
+impl Lane {
+    pub(crate) async fn start(store: Store, target: &'static Cluster) -> Self {
+        let bed = Bed::new(store, &[("db", target.port())]).await;
+        let watch = Watch::start(target, &bed.place).await;
+        let outsider = Outsider::connect(&bed.place.database).await;
+        let clients = Clients::new(target.port());
+        Self { bed, target, watch, clients, outsider, said: Vec::new(), past: Past::default(), killed: BTreeMap::new(), round: 0 }
+    }
+
+    /// Kills the server at the n-th hit of a point, and checks.
+    pub(crate) async fn kill_at(&mut self, point: &'static str, hit: u32) {
+        self.round += 1;
+        let log = self.bed.place.data.join(format!("points-{}", self.round));
+        let wanted = format!("{point}:{hit}");
+        let mut server = server(&self.bed.place, &[("HALLPASS_FAILPOINT", &wanted), ("HALLPASS_FAILPOINT_LOG", &log.display().to_string())]);
+        while let Some(said) = server.line().await {
+            self.hear(&mut server, said).await;
+        }
+        let status = server.ended().await;
+        assert_eq!(status.signal(), Some(9), "{wanted}: the server was not killed but ended with {status}:\n{}", server.log());
+        let points = std::fs::read_to_string(&log).unwrap_or_default();
+        let hits = points.lines().filter(|name| *name == point).count();
+        assert!(hits >= hit as usize, "{wanted}: {hits} hits");
+        *self.killed.entry(point.to_owned()).or_default() += 1;
+        self.recover(&wanted).await;
+    }
+
+    /// Kills the server several times, at instants that nobody chose, and then checks.
+    pub(crate) async fn kill_at_random(&mut self, kills: usize) {
+        let mut instants = Vec::new();
+        for _ in 0..kills {
+            self.round += 1;
+            let after = u64::from(u32::from_le_bytes(random_bytes().expect("randomness"))) % LATEST;
+            instants.push(after);
+            let mut server = server(&self.bed.place, &[]);
+            let over = tokio::time::Instant::now() + Duration::from_millis(after);
+            while let Ok(said) = tokio::time::timeout_at(over, server.line()).await {
+                let Some(said) = said else { panic!("the server ended by itself:\n{}", server.log()) };
+                self.hear(&mut server, said).await;
+            }
+            server.kill().await;
+            self.said.extend(server.unheard::<Said>());
+        }
+        *self.killed.entry("at random".to_owned()).or_default() += kills;
+        self.recover(&format!("random instants {instants:?} ms")).await;
+    }
+
+    async fn hear(&mut self, server: &mut Process, said: Said) {
+        match &said {
+            Said::Ready { instance, .. } => {
+                self.watch.instance(instance);
+                self.past.ready(&said);
+                server.tell(&Tell::Story).await;
+            }
+            Said::Login { name, password, .. } => self.clients.open(name, password),
+            _ => {}
+        }
+        self.said.push(said);
+    }
+
+    /// Starts the server without the fail point, waits until all that is due is over, and checks every promise.
+    async fn recover(&mut self, after: &str) {
+        let mut server = server(&self.bed.place, &[]);
+        let Some(ready) = server.line::<Said>().await else { panic!("after {after} the server did not start:\n{}", server.log()) };
+        let Said::Ready { instance, .. } = &ready else { panic!("after {after}: {ready:?}\n{}", server.log()) };
+        self.watch.instance(instance);
+        self.past.ready(&ready);
+        let outsider = tokio::sync::Mutex::new(&mut self.outsider);
+        let (log, checkpoints) = (server.log(), self.bed.place.checkpoints());
+        eventually_within(DRAIN, &format!("an end of everything after {after}\n{log}"), || async {
+            let mut outsider = outsider.lock().await;
+            let open = outsider.number(OPEN).await;
+            let sealed = outsider.number("SELECT size FROM audit_head WHERE id = 1").await;
+            (open == 0 && published(&checkpoints) == Some(sealed)).then_some(())
+        })
+        .await;
+        assert!(!server.has_ended(), "after {after} the server ended:\n{}", server.log());
+        self.nothing_is_left(after, instance).await;
+        server.kill().await;
+        let unrecorded = self.watch.violations();
+        assert!(unrecorded.is_empty(), "after {after}: accounts without a row committed before: {unrecorded:?}");
+        check(after, &self.bed.place, &self.said, &self.watch.seen(), &mut self.past).await;
+        self.said.clear();
+    }
+
+    /// By a connection that is not Hallpass's.
+    async fn nothing_is_left(&mut self, after: &str, instance: &str) {
+        let superuser = self.target.superuser(DATABASE).await;
+        let like = format!("hp\\_{instance}\\_%");
+        let accounts: Vec<String> = superuser
+            .query("SELECT rolname FROM pg_roles WHERE rolname LIKE $1", &[&like])
+            .await
+            .expect("roles")
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
+        assert!(accounts.is_empty(), "after {after}: {accounts:?} are there");
+        let oids: Vec<i64> = self.watch.seen().values().copied().collect();
+        let sessions: i64 = superuser
+            .query_one("SELECT count(*) FROM pg_stat_activity WHERE usesysid::bigint = ANY($1)", &[&oids])
+            .await
+            .expect("sessions")
+            .get(0);
+        assert_eq!(sessions, 0, "after {after}: sessions of ended logins");
+        let locks: i64 = superuser
+            .query_one("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.usename LIKE $1", &[&like])
+            .await
+            .expect("locks")
+            .get(0);
+        assert_eq!(locks, 0, "after {after}: locks of ended logins");
+        self.clients.all_out(after).await;
+    }
+
+    /// The last checks over the whole run.
+    pub(crate) async fn finish(self) -> BTreeMap<String, usize> {
+        eprintln!("{} kills, {}, {} sessions", self.killed.values().sum::<usize>(), self.past.summary(), self.clients.entered());
+        assert!(self.clients.entered() > 0, "no login was ever used");
+        self.killed
+    }
+}

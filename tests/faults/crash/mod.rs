@@ -1,0 +1,92 @@
+//! The server is killed by SIGKILL at every fail point and at random instants, in the middle of grants that begin, are used
+//! and end; then it is started again, and the promises are checked.
+mod check;
+mod clients;
+mod lane;
+mod watch;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use hallpass_domain::failpoint;
+
+use crate::bed::{Store, target};
+use lane::Lane;
+
+/// Servers that are killed side by side, each with a store of its own and all on one target.
+const LANES: usize = 3;
+/// Kills between two checks where the instants are random: each start finds what several before it left.
+const KILLS: usize = 4;
+
+/// Which hits of a point kill. Commits are many and of every kind: some at the first start, some in the middle of a story.
+fn hits(point: &str) -> &'static [u32] {
+    if point.starts_with("store.commit") { &[1, 2, 3, 12, 27, 44] } else { &[1, 2, 3] }
+}
+
+/// Runs lanes until the work is done; answers how often each point killed.
+async fn run(store: Store, work: Vec<Work>) -> BTreeMap<String, usize> {
+    let target = target().await;
+    let work = Arc::new(Mutex::new(VecDeque::from(work)));
+    let lanes: Vec<_> = (0..LANES)
+        .map(|_| {
+            let work = Arc::clone(&work);
+            tokio::spawn(async move {
+                let mut lane = Lane::start(store, target).await;
+                loop {
+                    let next = work.lock().expect("work").pop_front();
+                    match next {
+                        Some(Work::Point(point, hit)) => lane.kill_at(point, hit).await,
+                        Some(Work::Random(kills)) => lane.kill_at_random(kills).await,
+                        None => return lane.finish().await,
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut killed = BTreeMap::new();
+    for lane in lanes {
+        for (point, times) in lane.await.expect("a lane") {
+            *killed.entry(point).or_default() += times;
+        }
+    }
+    killed
+}
+
+/// What a lane does next.
+#[derive(Clone, Copy)]
+enum Work {
+    Point(&'static str, u32),
+    Random(usize),
+}
+
+async fn every_point(store: Store) {
+    let work = failpoint::ALL.iter().flat_map(|point| hits(point).iter().map(|hit| Work::Point(point, *hit))).collect();
+    let killed = run(store, work).await;
+    let missed: Vec<_> = failpoint::ALL.iter().filter(|point| killed.get(**point).copied().unwrap_or(0) < 3).collect();
+    assert!(missed.is_empty(), "not hit three times each: {missed:?} of {killed:?}");
+}
+
+async fn random_instants(store: Store) {
+    let rounds = std::env::var("HALLPASS_CRASH_ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(40usize);
+    run(store, vec![Work::Random(KILLS); rounds.div_ceil(KILLS)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fail_point_on_sqlite() {
+    every_point(Store::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fail_point_on_postgres() {
+    every_point(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_instants_on_sqlite() {
+    random_instants(Store::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_instants_on_postgres() {
+    random_instants(Store::Postgres).await;
+}

@@ -1,0 +1,73 @@
+//! Watches the target all the time: whatever account appears must have its row in the store already.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use hallpass_tests::outsider::Outsider;
+use hallpass_tests::pg::Cluster;
+use hallpass_tests::world::Place;
+use tokio::task::JoinHandle;
+
+#[derive(Default)]
+struct Seen {
+    instance: Option<String>,
+    /// Every account that ever was, by name, with its oid.
+    accounts: BTreeMap<String, i64>,
+    /// Accounts that had no row when they were first seen.
+    violations: Vec<String>,
+}
+
+/// A superuser who looks at the roles again and again.
+pub(crate) struct Watch {
+    seen: Arc<Mutex<Seen>>,
+    looking: JoinHandle<()>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
+}
+
+impl Watch {
+    pub(crate) async fn start(target: &'static Cluster, place: &Place) -> Self {
+        let seen: Arc<Mutex<Seen>> = Arc::default();
+        let superuser = target.superuser("postgres").await;
+        let mut store = Outsider::connect(&place.database).await;
+        let shared = Arc::clone(&seen);
+        let looking = tokio::spawn(async move {
+            let mut tick = tokio::time::interval(std::time::Duration::from_millis(10));
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tick.tick().await;
+                let Some(instance) = shared.lock().expect("seen").instance.clone() else { continue };
+                let like = format!("hp\\_{instance}\\_%");
+                let rows = superuser.query("SELECT rolname, oid::bigint FROM pg_roles WHERE rolname LIKE $1", &[&like]).await.expect("roles");
+                for row in rows {
+                    let (name, oid): (String, i64) = (row.get(0), row.get(1));
+                    if shared.lock().expect("seen").accounts.insert(name.clone(), oid).is_some() {
+                        continue;
+                    }
+                    let known = store.number(&format!("SELECT count(*) FROM credentials WHERE external_name = '{name}'")).await;
+                    if known != 1 {
+                        shared.lock().expect("seen").violations.push(name);
+                    }
+                }
+            }
+        });
+        Self { seen, looking }
+    }
+
+    /// From now on accounts of this installation are watched.
+    pub(crate) fn instance(&self, name: &str) {
+        assert!(!self.looking.is_finished(), "nobody watches the target any more");
+        self.seen.lock().expect("seen").instance = Some(name.to_owned());
+    }
+
+    pub(crate) fn seen(&self) -> BTreeMap<String, i64> {
+        self.seen.lock().expect("seen").accounts.clone()
+    }
+
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.seen.lock().expect("seen").violations.clone()
+    }
+}
