@@ -40,5 +40,7 @@ macro_rules! on_both {
 }
 
 mod oauth;
+mod races;
+mod scanner;
 mod steps;
 mod story;

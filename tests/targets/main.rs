@@ -14,11 +14,11 @@ use contract::contract;
 
 contract!(
     postgresql_superuser,
-    crate::rig::Postgres::start(crate::rig::Admin::Superuser).await,
-    [crate::rig::ADMIN_PASSWORD]
+    crate::postgresql::rig::Postgres::start(crate::postgresql::rig::Admin::Superuser).await,
+    [crate::postgresql::rig::ADMIN_PASSWORD]
 );
 contract!(
     postgresql_createrole,
-    crate::rig::Postgres::start(crate::rig::Admin::CreateRole).await,
-    [crate::rig::ADMIN_PASSWORD]
+    crate::postgresql::rig::Postgres::start(crate::postgresql::rig::Admin::CreateRole).await,
+    [crate::postgresql::rig::ADMIN_PASSWORD]
 );

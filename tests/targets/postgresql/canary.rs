@@ -2,7 +2,8 @@
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::TargetConnector;
 
-use crate::rig::{ADMIN, Admin, Postgres, QUARANTINE, Rig, connector, ident, revoke, settled};
+use super::rig::{ADMIN, Admin, Postgres, QUARANTINE, connector, ident};
+use crate::rig::{Rig, revoke, settled};
 
 async fn problems(rig: &Postgres) -> Vec<String> {
     let canary = rig.intend().await;

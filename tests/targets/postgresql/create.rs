@@ -9,7 +9,8 @@ use hallpass_tests::proxy::{Proxy, Upstream};
 use hallpass_tests::wait::eventually;
 use secrecy::ExposeSecret;
 
-use crate::rig::{Admin, GROUP, Postgres, Rig, connector, ident, password, revoke, settled};
+use super::rig::{ADMIN, ADMIN_PASSWORD, Admin, DATABASE, GROUP, Postgres, SECOND, connector, ident};
+use crate::rig::{Rig, password, revoke, settled};
 
 /// Held back at each part of what we send, and sent on after the deadline: nothing is created, whatever the point.
 #[tokio::test]
@@ -196,8 +197,8 @@ async fn powers_are_refused() {
 #[tokio::test]
 async fn hostile_settings() {
     let rig = Postgres::start(Admin::CreateRole).await;
-    let admin = ident(crate::rig::ADMIN);
-    for database in ["postgres", crate::rig::DATABASE, crate::rig::SECOND] {
+    let admin = ident(ADMIN);
+    for database in ["postgres", DATABASE, SECOND] {
         let superuser = rig.cluster.superuser(database).await;
         superuser
             .batch_execute(&format!(
@@ -216,7 +217,7 @@ async fn hostile_settings() {
     let fresh = connector(&rig.settings);
     let (credential, secret) = (rig.intend().await, password());
     let created = fresh.create(&credential, &secret).await.expect("created");
-    let session = rig.session(&credential, &secret, crate::rig::DATABASE).await;
+    let session = rig.session(&credential, &secret, DATABASE).await;
     session.batch_execute("CREATE TABLE public.hoard (id int)").await.expect("a table");
     revoke(&fresh, &[settled(credential, created.external_oid)]).await;
     assert!(!rig.cluster.log().contains("evil was called"));
@@ -238,5 +239,5 @@ async fn passwords_are_not_logged() {
     revoke(rig.connector(), &[credential]).await;
     let log = rig.cluster.log().split_off(before);
     assert!(log.contains(&name), "statements are logged");
-    assert!(!log.contains(secret.expose_secret()) && !log.contains(crate::rig::ADMIN_PASSWORD));
+    assert!(!log.contains(secret.expose_secret()) && !log.contains(ADMIN_PASSWORD));
 }

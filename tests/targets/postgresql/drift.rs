@@ -1,7 +1,8 @@
 //! Changes to an account by others are named.
 use hallpass_domain::ports::target::{Step, TargetConnector};
 
-use crate::rig::{Admin, Postgres, Rig, connector, ident, revoke, step, version};
+use super::rig::{ADMIN_PASSWORD, Admin, Postgres, connector, ident, version};
+use crate::rig::{Rig, revoke, step};
 
 #[tokio::test]
 async fn changes_are_named() {
@@ -35,7 +36,7 @@ async fn changes_are_named() {
     let other = hallpass_adapters::targets::postgresql::PostgresqlConnector::new(
         &others,
         "test2",
-        Some(crate::rig::ADMIN_PASSWORD.to_owned().into()),
+        Some(ADMIN_PASSWORD.to_owned().into()),
     )
     .expect("a connector");
     assert_eq!(other.list_marked().await.expect("listed"), vec![]);

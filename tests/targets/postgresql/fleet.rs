@@ -5,7 +5,8 @@ use futures_util::future::join_all;
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::{Removal, Step};
 
-use crate::rig::{Admin, DATABASE, Postgres, Rig, password, settled};
+use super::rig::{Admin, DATABASE, INSTANCE, Postgres};
+use crate::rig::{Rig, password, settled};
 
 /// A thousand logins with one end, fifty of them connected: one pass of the steps ends and proves all of them. Times are
 /// printed, not judged.
@@ -21,7 +22,7 @@ async fn a_thousand() {
         let id = hallpass_domain::ids::CredentialId(uuid::Uuid::now_v7());
         let credential = Credential {
             id,
-            external_name: hallpass_domain::credential::external_name(crate::rig::INSTANCE, id),
+            external_name: hallpass_domain::credential::external_name(INSTANCE, id),
             create_deadline: far,
             ..row.clone()
         };

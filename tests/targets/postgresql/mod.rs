@@ -3,6 +3,8 @@ mod canary;
 mod create;
 mod drift;
 mod fleet;
+mod interference;
 mod revocation;
+pub(crate) mod rig;
 mod starting;
 mod transport;

@@ -5,7 +5,8 @@ use hallpass_domain::target::{PgTls, PostgresqlTarget};
 use hallpass_tests::wait::eventually;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::rig::{Admin, INSTANCE, Postgres, Rig, connector, revoke, settled};
+use super::rig::{Admin, INSTANCE, Postgres, connector};
+use crate::rig::{Rig, revoke, settled};
 
 #[tokio::test]
 async fn by_socket() {

@@ -101,7 +101,7 @@ impl Broker {
         Ok(DecisionView {
             step_up: stage.proof == Proof::StepUp.as_str(),
             step_up_ready: account.is_some_and(|a| a.totp_sealed.is_some()),
-            shorten_to: shorten_choices(&request, now),
+            shorten_to: shorten_choices(&request, &values.shorten_to, now),
             differences: differences(&catalogue, &request),
             consequences: role.map(|r| consequences(&catalogue, r)).unwrap_or_default(),
             comment_required: false,
@@ -178,12 +178,17 @@ fn differences(catalogue: &hallpass_domain::catalogue::Catalogue, request: &Requ
     out
 }
 
-fn shorten_choices(request: &Request, now: hallpass_domain::Timestamp) -> Vec<Choice> {
+fn shorten_choices(request: &Request, chosen: &str, now: hallpass_domain::Timestamp) -> Vec<Choice> {
     let whole = match request.ask {
         Ask::Seconds(s) => request.cap_seconds.map_or(s, |c| s.min(c)),
         Ask::Until(t) => (t - now).num_seconds(),
     };
-    std::iter::once(Choice { value: String::new(), label: format!("as asked ({})", describe_seconds(whole)), chosen: true })
+    let mut out: Vec<Choice> = std::iter::once(Choice { value: String::new(), label: format!("as asked ({})", describe_seconds(whole)), chosen: false })
         .chain([60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800].into_iter().filter(|s| *s < whole).map(|s| Choice { value: s.to_string(), label: describe_seconds(s), chosen: false }))
-        .collect()
+        .collect();
+    let at = out.iter().position(|c| c.value == chosen).unwrap_or(0);
+    if let Some(choice) = out.get_mut(at) {
+        choice.chosen = true;
+    }
+    out
 }

@@ -23,8 +23,6 @@ pub struct AccountView {
 /// The enrolled second factor.
 #[derive(Debug, Clone, Serialize)]
 pub struct TotpState {
-    /// When it was enrolled.
-    pub enrolled_at: DateTime<Utc>,
     /// When it was last used.
     pub last_used_at: Option<DateTime<Utc>>,
     /// Recovery codes that are left.

@@ -110,6 +110,8 @@ pub struct DecisionValues {
     pub decision: String,
     /// The comment.
     pub comment: String,
+    /// The length to shorten to, in seconds as text; empty keeps it.
+    pub shorten_to: String,
 }
 
 /// The page that ends a visit to `/r/{reference}`.

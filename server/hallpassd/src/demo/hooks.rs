@@ -57,11 +57,13 @@ impl DemoHooks for Hooks {
             title: title.to_owned(), text: text.to_owned(), link: link.map(|(href, text)| Link { href: href.to_owned(), text: text.to_owned() }), done: false,
         };
         let quick = if self.postgres { "db-quick" } else { "billing-quick" };
+        let catalogue = self.broker.catalogue().await?;
+        let purpose = |name: &str| catalogue.roles.values().find(|r| r.name.as_str() == name).map(|r| r.purpose.clone()).unwrap_or_default();
         Ok(DemoView {
             people: self.people.iter().map(|p| GuidePerson {
                 name: p.name.clone(), email: p.email.clone(), password: p.password.clone(), part: p.part.clone(), groups: p.groups.clone(), second_factor: p.totp_uri.is_some(),
             }).collect(),
-            roles: self.facts.roles.iter().map(|r| GuideRole { name: r.name.clone(), target: r.target.clone(), tier: r.tier.clone(), try_it: format!("/request?role={}", r.name) }).collect(),
+            roles: self.facts.roles.iter().map(|r| GuideRole { name: r.name.clone(), target: r.target.clone(), tier: r.tier.clone(), try_it: purpose(&r.name) }).collect(),
             steps: vec![
                 step("Ask", &format!("Act as Dana Kim and ask for {quick}, two minutes."), Some((&format!("/request?role={quick}&reason=Trying+Hallpass"), "Open the form"))),
                 step("Read the mail", "Each approver got one. It says who, what, where, how long and why, and holds no authority.", Some(("/demo/mail", "Open the mails"))),

@@ -4,7 +4,7 @@ use actix_web::http::header::{self, HeaderMap};
 
 use super::error::OauthError;
 
-/// The text is not percent-encoded UTF-8.
+/// The text is not percent-encoded UTF-8, or holds U+0000, which no parameter of ours has and no database stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotUtf8;
 
@@ -13,7 +13,7 @@ pub struct NotUtf8;
 /// # Errors
 /// [`NotUtf8`].
 pub fn decode(text: &str) -> Result<String, NotUtf8> {
-    if !text.bytes().any(|b| matches!(b, b'+' | b'%')) {
+    if !text.bytes().any(|b| matches!(b, b'+' | b'%' | 0)) {
         return Ok(text.to_owned());
     }
     let mut out = Vec::with_capacity(text.len());
@@ -34,7 +34,7 @@ pub fn decode(text: &str) -> Result<String, NotUtf8> {
             other => out.push(other),
         }
     }
-    String::from_utf8(out).map_err(|_| NotUtf8)
+    String::from_utf8(out).ok().filter(|text| !text.contains('\0')).ok_or(NotUtf8)
 }
 
 fn hex(byte: u8) -> Option<u8> {
@@ -129,6 +129,8 @@ mod tests {
         }
         assert_eq!(decode("%ff"), Err(NotUtf8));
         assert_eq!(decode("%C3"), Err(NotUtf8));
+        assert_eq!(decode("a%00"), Err(NotUtf8));
+        assert_eq!(decode("a\0"), Err(NotUtf8));
     }
 
     #[test]

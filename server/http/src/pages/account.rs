@@ -17,18 +17,18 @@ async fn view(v: &Visit<'_>, errors: Vec<FieldError>) -> Result<AccountView, Ref
     let human = v.human()?;
     let security = v.state.broker.account_security(&human).await?;
     let mut sessions: Vec<SessionRow> = security.sessions.iter().map(|s| SessionRow {
-        id: s.id.to_string(), kind: "browser".to_owned(), device: s.agent.clone(), address: s.network.clone(),
-        strength: if s.strength == Strength::SecondFactor { "second factor" } else { "password" }.to_owned(),
+        id: s.id.to_string(), kind: "browser".to_owned(), device: browser_of(&s.agent), address: s.network.clone(),
+        strength: if s.strength == Strength::SecondFactor { "step-up" } else { "session" }.to_owned(),
         since: s.created_at, last_used_at: s.seen_at, current: Some(s.id) == human.session(),
     }).collect();
     sessions.extend(security.api_tokens.iter().map(|t| SessionRow {
-        id: t.id.to_string(), kind: "command line".to_owned(), device: t.label.clone(), address: String::new(), strength: "device code".to_owned(),
+        id: t.id.to_string(), kind: "command".to_owned(), device: t.label.clone(), address: String::new(), strength: "session".to_owned(),
         since: t.created_at, last_used_at: t.created_at, current: false,
     }));
     Ok(AccountView {
         password_changed_at: security.password_set_at,
         totp: security.second_factor.then(|| TotpState {
-            enrolled_at: security.password_set_at.unwrap_or_else(|| v.state.broker.now()), last_used_at: security.totp_last_used_at,
+            last_used_at: security.totp_last_used_at,
             recovery_codes_left: i64::try_from(security.recovery_codes_left).unwrap_or(0),
         }),
         sessions,
@@ -40,6 +40,19 @@ async fn view(v: &Visit<'_>, errors: Vec<FieldError>) -> Result<AccountView, Ref
 async fn page(v: &Visit<'_>, status: StatusCode, errors: Vec<FieldError>) -> Result<HttpResponse, Refusal> {
     let view = view(v, errors).await?;
     Ok(v.html(status, hallpass_views::account::index(&v.shell().await, &view)))
+}
+
+/// The browser and system in a `User-Agent`, in words; the whole of it where it is none that we know.
+fn browser_of(agent: &str) -> String {
+    let first = |known: &[(&str, &'static str)]| known.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
+    let browser = first(&[("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Version/", "Safari")]);
+    let system = first(&[("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS X", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux")]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) if agent.is_empty() => "Unknown browser".to_owned(),
+        (None, None) => agent.chars().take(60).collect(),
+    }
 }
 
 /// What was typed wrong goes back to its page; anything else is a page of its own.
@@ -98,19 +111,23 @@ pub async fn password(state: Data<AppState>, request: HttpRequest, body: Bytes) 
     })
 }
 
+/// The enrolment as it stands: with the pending seed, or without one asking for what starts it.
+async fn totp_page(v: &Visit<'_>, status: StatusCode, errors: Vec<FieldError>) -> Result<HttpResponse, Refusal> {
+    let human = v.human()?;
+    let view = match from_browser!(v, |from| v.state.broker.pending_totp(from).await) {
+        Ok(e) => TotpEnrolView { otpauth_uri: e.otpauth_uri.expose_secret().to_owned(), secret_base32: e.secret_base32.expose_secret().to_owned(), replaces: e.replaces, errors },
+        Err(refusal) if refusal.class == Class::Conflict => {
+            let replaces = v.state.broker.account_security(&human).await?.second_factor;
+            TotpEnrolView { otpauth_uri: String::new(), secret_base32: String::new(), replaces, errors }
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    Ok(v.html(status, hallpass_views::account::totp(&v.shell().await, &view)))
+}
+
 /// GET /account/totp
 pub async fn totp_form(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
-    visit!(state, request, |v| {
-        v.human()?;
-        let enrolment = from_browser!(v, |from| v.state.broker.pending_totp(from).await);
-        let view = match enrolment {
-            Ok(e) => TotpEnrolView { otpauth_uri: e.otpauth_uri.expose_secret().to_owned(), secret_base32: e.secret_base32.expose_secret().to_owned(), replaces: e.replaces, errors: Vec::new() },
-            // Nothing is pending: the page asks for the password first, then shows the code to scan.
-            Err(refusal) if refusal.class == Class::Conflict => TotpEnrolView { otpauth_uri: String::new(), secret_base32: String::new(), replaces: false, errors: Vec::new() },
-            Err(refusal) => return Err(refusal),
-        };
-        Ok(v.page(hallpass_views::account::totp(&v.shell().await, &view)))
-    })
+    visit!(state, request, |v| totp_page(&v, StatusCode::OK, Vec::new()).await)
 }
 
 /// POST /account/totp: first with the password (begins), then with a code (confirms).
@@ -120,32 +137,25 @@ pub async fn totp(state: Data<AppState>, request: HttpRequest, body: Bytes) -> H
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
         let (code, password) = (form.get("totp").trim().to_owned(), SecretString::from(form.get("current_password").to_owned()));
-        let pending = from_browser!(v, |from| v.state.broker.pending_totp(from).await).ok();
-        if pending.is_none() {
+        let begins = from_browser!(v, |from| v.state.broker.pending_totp(from).await).is_err();
+        let (refusal, field) = if begins {
             let factor = (!code.is_empty()).then_some(Factor::Totp(code.as_str()));
-            let begun = from_browser!(v, |from| v.state.broker.start_totp(from, &password, factor).await);
-            return match begun {
-                Ok(_) => Ok(v.redirect("/account/totp", None)),
-                Err(refusal) => {
-                    let (status, errors) = at_field(refusal, "current_password")?;
-                    page(&v, status, errors).await
+            match from_browser!(v, |from| v.state.broker.start_totp(from, &password, factor).await) {
+                Ok(_) => return Ok(v.redirect("/account/totp", None)),
+                Err(refusal) => (refusal, "current_password"),
+            }
+        } else {
+            match from_browser!(v, |from| v.state.broker.confirm_totp(from, &code).await) {
+                Ok(done) => {
+                    let view = RecoveryCodesView { codes: done.recovery_codes, enrolled_now: true };
+                    let answer = v.page(hallpass_views::account::recovery_codes(&v.shell().await, &view));
+                    return Ok(with_session(&v, answer, &done.opened));
                 }
-            };
-        }
-        let confirmed = from_browser!(v, |from| v.state.broker.confirm_totp(from, &code).await);
-        match (confirmed, pending) {
-            (Ok(done), _) => {
-                let view = RecoveryCodesView { codes: done.recovery_codes, enrolled_now: true };
-                let answer = v.page(hallpass_views::account::recovery_codes(&v.shell().await, &view));
-                Ok(with_session(&v, answer, &done.opened))
+                Err(refusal) => (refusal, "totp"),
             }
-            (Err(refusal), Some(e)) => {
-                let (status, errors) = at_field(refusal, "totp")?;
-                let view = TotpEnrolView { otpauth_uri: e.otpauth_uri.expose_secret().to_owned(), secret_base32: e.secret_base32.expose_secret().to_owned(), replaces: e.replaces, errors };
-                Ok(v.html(status, hallpass_views::account::totp(&v.shell().await, &view)))
-            }
-            (Err(refusal), None) => Err(refusal),
-        }
+        };
+        let (status, errors) = at_field(refusal, field)?;
+        totp_page(&v, status, errors).await
     })
 }
 

@@ -55,7 +55,7 @@ pub async fn decide(state: Data<AppState>, request: HttpRequest, reference: Path
         let human = v.human()?;
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
-        let values = DecisionValues { decision: form.get("decision").to_owned(), comment: form.get("comment").to_owned() };
+        let values = DecisionValues { decision: form.get("decision").to_owned(), comment: form.get("comment").to_owned(), shorten_to: form.get("shorten_to").to_owned() };
         let verdict = match form.get("decision") {
             "approve" => Verdict::Approve,
             "deny" => Verdict::Deny,

@@ -2,7 +2,7 @@
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use hallpass_broker::access::next_path;
+use hallpass_broker::access::{Visitor, next_path};
 use hallpass_broker::views::demo::{MailListView, MailRow, MailView};
 use hallpass_broker::views::page::{Choice, Link};
 use hallpass_domain::refusal::Refusal;
@@ -66,7 +66,8 @@ pub async fn mail(state: Data<AppState>, request: HttpRequest, id: Path<String>)
     visit!(state, request, |v| {
         let mail = find(&v, &id).await?;
         let people = hooks(&v)?.people();
-        let recipient = people.iter().find(|p| mail.to.to_lowercase().contains(&p.email)).map(|p| p.email.clone());
+        let acting = v.visitor.as_ref().and_then(Visitor::user).map(|u| u.email.to_string());
+        let recipient = people.iter().find(|p| mail.to.to_lowercase().contains(&p.email)).filter(|p| Some(&p.email) != acting.as_ref()).map(|p| p.name.clone());
         let base = v.state.config.base_url.clone();
         let view = MailView {
             id: mail.id, from: mail.from, to: mail.to, subject: mail.subject, at: mail.at, text: mail.text,

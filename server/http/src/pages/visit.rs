@@ -81,9 +81,9 @@ impl<'a> Visit<'a> {
             active = broker.access_view(&Caller::Human(caller.clone())).await.map_or(0, |v| i64::try_from(v.current.len()).unwrap_or(0));
             owner = broker.catalogue().await.is_ok_and(|c| c.targets.values().any(|t| t.owners.contains(&caller.user())));
         }
-        let strength = self.visitor.as_ref().map_or("", |v| if v.session.strength == Strength::SecondFactor { "second factor" } else { "password" });
+        let strength = self.visitor.as_ref().map_or("", |v| if v.session.strength == Strength::SecondFactor { "step-up" } else { "session" });
         Shell {
-            instance: "Hallpass".to_owned(),
+            instance: instance(&self.state.config.base_url),
             person: user.as_ref().map(|u| SignedIn {
                 name: u.display_name.clone(), email: u.email.to_string(), administrator: u.duties.contains(&Duty::Administrator), auditor: u.duties.contains(&Duty::Auditor), owner,
                 strength: strength.to_owned(),
@@ -200,6 +200,13 @@ impl<'a> Visit<'a> {
 /// Replaces the page's Content-Security-Policy.
 pub fn set_csp(answer: &mut HttpResponse, policy: &'static str) {
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(policy));
+}
+
+/// Whose Hallpass this is: the host of its address, nothing on loopback.
+fn instance(base_url: &str) -> String {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    if host == "localhost" || host.starts_with("127.") || host.starts_with('[') { String::new() } else { host.to_owned() }
 }
 
 fn read_flash(value: &str) -> Option<Flash> {
