@@ -189,7 +189,7 @@ impl TestServer {
 }
 
 /// The code of a seed in a step of 30 s (RFC 6238).
-fn code_at(seed: &str, step: i64) -> String {
+pub fn code_at(seed: &str, step: i64) -> String {
     let secret = totp_rs::Secret::try_from_base32(seed).expect("a seed");
     let totp: totp_rs::Totp = totp_rs::Builder::new().with_secret(secret).build().expect("an app");
     totp.generate(u64::try_from(step * 30).unwrap_or_default()).to_string()

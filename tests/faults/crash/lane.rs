@@ -17,8 +17,8 @@ use super::watch::Watch;
 use crate::bed::{Bed, Store, server};
 use crate::ledger::published;
 
-/// Everything due must be gone so soon after a start. Most of it is the time that grants still have.
-const DRAIN: Duration = Duration::from_secs(60);
+/// Everything due must be gone so soon after a start: before any lease of the dead server would have run out.
+const DRAIN: Duration = Duration::from_secs(25);
 /// Latest random kill after a start, milliseconds.
 const LATEST: u64 = 3_000;
 

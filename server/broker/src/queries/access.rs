@@ -70,16 +70,16 @@ impl Broker {
 fn works(grant: &Grant, credentials: &[Credential], live_tokens: u64, now: hallpass_domain::Timestamp) -> Works {
     let of = |state: &str, at: Option<hallpass_domain::Timestamp>, detail: &str| Works { state: state.to_owned(), checked_at: at, detail: detail.to_owned() };
     if now < grant.starts_at {
-        return of("not_started", None, "It has not begun.");
+        return of("not_started", None, "It has not begun");
     }
     if !grant.allows_at(now) {
-        return of("ended", Some(grant.ends_at), "Use is refused since the end.");
+        return of("ended", Some(grant.ends_at), "Use is refused since the end");
     }
     match credentials.iter().filter(|c| c.state == CredentialState::Live).filter_map(|c| c.live_at).max() {
-        Some(at) => of("works", Some(at), "The target made the login and accepts it."),
-        None if live_tokens > 0 => of("works", Some(now), "Introspection answers active."),
-        None if credentials.iter().any(|c| c.state == CredentialState::Intended) => of("checking", None, "A login is being made."),
-        None => of("not_issued", None, "Nothing has been issued under it yet."),
+        Some(at) => of("works", Some(at), "The target made the login and accepts it"),
+        None if live_tokens > 0 => of("works", Some(now), "Introspection answers active"),
+        None if credentials.iter().any(|c| c.state == CredentialState::Intended) => of("checking", None, "A login is being made"),
+        None => of("not_issued", None, "Nothing has been issued under it yet"),
     }
 }
 

@@ -109,7 +109,6 @@ fn account_pages(g: &mut Gallery) -> Outcome<()> {
     let view = AccountView {
         password_changed_at: Some(minutes(-100_000)),
         totp: Some(TotpState {
-            enrolled_at: minutes(-90_000),
             last_used_at: Some(minutes(-3)),
             recovery_codes_left: 2,
         }),

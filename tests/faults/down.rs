@@ -1,0 +1,76 @@
+//! A target that is down when its logins end, beside one that is not.
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use hallpass_domain::credential::CredentialState;
+use hallpass_domain::grant::GrantState;
+use hallpass_tests::wait::eventually_within;
+use hallpass_tests::world::{DATABASE, OWNER, World};
+use hallpassd::compose::Given;
+use secrecy::ExposeSecret as _;
+
+use crate::bed::{Bed, Store, own_target, target};
+use crate::ledger::Ledger;
+use crate::parts::{Mailbox, MovedClock, SOON, gone, is_there, row};
+
+/// It stays `revoking`, people are alerted once it is a minute overdue, the other target is not delayed, and it is
+/// complete within seconds of the target's return.
+async fn a_target_is_down_at_the_end(store: Store) {
+    let (dead, other) = (own_target().await, target().await);
+    let bed = Bed::new(store, &[("dead", dead.port()), ("other", other.port())]).await;
+    let (clock, mailbox) = (MovedClock::at(&dead).await, Arc::new(Mailbox::default()));
+    let given = Given { clock: Some(clock.clone()), notifier: Some(mailbox.clone()), ..Given::default() };
+    let world = World::open(&bed.place, given).await.expect("a server");
+    let _running = world.run();
+    let grants = [world.grant("dead-read", "3s").await.expect("a grant"), world.grant("other-read", "3s").await.expect("a grant")];
+    let (ours, theirs) = (world.login(&grants[0]).await.expect("a login"), world.login(&grants[1]).await.expect("a login"));
+    let (name, other_name) = (ours.credential.external_name.clone(), theirs.credential.external_name.clone());
+    let _session = dead.connect(&name, ours.password.expose_secret(), DATABASE).await.expect("a session");
+    dead.stop();
+
+    gone(other, &other_name).await;
+    eventually_within(SOON, "the other target's login to be revoked", || async {
+        (row(&world, theirs.credential.id).await.state == CredentialState::Revoked).then_some(())
+    })
+    .await;
+    let left = eventually_within(SOON, "the target to be found down", || async {
+        Some(row(&world, ours.credential.id).await).filter(|c| c.last_error.is_some())
+    })
+    .await;
+    assert_eq!((left.state, left.last_error.as_deref(), left.attempts, left.alerted_at), (CredentialState::Revoking, Some("down"), 0, None));
+    assert!(mailbox.to(OWNER, "").is_empty(), "nobody is alerted in the first minute");
+
+    clock.forward(TimeDelta::seconds(61));
+    eventually_within(SOON, "an alert", || async { (!mailbox.to(OWNER, "").is_empty()).then_some(()) }).await;
+    let left = row(&world, ours.credential.id).await;
+    assert!(left.state == CredentialState::Revoking && left.alerted_at.is_some(), "{left:?}");
+    let grant = world.broker.store.grant(grants[0].id).await.expect("the store").expect("the grant");
+    assert_eq!(grant.state, GrantState::Ending);
+
+    dead.start_again();
+    assert!(is_there(&dead, &name).await, "it was there all the time");
+    gone(&dead, &name).await;
+    let done = eventually_within(SOON, "the end to be recorded", || async {
+        Some(row(&world, ours.credential.id).await).filter(|c| c.state == CredentialState::Revoked)
+    })
+    .await;
+    assert!(done.verified_at.is_some());
+    eventually_within(SOON, "the all-clear", || async { (mailbox.to(OWNER, "").len() == 2).then_some(()) }).await;
+    eventually_within(SOON, "everything to be sealed", || async {
+        (world.broker.store.unsealed_tail().await.expect("the log").0 == 0).then_some(())
+    })
+    .await;
+    let ledger = Ledger::read(&world.broker).await;
+    ledger.rows_and_events_agree("a target was down");
+    assert_eq!(ledger.count("credential.overdue", "credential", ours.credential.id), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_is_down_at_the_end_on_sqlite() {
+    a_target_is_down_at_the_end(Store::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_is_down_at_the_end_on_postgres() {
+    a_target_is_down_at_the_end(Store::Postgres).await;
+}

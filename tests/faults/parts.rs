@@ -1,0 +1,98 @@
+//! Parts that the tests give to a server: a clock that they move, a mailbox that they read.
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use hallpass_domain::Timestamp;
+use hallpass_domain::credential::Credential;
+use hallpass_domain::ids::CredentialId;
+use hallpass_domain::ports::clock::{Clock, Trust};
+use hallpass_domain::ports::notifier::{Notifier, NotifyError, RenderedMail};
+use hallpass_tests::pg::Cluster;
+use hallpass_tests::wait::eventually_within;
+use hallpass_tests::world::World;
+
+/// Longest wait for what a healthy server does within seconds.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Real time, moved by what the test says.
+#[derive(Debug)]
+pub(crate) struct MovedClock {
+    start: (Timestamp, Instant),
+    by: Mutex<TimeDelta>,
+}
+
+impl MovedClock {
+    /// Begins at a cluster's time, as a server does.
+    pub(crate) async fn at(cluster: &Cluster) -> Arc<Self> {
+        Arc::new(Self { start: (time(cluster).await, Instant::now()), by: Mutex::default() })
+    }
+
+    /// Moves it forward.
+    pub(crate) fn forward(&self, by: TimeDelta) {
+        *self.by.lock().expect("the clock") += by;
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Timestamp {
+        self.start.0 + TimeDelta::from_std(self.start.1.elapsed()).expect("a short test") + *self.by.lock().expect("the clock")
+    }
+
+    fn trust(&self) -> Trust {
+        Trust::Good
+    }
+}
+
+/// A cluster's time.
+pub(crate) async fn time(cluster: &Cluster) -> Timestamp {
+    cluster.superuser("postgres").await.query_one("SELECT clock_timestamp()", &[]).await.expect("the time").get(0)
+}
+
+/// Keeps what is delivered.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<Vec<RenderedMail>>);
+
+impl Mailbox {
+    /// Mails to somebody whose subject holds some words.
+    pub(crate) fn to(&self, email: &str, words: &str) -> Vec<RenderedMail> {
+        let mails = self.0.lock().expect("mails");
+        mails.iter().filter(|m| m.to_email == email && m.subject.to_lowercase().contains(words)).cloned().collect()
+    }
+}
+
+#[async_trait]
+impl Notifier for Mailbox {
+    fn describe(&self) -> String {
+        "mailbox of a test".to_owned()
+    }
+
+    async fn deliver(&self, mail: &RenderedMail) -> Result<String, NotifyError> {
+        self.0.lock().expect("mails").push(mail.clone());
+        Ok("kept".to_owned())
+    }
+}
+
+/// A credential's row.
+pub(crate) async fn row(world: &World, id: CredentialId) -> Credential {
+    world.broker.store.credential(id).await.expect("the store").expect("the row")
+}
+
+/// Whether an account is at a target, by a connection that is not Hallpass's.
+pub(crate) async fn is_there(target: &Cluster, name: &str) -> bool {
+    let superuser = target.superuser("postgres").await;
+    superuser.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&name]).await.expect("roles").is_some()
+}
+
+/// Waits until the account is gone, and no session is left in the database of logins.
+pub(crate) async fn gone(target: &Cluster, name: &str) {
+    eventually_within(SOON, &format!("{name} to be gone"), || async { (!is_there(target, name).await).then_some(()) }).await;
+    let superuser = target.superuser("postgres").await;
+    let orphans: i64 = superuser
+        .query_one("SELECT count(*) FROM pg_stat_activity s WHERE s.usesysid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = s.usesysid)", &[])
+        .await
+        .expect("sessions")
+        .get(0);
+    assert_eq!(orphans, 0, "sessions outlived {name}");
+}
