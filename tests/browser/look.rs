@@ -41,6 +41,13 @@ impl Window {
         assert!(findings.is_empty(), "{name}, {}:\n{}", self.path().await, findings.join("\n"));
     }
 
+    /// [`Self::look`] where pages run their script; without, they are the same pages.
+    pub(crate) async fn look_with_script(&self, name: &str) {
+        if self.script {
+            self.look(name).await;
+        }
+    }
+
     /// The scheme that the person prefers.
     pub(crate) async fn scheme(&self, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }, { "name": "prefers-reduced-motion", "value": "reduce" }]);

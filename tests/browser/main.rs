@@ -27,6 +27,18 @@ macro_rules! with_and_without_script {
     };
 }
 
+mod account;
+mod deciding;
+mod demo;
+mod device;
+mod first_run;
+mod keyboard;
+mod live;
 mod look;
+mod outcomes;
+mod oversight;
+mod pages;
 mod sign_in;
+mod steps;
+mod story;
 mod window;

@@ -14,17 +14,13 @@ async fn with_password_and_second_factor(script: bool) {
     // The way to a page leads over sign-in and back.
     window.open("/inbox?tab=history").await;
     window.expect_heading("Sign in").await;
-    if script {
-        window.look("sign-in").await;
-    }
+    window.look_with_script("sign-in").await;
     window.fill("Email", &ana.email).await;
     window.fill("Password", "not the password").await;
     window.press("Sign in").await;
     window.expect_mistake("").await;
     assert_eq!((window.value("Email").await, window.value("Password").await), (ana.email.clone(), String::new()));
-    if script {
-        window.look("sign-in-wrong").await;
-    }
+    window.look_with_script("sign-in-wrong").await;
     window.fill("Password", &ana.password).await;
     window.press("Sign in").await;
 
@@ -32,9 +28,7 @@ async fn with_password_and_second_factor(script: bool) {
     window.fill("Six-digit code", "000000").await;
     window.press("Go on").await;
     window.expect_mistake("").await;
-    if script {
-        window.look("second-factor-wrong").await;
-    }
+    window.look_with_script("second-factor-wrong").await;
     window.fill("Six-digit code", &server.totp("ana").await).await;
     window.press("Go on").await;
     window.expect_heading("Inbox").await;

@@ -163,6 +163,11 @@ impl Window {
         .await;
     }
 
+    /// Presses an element by selector, and stays on the page.
+    pub(crate) async fn click_css(&self, css: &str) {
+        self.again(css, || async { self.driver.click(&self.see(By::Css(css)).await).await }).await;
+    }
+
     /// Presses what has these words, and waits for the page to which it leads.
     pub(crate) async fn press(&self, words: &str) {
         self.leave(|| self.click(words)).await;
@@ -170,7 +175,7 @@ impl Window {
 
     /// Presses an element by selector, and waits for the page to which it leads.
     pub(crate) async fn press_css(&self, css: &str) {
-        self.leave(|| self.again(css, || async { self.driver.click(&self.see(By::Css(css)).await).await })).await;
+        self.leave(|| self.click_css(css)).await;
     }
 
     /// Does something that leads to another page, and waits until that has come.

@@ -4,6 +4,15 @@
 //! `HALLPASS_CRASH_ROUNDS` is the number of kills at random instants on each kind of store (40 where it is not set; a
 //! release is tried with 400). The fail points are all hit, at least three times each, whatever it says.
 mod bed;
+mod clock;
 mod crash;
+mod demo;
+mod down;
+mod full_disk;
 mod ledger;
+mod parts;
 mod release;
+mod replicas;
+mod restored;
+mod slow;
+mod unwritable;

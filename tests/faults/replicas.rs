@@ -11,15 +11,15 @@ use hallpass_tests::world::{Place, World};
 use hallpassd::compose::Given;
 
 use crate::bed::{Bed, Store, server, target};
-use crate::ledger::{Ledger, log_verifies};
+use crate::ledger::{Ledger, log_verifies, published};
 use crate::parts::{SOON, gone, is_there};
 
 /// A lease must run out before the other server takes over.
 const LEASE: Duration = Duration::from_secs(60);
 
-async fn ready(server: &mut Process) -> String {
+async fn ready(server: &mut Process) {
     match server.line().await {
-        Some(Said::Ready { vkey, .. }) => vkey,
+        Some(Said::Ready { .. }) => {}
         other => panic!("{other:?}: {}", server.log()),
     }
 }
@@ -43,19 +43,20 @@ fn state(row: &Row) -> Option<&str> {
     row.get(2)?.as_deref()
 }
 
-async fn checked(when: &str, place: &Place, vkey: &str) -> Ledger {
+/// By a third server: rows, events, and the log against every checkpoint that the two published.
+async fn checked(when: &str, place: &Place) -> Ledger {
     let world = World::open(place, Given::default()).await.expect("a server");
     let running = world.run();
-    eventually_within(SOON, "everything to be sealed", || async {
-        (world.broker.store.unsealed_tail().await.expect("the log").0 == 0).then_some(())
+    eventually_within(SOON, "everything to be sealed and published", || async {
+        let (unsealed, size) = (world.broker.store.unsealed_tail().await.expect("the log").0, world.broker.store.log_head().await.expect("the log").size);
+        (unsealed == 0 && published(&place.checkpoints()).is_some_and(|p| p.unsigned_abs() == size)).then_some(())
     })
     .await;
     drop(running);
-    // The checkpoint file belongs to both servers here; what one of them wrote last is what counts.
     let ledger = Ledger::read(&world.broker).await;
     ledger.rows_and_events_agree(when);
     ledger.ends_are_kept(when);
-    drop(vkey.to_owned());
+    log_verifies(when, &world.broker, &world.broker.log_signer.verifier().to_string(), &place.checkpoints()).await;
     ledger
 }
 
@@ -67,7 +68,7 @@ async fn stopped_in_the_middle_of_a_removal() {
     bed.place.replicated = true;
     let mut outsider = Outsider::connect(&bed.place.database).await;
     let mut first = server(&bed.place, &[("HALLPASS_FAILPOINT", "target.remove.before:1:stop")]);
-    let vkey = ready(&mut first).await;
+    ready(&mut first).await;
     first.tell(&Tell::Login { role: "db-read".to_owned(), time: "2s".to_owned() }).await;
     let name = said(&mut first, "a login", |s| if let Said::Login { name, .. } = s { Some(name) } else { None }).await;
     first.stopped().await;
@@ -91,7 +92,7 @@ async fn stopped_in_the_middle_of_a_removal() {
     assert_eq!(credential(&mut outsider).await, done, "the stale server changed a finished row");
     first.kill().await;
     second.kill().await;
-    let ledger = checked("a server was stopped in a removal", &bed.place, &vkey).await;
+    let ledger = checked("a server was stopped in a removal", &bed.place).await;
     assert_eq!(ledger.credentials.len(), 1);
 }
 
@@ -104,7 +105,7 @@ async fn stopped_in_the_middle_of_an_issue() {
     bed.place.replicated = true;
     let mut outsider = Outsider::connect(&bed.place.database).await;
     let mut first = server(&bed.place, &[("HALLPASS_FAILPOINT", "target.create.after:1:stop")]);
-    let vkey = ready(&mut first).await;
+    ready(&mut first).await;
     // A grant that goes on: only the fence and the state keep the login from going live.
     first.tell(&Tell::Login { role: "db-read".to_owned(), time: "10m".to_owned() }).await;
     first.stopped().await;
@@ -133,7 +134,7 @@ async fn stopped_in_the_middle_of_an_issue() {
     assert_eq!(credential(&mut outsider).await, done, "the stale server changed a finished row");
     first.kill().await;
     second.kill().await;
-    let ledger = checked("a server was stopped in an issue", &bed.place, &vkey).await;
+    let ledger = checked("a server was stopped in an issue", &bed.place).await;
     let id = CredentialId(uuid::Uuid::parse_str(done[0].as_deref().expect("an id")).expect("an id"));
     assert_eq!(ledger.count("credential.live", "credential", id), 0);
 }

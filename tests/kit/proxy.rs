@@ -73,6 +73,11 @@ impl Proxy {
         self.state.lock().expect("state").deaf = true;
     }
 
+    /// Passes answers again.
+    pub fn hear(&self) {
+        self.state.lock().expect("state").deaf = false;
+    }
+
     /// Bytes are being held back now.
     pub fn holds(&self) -> bool {
         *self.holding.borrow()

@@ -1,10 +1,9 @@
 //! Whatever a login did, all of it ends, and nothing outside changes.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use hallpass_domain::credential::Credential;
-use hallpass_domain::ports::target::{Step, TargetError};
+use hallpass_domain::ports::target::Step;
 use hallpass_tests::wait::eventually;
 use secrecy::ExposeSecret;
 use tokio_postgres::Client;

@@ -36,8 +36,9 @@ impl Broker {
         }
         let (role, place) = (catalogue.roles.get(&grant.role_id)?, catalogue.targets.get(&token.target_id)?);
         let TargetSettings::Oauth(oauth) = &place.settings else { return None };
+        let client = self.client_name(token.client_id).await.ok()?;
         let answer: std::sync::Arc<str> = json!({
-            "active": true, "scope": role.name, "client_id": token.client_id.map_or_else(|| "hallpass-portal".to_owned(), |c| c.to_string()),
+            "active": true, "scope": role.name, "client_id": client,
             "sub": grant.principal.to_string(), "aud": oauth.audience, "iss": self.settings.base_url, "token_type": "Bearer",
             "exp": token.expires_at.timestamp(), "iat": token.issued_at.timestamp(), "nbf": grant.starts_at.timestamp(), "jti": token.id,
             "authorization_details": [authorization_details(role, place, &grant)],

@@ -40,7 +40,8 @@ impl Broker {
         self.commit_deciding(move || async move {
             let catalogue = self.catalogue().await?;
             let grant = self.store.grant(grant).await.map_err(unreadable)?.filter(|g| g.principal == caller.principal()).ok_or_else(|| Refusal::not_found("grant"))?;
-            self.build_token(&catalogue, caller, &grant)
+            let client = self.client_name(caller.client()).await?;
+            self.build_token(&catalogue, caller, &client, &grant)
         })
         .await
     }
@@ -51,16 +52,17 @@ impl Broker {
         self.commit_deciding(move || async move {
             let catalogue = self.catalogue().await?;
             let principal = caller.principal();
+            let client = self.client_name(caller.client()).await?;
             let role = catalogue.role_named(role).filter(|r| catalogue.is_eligible(r, principal))
                 .ok_or_else(|| Refusal::new(Class::NotFound, "unknown_role", "There is no such role for this client."))?;
             if let Some(grant) = self.usable_grant(principal, role.id).await? {
-                return self.build_token(&catalogue, caller, &grant);
+                return self.build_token(&catalogue, caller, &client, &grant);
             }
             if !role.standing || !matches!(principal, Principal::Workload(_)) {
                 return Err(Refusal::forbidden("no_grant", format!("There is no active grant of {} for this client. Ask for it first.", role.name)));
             }
             let grant = self.standing_grant(role, principal);
-            let Decided::Commit(mut transition, issued) = self.build_token(&catalogue, caller, &grant)? else {
+            let Decided::Commit(mut transition, issued) = self.build_token(&catalogue, caller, &client, &grant)? else {
                 return Err(Refusal::conflict("conflict", "Try again."));
             };
             transition.rested.retain(|r| !matches!(r, Rested::GrantHeld(..)));
@@ -71,6 +73,13 @@ impl Broker {
             Ok(Decided::Commit(transition, issued))
         })
         .await
+    }
+
+    /// The registered `client_id` (RFC 9068 §2.2) of a client; the portal's own name for tokens fetched there.
+    pub async fn client_name(&self, client: Option<ClientId>) -> Result<String, Refusal> {
+        let Some(id) = client else { return Ok("hallpass-portal".to_owned()) };
+        let client = self.store.client(id).await.map_err(unreadable)?;
+        Ok(client.map_or_else(|| id.to_string(), |c| c.client_id.to_string()))
     }
 
     /// A short grant behind a standing role: it has an end and an audit trail like any other.
@@ -95,7 +104,7 @@ impl Broker {
         }
     }
 
-    fn build_token(&self, catalogue: &Catalogue, caller: &Caller, grant: &Grant) -> Result<Decided<IssuedToken>, Refusal> {
+    fn build_token(&self, catalogue: &Catalogue, caller: &Caller, client_name: &str, grant: &Grant) -> Result<Decided<IssuedToken>, Refusal> {
         let now = self.now();
         let (role, target) = issuable(catalogue, grant, now)?;
         let (RoleSettings::AccessToken(settings), TargetSettings::Oauth(oauth)) = (&role.settings, &target.settings) else {
@@ -105,7 +114,7 @@ impl Broker {
         let id = TokenId::new(now);
         let client = caller.client();
         let details = json!([authorization_details(role, target, grant)]);
-        let claims = claims(&self.settings.base_url, id, role, oauth, grant, client, now, expires_at, &details);
+        let claims = claims(&self.settings.base_url, id, role, oauth, grant, client_name, now, expires_at, &details);
         let token = self.signer.sign_jwt(oauth.alg, "at+jwt", &claims, now).map_err(|e| {
             tracing::error!(error = %e, "token signing failed");
             Refusal::unavailable("signing_failed", "The token could not be signed. Nothing was issued; an administrator sees why in the log.")
@@ -152,10 +161,10 @@ pub fn authorization_details(role: &Role, target: &Target, grant: &Grant) -> Val
 }
 
 #[expect(clippy::too_many_arguments, reason = "one argument a claim source; a struct would only rename them")]
-fn claims(issuer: &str, id: TokenId, role: &Role, oauth: &OauthTarget, grant: &Grant, client: Option<ClientId>, now: hallpass_domain::Timestamp, expires_at: hallpass_domain::Timestamp, details: &Value) -> Value {
+fn claims(issuer: &str, id: TokenId, role: &Role, oauth: &OauthTarget, grant: &Grant, client: &str, now: hallpass_domain::Timestamp, expires_at: hallpass_domain::Timestamp, details: &Value) -> Value {
     json!({
         "iss": issuer, "sub": grant.principal.to_string(), "aud": oauth.audience,
-        "client_id": client.map_or_else(|| "hallpass-portal".to_owned(), |c| c.to_string()),
+        "client_id": client,
         "iat": now.timestamp(), "exp": expires_at.timestamp(), "jti": id,
         "scope": role.name, "authorization_details": details,
     })

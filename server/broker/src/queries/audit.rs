@@ -1,5 +1,6 @@
 //! The audit explorer: filtered on the server, keyset-paged.
 use hallpass_domain::audit::checkpoint::Checkpoint;
+use hallpass_domain::audit::event::EventParts;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ports::audit_log::{AuditFilter as StoreFilter, LoggedEvent};
 use hallpass_domain::principal::{Duty, Principal};
@@ -33,7 +34,7 @@ impl Broker {
         let wanted = StoreFilter {
             kind: Some(filter.action.trim().to_owned()).filter(|a| !a.is_empty()),
             actor: read_actor(&catalogue, &filter.actor, &mut errors),
-            subject: read_object(&filter.object, &mut errors),
+            subject: self.read_object(&catalogue, &filter.object, &mut errors).await?,
             from: read_time("from", &filter.from, zone, &mut errors),
             until: read_time("to", &filter.to, zone, &mut errors),
         };
@@ -51,6 +52,25 @@ impl Broker {
             sealed: self.sealed_to().await?,
             filter,
         })
+    }
+
+    /// What the events shall be about: a request's reference, a role or target by name, or a noun and an id.
+    async fn read_object(&self, catalogue: &Catalogue, text: &str, errors: &mut Vec<FieldError>) -> Result<Option<(String, String)>, Refusal> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        if let Some(request) = self.store.request_by_reference(&text.to_uppercase()).await.map_err(unreadable)? {
+            return Ok(Some(("request".to_owned(), request.id.to_string())));
+        }
+        let role = catalogue.roles.values().find(|r| r.name.as_str() == text).map(|r| ("role".to_owned(), r.id.to_string()));
+        let target = catalogue.targets.values().find(|t| t.name.as_str() == text).map(|t| ("target".to_owned(), t.id.to_string()));
+        let spelt = text.split_once([':', ' ']).map(|(n, i)| (n.trim().to_lowercase(), i.trim().to_owned())).filter(|(n, i)| !n.is_empty() && !i.is_empty());
+        let found = role.or(target).or(spelt);
+        if found.is_none() {
+            errors.push(wrong("object", "Write a request such as R-4821…, a role or target by name, or a noun and its id such as grant:0193…."));
+        }
+        Ok(found)
     }
 
     async fn sealed_to(&self) -> Result<SealedTo, Refusal> {
@@ -76,19 +96,31 @@ fn name(catalogue: &Catalogue, actor: &str) -> String {
     parsed.map_or_else(|| actor.to_owned(), |p| catalogue.name_of(p))
 }
 
+/// What an event is about, in names where there are any: `db-read on orders-db, Dana Kim`.
+fn about(catalogue: &Catalogue, parts: &EventParts) -> String {
+    let of = |noun: &str| parts.subjects.get(noun);
+    let role = of("role").and_then(|id| id.parse().ok()).and_then(|id| catalogue.roles.get(&id)).map(|r| r.name.to_string());
+    let target = of("target").and_then(|id| id.parse().ok()).and_then(|id| catalogue.targets.get(&id)).map(|t| t.name.to_string());
+    let whose = of("subject").or(of("user")).map(|s| name(catalogue, &if s.contains(':') { s.clone() } else { format!("user:{s}") }));
+    let account = parts.data.get("external_name").and_then(serde_json::Value::as_str).map(str::to_owned);
+    let place = match (role, target) {
+        (Some(role), Some(target)) => Some(format!("{role} on {target}")),
+        (Some(one), None) | (None, Some(one)) => Some(one),
+        (None, None) => None,
+    };
+    let words: Vec<String> = [place, account, whose].into_iter().flatten().collect();
+    if words.is_empty() { parts.subjects.iter().next().map(|(n, i)| format!("{n} {i}")).unwrap_or_default() } else { words.join(", ") }
+}
+
 fn row(catalogue: &Catalogue, logged: &LoggedEvent) -> AuditRow {
     let parts = logged.event.parts();
     let of = |noun: &str| parts.subjects.get(noun).cloned();
-    let (object, href) = match (of("grant"), of("request"), of("credential")) {
-        (Some(g), ..) => (format!("grant {g}"), Some(format!("/grants/{g}"))),
-        (None, Some(r), _) => {
-            let reference = parts.opening.as_ref().and_then(|o| o.private.get("reference")).and_then(|v| v.as_str().map(str::to_owned));
-            let href = reference.as_ref().map(|r| format!("/requests/{r}"));
-            (reference.map_or_else(|| format!("request {r}"), |r| format!("request {r}")), href)
-        }
-        (None, None, Some(c)) => (format!("credential {c}"), None),
-        _ => (parts.subjects.iter().next().map(|(n, i)| format!("{n} {i}")).unwrap_or_default(), None),
+    let href = match (of("grant"), parts.opening.as_ref().and_then(|o| o.private.get("reference")).and_then(serde_json::Value::as_str)) {
+        (Some(grant), _) => Some(format!("/grants/{grant}")),
+        (None, Some(reference)) => Some(format!("/requests/{reference}")),
+        (None, None) => None,
     };
+    let object = about(catalogue, parts);
     let tone = match parts.kind.rsplit('.').next().unwrap_or_default() {
         "approved" | "live" | "revoked" | "ended" | "sent" => "good",
         "denied" | "refused" | "overdue" | "failed" | "reappeared" | "missing" => "bad",
@@ -131,18 +163,6 @@ fn read_actor(catalogue: &Catalogue, text: &str, errors: &mut Vec<FieldError>) -
         errors.push(wrong("actor", "Nobody has that name. Type a mail address, a workload's name, or system:expiry."));
     }
     found
-}
-
-fn read_object(text: &str, errors: &mut Vec<FieldError>) -> Option<(String, String)> {
-    let text = text.trim();
-    if text.is_empty() {
-        return None;
-    }
-    let parts = text.split_once([':', ' ']).map(|(n, i)| (n.trim().to_lowercase(), i.trim().to_owned())).filter(|(n, i)| !n.is_empty() && !i.is_empty());
-    if parts.is_none() {
-        errors.push(wrong("object", "Write a noun and its id, such as grant:0193… or request:0193…."));
-    }
-    parts
 }
 
 fn read_time(field: &str, text: &str, zone: &str, errors: &mut Vec<FieldError>) -> Option<hallpass_domain::Timestamp> {
