@@ -39,6 +39,7 @@ macro_rules! on_both {
     };
 }
 
+mod bad_input;
 mod oauth;
 mod races;
 mod scanner;

@@ -1,8 +1,8 @@
 //! `hallpassd demo` in this process: its organisation, its mail viewer, its switcher, and a PostgreSQL target.
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
-use actix_web::web::Data;
 use hallpass_tests::browserless::Browser;
 use hallpass_tests::people::code_at;
 use hallpass_tests::pg::{Cluster, find_programs};
@@ -13,14 +13,16 @@ use tokio::task::JoinHandle;
 
 use crate::window::Window;
 
+type Stop = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
 /// A running demo.
 pub(crate) struct Demo {
     /// Base URL.
     pub(crate) base: String,
     /// What its guide says.
     pub(crate) facts: Facts,
-    broker: std::sync::Arc<hallpass_broker::Broker>,
-    handles: Vec<actix_web::dev::ServerHandle>,
+    broker: Arc<hallpass_broker::Broker>,
+    stops: Vec<Stop>,
     tasks: Vec<JoinHandle<()>>,
     /// The newest step of each person's app that was used.
     steps: Mutex<BTreeMap<String, i64>>,
@@ -43,14 +45,19 @@ impl Demo {
         let demo = prepare(&args).await.unwrap_or_else(|e| panic!("the demo does not start: {e}"));
         let mut tasks = hallpassd::compose::tasks::start(&demo.composed);
         let mut servers = demo.resource_servers;
-        servers.push(hallpass_http::serve(vec![demo.listener], Data::new(demo.state)).expect("the demo listens"));
-        let handles = servers.iter().map(actix_web::dev::Server::handle).collect();
-        tasks.extend(servers.into_iter().map(|server| tokio::spawn(async move { drop(server.await) })));
+        let state = Arc::new(demo.state);
+        servers.push(hallpass_http::serve(vec![demo.listener], state.into()).expect("the demo listens"));
+        let mut stops: Vec<Stop> = Vec::new();
+        for server in servers {
+            let handle = server.handle();
+            stops.push(Box::new(move || Box::pin(async move { handle.stop(false).await })));
+            tasks.push(tokio::spawn(async move { drop(server.await) }));
+        }
         Self {
             base: demo.facts.base_url.clone(),
             facts: demo.facts,
             broker: demo.composed.broker,
-            handles,
+            stops,
             tasks,
             steps: Mutex::default(),
             _cluster: cluster,
@@ -112,8 +119,8 @@ impl Demo {
 
     /// Stops it.
     pub(crate) async fn stop(self) {
-        for handle in self.handles {
-            handle.stop(false).await;
+        for stop in self.stops {
+            stop().await;
         }
         for task in self.tasks {
             task.abort();

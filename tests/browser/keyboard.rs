@@ -48,7 +48,7 @@ impl Window {
 
     /// Presses a key and waits for the page to which it leads.
     async fn press_key(&self, key: char) {
-        self.leave(|| self.driver.keys(&[key])).await;
+        self.leave(|| async { self.driver.keys(&[key]).await }).await;
     }
 }
 

@@ -44,7 +44,7 @@ fn refused(refusal: &Refusal) {
 }
 
 async fn serve() -> Result<(), StartError> {
-    hallpassd::logging::start("warn,hallpass=info", false);
+    hallpassd::logging::start("warn", false);
     let place = std::env::var(PLACE).map_err(|e| StartError::because(PLACE, e))?;
     let place: Place = serde_json::from_str(&place).map_err(|e| StartError::because(PLACE, e))?;
     let folder = FolderNotifier::new(place.data.join("mail"), mail::sender(&hallpassd::config::Mail::default())?);

@@ -64,6 +64,9 @@ pub async fn events(server: &TestServer, kind: &str, subject: Option<(&str, Stri
     server.broker().store.events(&filter, None, 10_000).await.expect("events").len()
 }
 
+/// End of the line about mails in [`leftovers`].
+pub const UNSENT: &str = " mails are not sent";
+
 /// What is not over.
 pub async fn leftovers(server: &TestServer) -> Vec<String> {
     let store = server.broker().store.as_ref();
@@ -81,7 +84,7 @@ pub async fn leftovers(server: &TestServer) -> Vec<String> {
     }
     let (_, unsent) = store.outbox_age().await.expect("the outbox");
     if unsent > 0 {
-        out.push(format!("{unsent} mails are not sent"));
+        out.push(format!("{unsent}{UNSENT}"));
     }
     out.extend(at_targets(server).await);
     out

@@ -25,7 +25,8 @@ fn ids(events: &[LoggedEvent]) -> Vec<uuid::Uuid> {
 /// A seal of what waits, as the sealer makes it.
 pub(crate) async fn next_seal(store: &StoreHandle, limit: u32) -> Seal {
     let head = store.log_head().await.unwrap();
-    let mut frontier: Frontier = head.frontier.map_or_else(Frontier::new, |text| serde_json::from_str(&text).unwrap());
+    let mut frontier: Frontier =
+        head.frontier.map_or_else(Frontier::new, |text| serde_json::from_str(&text).unwrap());
     let events = store.unsealed(limit).await.unwrap();
     let leaves: Vec<(EventId, Hash)> =
         events.iter().map(|e| (EventId(e.parts().id), e.leaf_hash().unwrap())).collect();
@@ -112,7 +113,8 @@ pub(crate) async fn sealing_is_fenced_by_the_size(bed: &Bed) {
 
 pub(crate) async fn sealed_events_come_by_index(bed: &Bed) {
     let store = &bed.store;
-    let events: Vec<_> = (0..40).map(|n| event_at("test.logged", &[("n", n.to_string())], after(n))).collect();
+    let events: Vec<_> =
+        (0..40).map(|n| event_at("test.logged", &[("n", n.to_string())], after(n))).collect();
     log(store, events.clone()).await;
     for _ in 0..3 {
         store.seal(next_seal(store, 11).await).await.unwrap();
@@ -137,7 +139,8 @@ pub(crate) async fn nodes_are_found(bed: &Bed) {
     let wanted: Vec<(u8, u64)> = seal.nodes.iter().map(|(level, place, _)| (*level, *place)).collect();
     let mut found = store.nodes(&[wanted.as_slice(), &[(5, 77), (40, 0)]].concat()).await.unwrap();
     found.sort();
-    let mut expected: Vec<_> = seal.nodes.iter().map(|(level, place, hash)| ((*level, *place), *hash)).collect();
+    let mut expected: Vec<_> =
+        seal.nodes.iter().map(|(level, place, hash)| ((*level, *place), *hash)).collect();
     expected.sort();
     assert_eq!(found, expected);
     assert_eq!(store.nodes(&[]).await.unwrap(), []);

@@ -39,7 +39,8 @@ pub(crate) async fn outsider(database: &str) -> tokio_postgres::Client {
 
 /// Runs SQL on a SQLite file as something that is not Hallpass; its output, or its error.
 pub(crate) fn sqlite3(file: &Path, sql: &str) -> Result<String, String> {
-    let output = Command::new("sqlite3").arg("-bail").arg(file).arg(sql).output().expect("apt-get install sqlite3");
+    let output =
+        Command::new("sqlite3").arg("-bail").arg(file).arg(sql).output().expect("apt-get install sqlite3");
     let text = |bytes| String::from_utf8(bytes).unwrap();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }

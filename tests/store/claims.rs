@@ -37,7 +37,9 @@ pub(crate) async fn due_credentials_are_claimed_once(bed: &Bed) {
     let credentials = due(bed, &w, 100).await;
     let workers = (0..20).map(|n| {
         let (store, target) = (bed.store.clone(), w.database.id);
-        tokio::spawn(async move { store.claim_due(target, claim(&format!("w{n}"), now(), 10)).await.unwrap() })
+        tokio::spawn(
+            async move { store.claim_due(target, claim(&format!("w{n}"), now(), 10)).await.unwrap() },
+        )
     });
     let claimed: Vec<Credential> = join_all(workers).await.into_iter().flat_map(Result::unwrap).collect();
     let ids: BTreeSet<_> = claimed.iter().map(|c| c.id).collect();

@@ -53,10 +53,20 @@ pub(crate) async fn a_conflict_leaves_nothing(bed: &Bed) {
     let before = count_events(bed).await;
     let mut stale = grant.clone();
     stale.version = 5;
-    let changes = [put!(Request, request), put!(Mail, mail), put!(Token, w.token(&grant)), meta("k", None, Some("v")), put!(Grant, stale)];
+    let changes = [
+        put!(Request, request),
+        put!(Mail, mail),
+        put!(Token, w.token(&grant)),
+        meta("k", None, Some("v")),
+        put!(Grant, stale),
+    ];
     let mut transition = change(changes);
     let answer = Idempotency {
-        scope: "s".to_owned(), key: "k".to_owned(), body_hash: "h".to_owned(), answer: "{}".to_owned(), expires_at: after(9),
+        scope: "s".to_owned(),
+        key: "k".to_owned(),
+        body_hash: "h".to_owned(),
+        answer: "{}".to_owned(),
+        expires_at: after(9),
     };
     transition.idempotency = Some(answer);
     assert!(is_conflict(&bed.store.commit(transition).await));
@@ -79,8 +89,22 @@ pub(crate) async fn a_conflict_in_a_batch_stops_no_other(bed: &Bed) {
         match n % 4 {
             0 => change([put!(Request, request)]),
             // Leaves its request behind only if the batch is wrong about savepoints.
-            1 => change([put!(Request, request), put!(Grant, { let mut g = grant.clone(); g.version = 7; g })]),
-            2 => change([put!(Request, request), put!(Token, { let mut t = w.token(&grant); t.hash = hallpass_domain::secret::SecretHash::of("same"); t })]),
+            1 => change([
+                put!(Request, request),
+                put!(Grant, {
+                    let mut g = grant.clone();
+                    g.version = 7;
+                    g
+                }),
+            ]),
+            2 => change([
+                put!(Request, request),
+                put!(Token, {
+                    let mut t = w.token(&grant);
+                    t.hash = hallpass_domain::secret::SecretHash::of("same");
+                    t
+                }),
+            ]),
             _ => {
                 request.role_id = hallpass_domain::ids::RoleId::new(now()); // no such role
                 change([put!(Request, request)])
@@ -126,7 +150,11 @@ pub(crate) async fn resting_rows_are_checked_and_moved(bed: &Bed) {
     let w = World::make(&bed.store).await;
     let (grant, request, mail) = (w.grant(), w.request(), w.mail());
     let credential = w.credential(&grant);
-    commit(&bed.store, [put!(Grant, grant), put!(Request, request), put!(Mail, mail), put!(Credential, credential)]).await;
+    commit(
+        &bed.store,
+        [put!(Grant, grant), put!(Request, request), put!(Mail, mail), put!(Credential, credential)],
+    )
+    .await;
     let all = [
         Rested::Grant(grant.id, 1),
         Rested::Request(request.id, 1),
@@ -151,7 +179,8 @@ pub(crate) async fn resting_rows_are_checked_and_moved(bed: &Bed) {
     ana.version = 2;
     let (mut role, mut workflow) = (w.login.clone(), w.workflow.clone());
     (role.version, role.revision, workflow.version, workflow.revision) = (2, 2, 2, 2);
-    let catalogue = [CatalogueChange::Role(role), CatalogueChange::Workflow(workflow)].map(|c| put!(Catalogue, c));
+    let catalogue =
+        [CatalogueChange::Role(role), CatalogueChange::Workflow(workflow)].map(|c| put!(Catalogue, c));
     commit(&bed.store, catalogue.into_iter().chain([put!(User, ana)])).await;
     for moved in &all[4..] {
         assert!(is_conflict(&bed.store.commit(change([]).rests_on(*moved)).await), "{moved:?}");
@@ -244,7 +273,8 @@ pub(crate) async fn many_tokens_under_one_grant(bed: &Bed) {
     commit(&bed.store, [put!(Grant, grant)]).await;
     let tokens: Vec<_> = (0..300).map(|_| w.token(&grant)).collect();
     let issuing = tokens.iter().map(|token| {
-        let issued = event("token.issued", &[("grant", grant.id.to_string()), ("token", token.id.to_string())]);
+        let issued =
+            event("token.issued", &[("grant", grant.id.to_string()), ("token", token.id.to_string())]);
         let held = Transition::new(now()).rests_on(Rested::GrantHeld(grant.id, 1)).event(issued);
         bed.store.commit(held.with(put!(Token, token)))
     });
@@ -255,7 +285,10 @@ pub(crate) async fn many_tokens_under_one_grant(bed: &Bed) {
     }
     assert_eq!(bed.store.live_tokens(grant.id, now()).await.unwrap(), (300, Some(after(300))));
     assert_eq!(bed.store.live_tokens(grant.id, after(300)).await.unwrap(), (0, Some(after(300))));
-    let about = AuditFilter { subject: Some(("token".to_owned(), tokens[7].id.to_string())), ..AuditFilter::default() };
+    let about = AuditFilter {
+        subject: Some(("token".to_owned(), tokens[7].id.to_string())),
+        ..AuditFilter::default()
+    };
     assert_eq!(bed.store.events(&about, None, 10).await.unwrap().len(), 1);
 }
 
@@ -265,7 +298,13 @@ pub(crate) async fn changes_come_in_any_order(bed: &Bed) {
     let (request, mut grant) = (w.request(), w.grant());
     grant.request_id = Some(request.id);
     let credential = w.credential(&grant);
-    let mut changes = vec![put!(Token, w.token(&grant)), put!(Credential, credential), put!(Grant, grant), put!(Decision, w.decision(&request)), put!(Request, request)];
+    let mut changes = vec![
+        put!(Token, w.token(&grant)),
+        put!(Credential, credential),
+        put!(Grant, grant),
+        put!(Decision, w.decision(&request)),
+        put!(Request, request),
+    ];
     let newcomer = user("new@example.org");
     changes.push(put!(User, newcomer));
     let mut transition = change(changes);

@@ -67,7 +67,8 @@ async fn a_lost_commit_that_was_done_is_answered_as_done() {
         let (store, transition) = (store.clone(), change([put!(Grant, grant)]));
         async move { store.commit(transition).await }
     });
-    let stuck = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'hallpassd'";
+    let stuck =
+        "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'hallpassd'";
     let pid: i32 = eventually("a COMMIT that waits", || async {
         outside.query_opt(stuck, &[]).await.unwrap().map(|row| row.get(0))
     })
@@ -85,7 +86,8 @@ async fn a_lost_commit_that_was_done_is_answered_as_done() {
 async fn a_lost_commit_that_was_not_done_is_answered_as_not_done() {
     let cluster = cluster(&[]).await;
     let proxy = Proxy::start(cluster.address()).await;
-    let url = cluster.url("hallpass").replace(&format!(":{}/", cluster.port()), &format!(":{}/", proxy.port()));
+    let url =
+        cluster.url("hallpass").replace(&format!(":{}/", cluster.port()), &format!(":{}/", proxy.port()));
     let store = open(&format!("{url}?sslmode=disable"), Schema::Migrate).await.unwrap();
     let w = World::make(&store).await;
     let outside = cluster.superuser("hallpass").await;
@@ -215,7 +217,8 @@ async fn a_file_that_is_gone_takes_no_commits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_takes_no_commits_until_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(dir.path()).status();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(dir.path()).status();
     if !mounted.is_ok_and(|status| status.success()) {
         return; // needs root: the run as root covers it
     }

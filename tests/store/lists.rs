@@ -112,7 +112,8 @@ pub(crate) async fn decisions_by_request_and_person(bed: &Bed) {
     let decisions: Vec<_> = requests.iter().map(|r| w.decision(r)).collect();
     let mut second = w.decision(&requests[0]);
     (second.approver, second.decided_at) = (w.ana.id, after(5));
-    let changes = requests.iter().map(|r| put!(Request, r)).chain(decisions.iter().map(|d| put!(Decision, d)));
+    let changes =
+        requests.iter().map(|r| put!(Request, r)).chain(decisions.iter().map(|d| put!(Decision, d)));
     commit(store, changes.chain([put!(Decision, second)])).await;
     assert_eq!(store.decisions(requests[0].id).await.unwrap(), [decisions[0].clone(), second]);
     let first = store.decided_by(w.ben.id, Page::first(3)).await.unwrap();
@@ -228,7 +229,10 @@ pub(crate) async fn sessions_and_tokens_in_force(bed: &Bed) {
     commit(store, changes).await;
     assert_eq!(store.sessions_of(w.ana.id, now()).await.unwrap(), [sessions[3].clone(), sessions[2].clone()]);
     assert_eq!(store.sessions_of(w.ben.id, now()).await.unwrap(), []);
-    assert_eq!(store.api_tokens_of(w.ana.id, now()).await.unwrap(), [api_tokens[2].clone(), api_tokens[1].clone()]);
+    assert_eq!(
+        store.api_tokens_of(w.ana.id, now()).await.unwrap(),
+        [api_tokens[2].clone(), api_tokens[1].clone()]
+    );
     let newest: Vec<_> = tokens.iter().rev().take(3).cloned().collect();
     assert_eq!(store.tokens_of(grant.id, 3).await.unwrap(), newest);
     // A revoked token's end still counts: a verifier that cannot be told may accept it until then.
@@ -250,6 +254,7 @@ pub(crate) async fn the_outbox(bed: &Bed) {
     (mails[2].state, mails[2].version) = (hallpass_domain::mail::MailState::Failed, 2);
     commit(store, [put!(Mail, mails[2])]).await;
     assert_eq!(store.outbox_age().await.unwrap(), (Some(now()), 3));
-    let kinds: BTreeSet<_> = store.mails_of_request(request.id).await.unwrap().iter().map(|m| m.kind.as_str()).collect();
+    let kinds: BTreeSet<_> =
+        store.mails_of_request(request.id).await.unwrap().iter().map(|m| m.kind.as_str()).collect();
     assert_eq!(kinds, BTreeSet::from(["approval_asked"]));
 }

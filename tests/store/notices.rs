@@ -22,12 +22,22 @@ pub(crate) async fn local_commits_are_told_before_their_answer(bed: &Bed) {
     let mut changes = bed.store.changes();
     commit(&bed.store, [put!(Grant, grant), put!(Token, token), put!(Mail, w.mail())]).await;
     let told = committed(changes.try_recv().expect("told before the answer"));
-    assert_eq!((told.grants, told.tokens.len(), told.mails, told.events, told.local), (vec![grant.id], 0, true, true, true));
+    assert_eq!(
+        (told.grants, told.tokens.len(), told.mails, told.events, told.local),
+        (vec![grant.id], 0, true, true, true)
+    );
     assert!(!told.catalogue && !told.requests && !told.credentials);
     (token.revoked_at, token.version) = (Some(now()), 2);
-    commit(&bed.store, [put!(Token, token), put!(Credential, w.credential(&grant)), put!(Request, w.request())]).await;
+    commit(
+        &bed.store,
+        [put!(Token, token), put!(Credential, w.credential(&grant)), put!(Request, w.request())],
+    )
+    .await;
     let told = committed(changes.try_recv().unwrap());
-    assert_eq!((told.tokens, told.credentials, told.requests, told.mails), (vec![token.id], true, true, false));
+    assert_eq!(
+        (told.tokens, told.credentials, told.requests, told.mails),
+        (vec![token.id], true, true, false)
+    );
     // What came to nothing is not told.
     let mut stale = grant.clone();
     stale.version = 9;

@@ -34,7 +34,8 @@ pub(crate) async fn every_noun_comes_back_as_it_went(bed: &Bed) {
     until.stage = 3;
     let decision = w.decision(&request);
     let mut refusal = w.decision(&until);
-    (refusal.verdict, refusal.proof, refusal.comment, refusal.cap_seconds) = (Verdict::Deny, Proof::Session, None, None);
+    (refusal.verdict, refusal.proof, refusal.comment, refusal.cap_seconds) =
+        (Verdict::Deny, Proof::Session, None, None);
     let mut grant = w.grant();
     grant.request_id = Some(request.id);
     let (credential, token) = (w.credential(&grant), w.token(&grant));
@@ -53,12 +54,25 @@ pub(crate) async fn every_noun_comes_back_as_it_went(bed: &Bed) {
         created_at: now(),
         version: 1,
     });
-    let logged = event("request.submitted", &[("request", request.id.to_string()), ("role", w.login.id.to_string())]);
+    let logged =
+        event("request.submitted", &[("request", request.id.to_string()), ("role", w.login.id.to_string())]);
     let transition = change([
-        put!(Mail, mail), put!(Token, token), put!(Token, own), put!(Credential, credential), put!(Grant, grant),
-        put!(Decision, decision), put!(Decision, refusal), put!(Request, request), put!(Request, until),
-        put!(ApiToken, api_token), put!(Device, device), put!(Session, session), put!(Session, anonymous),
-        put!(Account, account), put!(Client, clients[0]), put!(Client, clients[1]),
+        put!(Mail, mail),
+        put!(Token, token),
+        put!(Token, own),
+        put!(Credential, credential),
+        put!(Grant, grant),
+        put!(Decision, decision),
+        put!(Decision, refusal),
+        put!(Request, request),
+        put!(Request, until),
+        put!(ApiToken, api_token),
+        put!(Device, device),
+        put!(Session, session),
+        put!(Session, anonymous),
+        put!(Account, account),
+        put!(Client, clients[0]),
+        put!(Client, clients[1]),
     ]);
     store.commit(transition.event(logged.clone())).await.unwrap();
 
@@ -70,7 +84,10 @@ pub(crate) async fn every_noun_comes_back_as_it_went(bed: &Bed) {
     assert_eq!(store.grant(grant.id).await.unwrap(), Some(grant.clone()));
     assert_eq!(store.grant_of(request.id).await.unwrap(), Some(grant.clone()));
     assert_eq!(store.credential(credential.id).await.unwrap(), Some(credential.clone()));
-    assert_eq!(store.credential_named(w.database.id, &credential.external_name).await.unwrap(), Some(credential));
+    assert_eq!(
+        store.credential_named(w.database.id, &credential.external_name).await.unwrap(),
+        Some(credential)
+    );
     assert_eq!(store.token(own.id).await.unwrap(), Some(own.clone()));
     assert_eq!(store.token_by_hash(&token.hash).await.unwrap(), Some((token, grant)));
     assert_eq!(store.account(w.ana.id).await.unwrap(), Some(account));
@@ -109,8 +126,14 @@ pub(crate) async fn replaced_nouns_come_back_as_they_went(bed: &Bed) {
     let (mut account, mut session, mut device) = (w.account(), w.session(), w.device());
     let (mut api_token, mut mail) = (w.api_token(), w.mail());
     let first = [
-        put!(Request, request), put!(Grant, grant), put!(Credential, credential), put!(Token, token),
-        put!(Account, account), put!(Session, session), put!(Device, device), put!(ApiToken, api_token),
+        put!(Request, request),
+        put!(Grant, grant),
+        put!(Credential, credential),
+        put!(Token, token),
+        put!(Account, account),
+        put!(Session, session),
+        put!(Device, device),
+        put!(ApiToken, api_token),
         put!(Mail, mail),
     ];
     commit(store, first).await;
@@ -118,9 +141,11 @@ pub(crate) async fn replaced_nouns_come_back_as_they_went(bed: &Bed) {
     // Every column that may change does, and optional ones are emptied as well as filled.
     (request.state, request.closed_at, request.stage) = (RequestState::Denied, Some(after(1)), 1);
     (request.cap_seconds, request.ticket, request.version) = (Some(5), None, 2);
-    (grant.state, grant.end_reason, grant.ended_by) = (GrantState::Ended, Some(EndReason::Revoked), Some(w.ben.id));
+    (grant.state, grant.end_reason, grant.ended_by) =
+        (GrantState::Ended, Some(EndReason::Revoked), Some(w.ben.id));
     (grant.ends_at, grant.verified_at, grant.version) = (after(10), Some(after(11)), 2);
-    (credential.state, credential.live_at, credential.external_oid) = (CredentialState::Live, Some(after(1)), Some(16_999));
+    (credential.state, credential.live_at, credential.external_oid) =
+        (CredentialState::Live, Some(after(1)), Some(16_999));
     (credential.due_at, credential.attempts, credential.next_attempt_at) = (after(20), 2, after(40));
     (credential.last_error, credential.alerted_at) = (Some("down".to_owned()), Some(after(2)));
     (credential.claimed_by, credential.claimed_until) = (Some("w1".to_owned()), Some(after(60)));
@@ -135,18 +160,28 @@ pub(crate) async fn replaced_nouns_come_back_as_they_went(bed: &Bed) {
     (device.interval, device.version) = (10, 2);
     (api_token.revoked_at, api_token.label, api_token.version) = (Some(after(1)), "x".to_owned(), 2);
     (mail.state, mail.sent_at, mail.attempts, mail.version) = (MailState::Sent, Some(after(1)), 1, 2);
-    (mail.last_error, mail.claimed_by, mail.claimed_until) = (Some("421".to_owned()), Some("m".to_owned()), Some(after(3)));
+    (mail.last_error, mail.claimed_by, mail.claimed_until) =
+        (Some("421".to_owned()), Some("m".to_owned()), Some(after(3)));
     (w.client.secret_hash, w.client.version) = (Some(hash()), 2);
     (w.ana.disabled, w.ana.version) = (true, 2);
     w.ana.duties.clear();
-    (w.database.sealed_secret, w.database.disabled, w.database.revision, w.database.version) = (None, true, 2, 2);
+    (w.database.sealed_secret, w.database.disabled, w.database.revision, w.database.version) =
+        (None, true, 2, 2);
     (w.reader.retired, w.reader.revision, w.reader.version) = (true, 2, 2);
     (w.workflow.retired, w.workflow.version) = (true, 2);
     let catalogue = |c: CatalogueChange| put!(Catalogue, c);
     let second = [
-        put!(Request, request), put!(Grant, grant), put!(Credential, credential), put!(Token, token),
-        put!(Account, account), put!(Session, session), put!(Device, device), put!(ApiToken, api_token),
-        put!(Mail, mail), put!(Client, w.client), put!(User, w.ana),
+        put!(Request, request),
+        put!(Grant, grant),
+        put!(Credential, credential),
+        put!(Token, token),
+        put!(Account, account),
+        put!(Session, session),
+        put!(Device, device),
+        put!(ApiToken, api_token),
+        put!(Mail, mail),
+        put!(Client, w.client),
+        put!(User, w.ana),
         catalogue(CatalogueChange::Target(w.database.clone())),
         catalogue(CatalogueChange::Role(w.reader.clone())),
         catalogue(CatalogueChange::Workflow(w.workflow.clone())),

@@ -10,8 +10,20 @@ use super::ports::call_every_port;
 
 /// Tables that grow. The catalogue is read as a whole, on purpose.
 const GROWING: [&str; 14] = [
-    "requests", "decisions", "grants", "credentials", "tokens", "mails", "audit_events", "audit_subjects",
-    "audit_nodes", "sessions", "devices", "api_tokens", "commands", "idempotency_keys",
+    "requests",
+    "decisions",
+    "grants",
+    "credentials",
+    "tokens",
+    "mails",
+    "audit_events",
+    "audit_subjects",
+    "audit_nodes",
+    "sessions",
+    "devices",
+    "api_tokens",
+    "commands",
+    "idempotency_keys",
 ];
 
 /// A statement with its plan, as logged.
@@ -81,13 +93,15 @@ async fn no_port_scans_a_table_that_grows() {
     assert!(statements.len() > 60, "statements that SQLite has too: {}", statements.len());
     let mut bad = Vec::new();
     for sql in statements {
-        let plan = sqlite3(&file, &format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let plan =
+            sqlite3(&file, &format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|e| panic!("{sql}: {e}"));
         let limited = sql.contains(" LIMIT ");
         for line in plan.lines() {
             let line = line.trim_start_matches(['|', '`', '-', ' ']);
             let table = line.strip_prefix("SCAN ").map(|rest| rest.split(' ').next().unwrap_or(""));
             // In index order up to a limit, or through an index that holds only what waits.
-            let bounded = line.contains(" INDEX ") && (limited || PARTIAL.iter().any(|index| line.ends_with(index)));
+            let bounded =
+                line.contains(" INDEX ") && (limited || PARTIAL.iter().any(|index| line.ends_with(index)));
             let scans = table.is_some_and(|table| GROWING.contains(&table)) && !bounded;
             let sorts = limited && line.contains("USE TEMP B-TREE FOR ORDER BY");
             if scans || sorts {
@@ -103,7 +117,8 @@ const PARTIAL: [&str; 3] = ["audit_events_unsealed", "mails_queued", "credential
 
 /// The statement as SQLite has it; none for what only PostgreSQL does.
 fn for_sqlite(sql: &str) -> Option<String> {
-    let only_postgres = ["pg_notify", "unnest(", "clock_timestamp", "pg_advisory", "information_schema", "pg_"];
+    let only_postgres =
+        ["pg_notify", "unnest(", "clock_timestamp", "pg_advisory", "information_schema", "pg_"];
     let ours = GROWING.iter().any(|table| sql.contains(&format!("\"{table}\"")));
     let reads = ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb));
     if !ours || !reads || only_postgres.iter().any(|word| sql.contains(word)) {

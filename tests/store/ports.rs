@@ -24,14 +24,29 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     let mut credential = w.credential(&grant);
     credential.due_at = now();
     let mut token = w.token(&grant);
-    commit(store, [
-        put!(Request, request), put!(Decision, w.decision(&request)), put!(Grant, grant), put!(Mail, mail),
-        put!(Credential, credential), put!(Token, token), put!(Session, w.session()), put!(Device, w.device()),
-        put!(ApiToken, w.api_token()), put!(Account, w.account()),
-    ])
+    commit(
+        store,
+        [
+            put!(Request, request),
+            put!(Decision, w.decision(&request)),
+            put!(Grant, grant),
+            put!(Mail, mail),
+            put!(Credential, credential),
+            put!(Token, token),
+            put!(Session, w.session()),
+            put!(Device, w.device()),
+            put!(ApiToken, w.api_token()),
+            put!(Account, w.account()),
+        ],
+    )
     .await;
     token.version = 2;
-    let resting = [Rested::Request(request.id, 1), Rested::Grant(grant.id, 1), Rested::Mail(mail.id, 1), Rested::User(w.ana.id, 1)];
+    let resting = [
+        Rested::Request(request.id, 1),
+        Rested::Grant(grant.id, 1),
+        Rested::Mail(mail.id, 1),
+        Rested::User(w.ana.id, 1),
+    ];
     let resting = resting.into_iter().fold(change([put!(Token, token)]), |t, r| t.rests_on(r));
     store.commit(resting).await.unwrap();
     let many = (0..8).map(|_| store.commit(change([]).rests_on(Rested::GrantHeld(grant.id, 2))));
@@ -48,7 +63,10 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
         }
         for states in [vec![], vec![GrantState::Active], vec![GrantState::Active, GrantState::Ended]] {
             for role in [None, Some(w.login.id)] {
-                store.grants(&GrantFilter { principal: of, states: states.clone(), role }, page).await.unwrap();
+                store
+                    .grants(&GrantFilter { principal: of, states: states.clone(), role }, page)
+                    .await
+                    .unwrap();
             }
         }
     }

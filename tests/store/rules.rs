@@ -28,8 +28,14 @@ pub(crate) async fn taken_keys_conflict(bed: &Bed) {
     let (decision, credential, token) = (w.decision(&request), w.credential(&grant), w.token(&grant));
     let (session, device, api_token) = (w.session(), w.device(), w.api_token());
     let all = [
-        put!(Request, request), put!(Grant, grant), put!(Decision, decision), put!(Credential, credential),
-        put!(Token, token), put!(Session, session), put!(Device, device), put!(ApiToken, api_token),
+        put!(Request, request),
+        put!(Grant, grant),
+        put!(Decision, decision),
+        put!(Credential, credential),
+        put!(Token, token),
+        put!(Session, session),
+        put!(Device, device),
+        put!(ApiToken, api_token),
     ];
     commit(&bed.store, all).await;
 
@@ -74,7 +80,12 @@ pub(crate) async fn taken_keys_conflict(bed: &Bed) {
 pub(crate) async fn illegal_moves_are_refused(bed: &Bed) {
     let w = World::make(&bed.store).await;
     use RequestState as R;
-    for (first, then) in [(R::Denied, R::Approved), (R::Withdrawn, R::Pending), (R::Lapsed, R::Pending), (R::Approved, R::Denied)] {
+    for (first, then) in [
+        (R::Denied, R::Approved),
+        (R::Withdrawn, R::Pending),
+        (R::Lapsed, R::Pending),
+        (R::Approved, R::Denied),
+    ] {
         let mut request = w.request();
         commit(&bed.store, [put!(Request, request)]).await;
         (request.state, request.version) = (first, 2);
@@ -132,7 +143,8 @@ pub(crate) async fn illegal_moves_are_refused(bed: &Bed) {
 
 pub(crate) async fn legal_moves_pass(bed: &Bed) {
     let w = World::make(&bed.store).await;
-    for state in [RequestState::Approved, RequestState::Denied, RequestState::Withdrawn, RequestState::Lapsed] {
+    for state in [RequestState::Approved, RequestState::Denied, RequestState::Withdrawn, RequestState::Lapsed]
+    {
         let mut request = w.request();
         commit(&bed.store, [put!(Request, request)]).await;
         (request.state, request.version) = (state, 2);
@@ -153,7 +165,9 @@ pub(crate) async fn legal_moves_pass(bed: &Bed) {
         }
     }
     use CredentialState as C;
-    for path in [[C::Intended, C::Live, C::Revoking, C::Revoked], [C::Intended, C::Revoking, C::Revoking, C::Revoked]] {
+    for path in
+        [[C::Intended, C::Live, C::Revoking, C::Revoked], [C::Intended, C::Revoking, C::Revoking, C::Revoked]]
+    {
         let grant = w.grant();
         let mut credential = w.credential(&grant);
         commit(&bed.store, [put!(Grant, grant)]).await;
@@ -236,8 +250,19 @@ pub(crate) async fn what_was_agreed_does_not_change(bed: &Bed) {
 pub(crate) async fn revoked_stays_revoked(bed: &Bed) {
     let w = World::make(&bed.store).await;
     let grant = w.grant();
-    let (mut token, mut api_token, mut session, mut account) = (w.token(&grant), w.api_token(), w.session(), w.account());
-    commit(&bed.store, [put!(Grant, grant), put!(Token, token), put!(ApiToken, api_token), put!(Session, session), put!(Account, account)]).await;
+    let (mut token, mut api_token, mut session, mut account) =
+        (w.token(&grant), w.api_token(), w.session(), w.account());
+    commit(
+        &bed.store,
+        [
+            put!(Grant, grant),
+            put!(Token, token),
+            put!(ApiToken, api_token),
+            put!(Session, session),
+            put!(Account, account),
+        ],
+    )
+    .await;
     (token.version, api_token.version, session.version) = (2, 2, 2);
     (token.revoked_at, api_token.revoked_at, session.ended_at) = (Some(now()), Some(now()), Some(now()));
     commit(&bed.store, [put!(Token, token), put!(ApiToken, api_token), put!(Session, session)]).await;
@@ -267,5 +292,10 @@ pub(crate) async fn strangers_are_refused(bed: &Bed) {
     refused(bed, "a session of nobody", put!(Session, alone)).await;
     let (mut credential, mut token) = (w.credential(&grant), w.token(&grant));
     (credential.id, token.id) = (CredentialId::new(now()), TokenId::new(after(1)));
-    assert!(bed.store.commit(change([put!(Grant, grant), put!(Credential, credential), put!(Token, token)])).await.is_ok());
+    assert!(
+        bed.store
+            .commit(change([put!(Grant, grant), put!(Credential, credential), put!(Token, token)]))
+            .await
+            .is_ok()
+    );
 }

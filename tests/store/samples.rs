@@ -17,7 +17,9 @@ use hallpass_domain::request::{Decision, Request, RequestState, Verdict};
 use hallpass_domain::role::{CredentialKind, PostgresqlRole, Role, RoleSettings, Tier, TokenRole};
 use hallpass_domain::scope::{Scope, ScopeParam};
 use hallpass_domain::secret::SecretHash;
-use hallpass_domain::target::{OauthTarget, PgTls, PostgresqlTarget, Target, TargetSettings, TokenAlg, Verification};
+use hallpass_domain::target::{
+    OauthTarget, PgTls, PostgresqlTarget, Target, TargetSettings, TokenAlg, Verification,
+};
 use hallpass_domain::text::{Email, Name};
 use hallpass_domain::transition::{Change, Transition};
 use hallpass_domain::window::Ask;
@@ -114,7 +116,8 @@ impl World {
     }
 
     fn new() -> Self {
-        let (ana, ben) = (user("ana@example.org"), User { duties: BTreeSet::new(), ..user("ben@example.org") });
+        let (ana, ben) =
+            (user("ana@example.org"), User { duties: BTreeSet::new(), ..user("ben@example.org") });
         let workload = Workload {
             id: WorkloadId::new(tick()),
             name: name("billing"),

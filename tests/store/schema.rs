@@ -70,8 +70,14 @@ async fn postgres_migrations_go_up_down_and_up() {
 #[test]
 fn both_sides_have_the_same_migrations() {
     let names = |side: &str| {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|d| d.join("migrations").is_dir()).unwrap();
-        let mut names: Vec<_> = std::fs::read_dir(dir.join("migrations").join(side)).unwrap().map(|e| e.unwrap().path()).collect();
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .find(|d| d.join("migrations").is_dir())
+            .unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(dir.join("migrations").join(side))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
         assert!(names.iter().all(|n| n.join("up.sql").is_file() && n.join("down.sql").is_file()));
         names.sort();
         names.iter().map(|n| n.file_name().unwrap().to_owned()).collect::<Vec<_>>()

@@ -16,7 +16,11 @@ pub(crate) async fn what_has_expired_goes(bed: &Bed) {
     let changes = [put!(Grant, grant), put!(Device, device), put!(ApiToken, api_token), put!(Token, token)];
     let mut transition = change(changes.into_iter().chain(sessions.iter().map(|s| put!(Session, s))));
     transition.idempotency = Some(Idempotency {
-        scope: "s".to_owned(), key: "k".to_owned(), body_hash: "h".to_owned(), answer: "{}".to_owned(), expires_at: after(60),
+        scope: "s".to_owned(),
+        key: "k".to_owned(),
+        body_hash: "h".to_owned(),
+        answer: "{}".to_owned(),
+        expires_at: after(60),
     });
     store.commit(transition).await.unwrap();
     assert_eq!(store.sweep(now(), 100).await.unwrap(), 0);

@@ -18,10 +18,10 @@ use crate::commit::{Done, Job, Waiting};
 use crate::db::conn::{Conn, Reader, on_db};
 use crate::db::fail::unread;
 use crate::db::migrations::prepare;
+use crate::db::particular;
 use crate::db::postgres::{CONNECT, Runtime, Server};
 use crate::db::sqlite::{self, FileId, Readers};
 use crate::db::types::Ts;
-use crate::db::particular;
 use crate::notices::{Notices, StoreNotice};
 use crate::open::{OpenError, Place, Schema};
 use crate::queries::{Cache, limit};
@@ -75,7 +75,10 @@ impl std::fmt::Debug for StoreHandle {
 impl StoreHandle {
     pub(crate) async fn open_file(path: PathBuf, schema: Schema) -> Result<Self, OpenError> {
         if schema == Schema::Expect && !path.exists() {
-            return Err(OpenError::Unusable(format!("{} does not exist; run `hallpassd migrate`", path.display())));
+            return Err(OpenError::Unusable(format!(
+                "{} does not exist; run `hallpassd migrate`",
+                path.display()
+            )));
         }
         prepare(Place::File(path.clone()), schema).await?;
         let lock = sqlite::lock(&path).await?;

@@ -72,8 +72,10 @@ impl Committed {
 
     /// Sorts and removes repeats.
     pub(crate) fn settle(&mut self) {
-        self.grants = std::mem::take(&mut self.grants).into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-        self.tokens = std::mem::take(&mut self.tokens).into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        self.grants =
+            std::mem::take(&mut self.grants).into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        self.tokens =
+            std::mem::take(&mut self.tokens).into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     }
 
     /// As payloads below PostgreSQL's limit: `<origin> [rcmke]* g:<id>* t:<id>*`.
@@ -175,7 +177,10 @@ impl Notices {
         let (send, mut payloads) = mpsc::unbounded_channel();
         let client = server.listen(send).await?;
         // Signs of life need not be durable.
-        client.batch_execute(&format!("SET synchronous_commit = off; LISTEN {CHANNEL}")).await.map_err(|e| e.to_string())?;
+        client
+            .batch_execute(&format!("SET synchronous_commit = off; LISTEN {CHANNEL}"))
+            .await
+            .map_err(|e| e.to_string())?;
         if std::mem::replace(been_away, true) {
             self.tell(StoreNotice::Missed);
         }

@@ -9,7 +9,9 @@ use crate::handle::StoreHandle;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The address is not understood.
-    #[error("the database address is not understood: {0}. Write sqlite:/path/to/hallpass.db or postgres://user@host/database")]
+    #[error(
+        "the database address is not understood: {0}. Write sqlite:/path/to/hallpass.db or postgres://user@host/database"
+    )]
     Address(String),
     /// Another server holds the file.
     #[error("{0} is in use by another hallpassd. Stop it first, or use PostgreSQL for several servers")]
@@ -21,7 +23,9 @@ pub enum OpenError {
     #[error("the database needs {0} more migration(s). Make a backup and run `hallpassd migrate`")]
     Pending(usize),
     /// The schema is newer than this program.
-    #[error("the database was migrated by a newer version (it has {0}, unknown here). Start that version; this one would misread its data")]
+    #[error(
+        "the database was migrated by a newer version (it has {0}, unknown here). Start that version; this one would misread its data"
+    )]
     Newer(String),
     /// A migration failed; it left nothing behind.
     #[error("the migration failed and left nothing behind: {0}")]

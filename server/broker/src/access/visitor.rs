@@ -128,6 +128,16 @@ impl Broker {
     /// # Errors
     /// `Unavailable` where the store cannot be read.
     pub async fn session_for_cookie(&self, cookie: &str, now: Timestamp) -> Result<Option<Visitor>, Refusal> {
+        let Some(mut visitor) = self.glance_at_session(cookie, now).await? else { return Ok(None) };
+        visitor.session = self.seen(visitor.session, now).await;
+        Ok(Some(visitor))
+    }
+
+    /// As [`Self::session_for_cookie`], without counting as use: a page that refreshes itself keeps nobody signed in.
+    ///
+    /// # Errors
+    /// `Unavailable` where the store cannot be read.
+    pub async fn glance_at_session(&self, cookie: &str, now: Timestamp) -> Result<Option<Visitor>, Refusal> {
         if !cookie.starts_with("hps_") || cookie.len() > 64 {
             return Ok(None);
         }
@@ -145,7 +155,6 @@ impl Broker {
                 Some(user) => Standing::SignedIn(user.clone()),
             },
         };
-        let session = self.seen(session, now).await;
         Ok(Some(Visitor { session, csrf: csrf::token_for(cookie), standing }))
     }
 

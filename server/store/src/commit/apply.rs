@@ -34,7 +34,10 @@ macro_rules! insert_all {
         match &mut *$db {
             $crate::db::conn::Db::Lite(conn) => {
                 for row in $rows {
-                    diesel::RunQueryDsl::execute(diesel::insert_into($table::table).values(row), &mut **conn)?;
+                    diesel::RunQueryDsl::execute(
+                        diesel::insert_into($table::table).values(row),
+                        &mut **conn,
+                    )?;
                 }
             }
             $crate::db::conn::Db::Pg(conn) => {

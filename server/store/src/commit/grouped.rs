@@ -38,7 +38,12 @@ pub(crate) async fn apply_all(db: &mut Db<'_>, batch: &[&Transition]) -> Result<
         while !ids.is_empty() {
             ids.sort_unstable();
             let mut again = Vec::new();
-            ids.dedup_by(|next, kept| next == kept && { again.push(*next); true });
+            ids.dedup_by(|next, kept| {
+                next == kept && {
+                    again.push(*next);
+                    true
+                }
+            });
             advance(db, table, &ids, None).await?;
             ids = again;
         }

@@ -79,7 +79,8 @@ async fn claim_due(db: &mut Db<'_>, target: TargetId, lease: &Lease) -> Result<V
 
 async fn claim_one(db: &mut Db<'_>, id: CredentialId, lease: &Lease) -> Result<Vec<Credential>, Fail> {
     let row: Option<CredentialRow> =
-        on_db!(db, first, credentials::table.find(Uid(id.0)).select(CredentialRow::as_select())).optional()?;
+        on_db!(db, first, credentials::table.find(Uid(id.0)).select(CredentialRow::as_select()))
+            .optional()?;
     let Some(mut credential) = row.map(Row::noun).transpose()? else { return Ok(Vec::new()) };
     let held = credential.claimed_until.is_some_and(|until| until > lease.now);
     if held || credential.state == hallpass_domain::credential::CredentialState::Revoked {
@@ -191,7 +192,11 @@ async fn sweep(db: &mut Db<'_>, now: Timestamp, limit: i64) -> Result<u64, Fail>
                 .order($table::expires_at.asc())
                 .limit(limit);
             let ids: Vec<Uid> = on_db!(db, load, query)?;
-            if ids.is_empty() { 0 } else { on_db!(db, execute, diesel::delete($table::table.filter($table::id.eq_any(ids))))? }
+            if ids.is_empty() {
+                0
+            } else {
+                on_db!(db, execute, diesel::delete($table::table.filter($table::id.eq_any(ids))))?
+            }
         }};
     }
     let mut gone = sweep!(sessions, now);

@@ -3,13 +3,13 @@
 //! `writer.rs` is the loop and the commit point; `apply.rs` turns a transition into statements, `put.rs` and
 //! `rested.rs` a change and a resting row; `grouped.rs` is the fast way for many at once on PostgreSQL; `jobs.rs` are
 //! the writes that are no transitions (claims, seals, sweeps).
+use hallpass_domain::Timestamp;
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ids::{CredentialId, TargetId};
 use hallpass_domain::mail::Mail;
 use hallpass_domain::ports::audit_log::Seal;
 use hallpass_domain::ports::store::CommitError;
 use hallpass_domain::transition::Transition;
-use hallpass_domain::Timestamp;
 use tokio::sync::oneshot;
 
 pub(crate) mod apply;

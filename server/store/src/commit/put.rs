@@ -18,9 +18,9 @@ use crate::rows::people::{ClientRow, GroupRow, MemberRow, UserRow, WorkloadOwner
 use crate::rows::principal_columns;
 use crate::rows::requests::{DecisionRow, RequestRow};
 use crate::schema::{
-    accounts, api_tokens, catalogue_revision, clients, credentials, decisions, devices, grants, group_members,
-    groups, idempotency_keys, mails, meta, requests, roles, sessions, target_owners, targets, tokens, users,
-    workflows, workload_owners, workloads,
+    accounts, api_tokens, catalogue_revision, clients, credentials, decisions, devices, grants,
+    group_members, groups, idempotency_keys, mails, meta, requests, roles, sessions, target_owners, targets,
+    tokens, users, workflows, workload_owners, workloads,
 };
 
 /// Compare-and-swap of one row.
@@ -30,9 +30,8 @@ macro_rules! put {
         if row.version == 1 {
             on_db!($db, execute, diesel::insert_into($table::table).values(&row))?;
         } else {
-            let there = $table::table
-                .filter($table::$key.eq(row.$key))
-                .filter($table::version.eq(row.version - 1));
+            let there =
+                $table::table.filter($table::$key.eq(row.$key)).filter($table::version.eq(row.version - 1));
             moved(on_db!($db, execute, diesel::update(there).set(&row))?, stringify!($table))?;
         }
     }};
@@ -133,7 +132,12 @@ async fn put_target_owners(db: &mut Db<'_>, target: &Target) -> Result<(), Fail>
     Ok(())
 }
 
-async fn put_meta(db: &mut Db<'_>, key: &str, expected: Option<&str>, value: Option<&str>) -> Result<(), Fail> {
+async fn put_meta(
+    db: &mut Db<'_>,
+    key: &str,
+    expected: Option<&str>,
+    value: Option<&str>,
+) -> Result<(), Fail> {
     let there = |expected: &str| {
         meta::table.filter(meta::key.eq(key.to_owned())).filter(meta::value.eq(expected.to_owned()))
     };

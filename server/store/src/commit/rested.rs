@@ -29,7 +29,11 @@ pub(crate) async fn rest_on(db: &mut Db<'_>, rested: Rested) -> Result<(), Fail>
     if moves {
         return moved(advance(db, row.0, &[Uid(row.1)], Some(expected)).await?, "a row it rested on");
     }
-    if hold_row(db, row).await? == Some(expected) { Ok(()) } else { Err(Fail::Conflict("a row it rested on".to_owned())) }
+    if hold_row(db, row).await? == Some(expected) {
+        Ok(())
+    } else {
+        Err(Fail::Conflict("a row it rested on".to_owned()))
+    }
 }
 
 /// Adds one to the version of rows, where it is `expected` if one is given; how many moved.

@@ -164,12 +164,13 @@ impl Writer {
             .collect();
         loop {
             if self.connected().await.is_ok()
-                && let Some(conn) = &mut self.conn {
-                    match particular::recorded(&mut conn.db(), &ids).await {
-                        Ok(found) => return found.into_iter().collect(),
-                        Err(_) => self.conn = None,
-                    }
+                && let Some(conn) = &mut self.conn
+            {
+                match particular::recorded(&mut conn.db(), &ids).await {
+                    Ok(found) => return found.into_iter().collect(),
+                    Err(_) => self.conn = None,
                 }
+            }
             if queue.is_closed() {
                 return Vec::new(); // the store is closed: nobody waits any more
             }
@@ -213,10 +214,11 @@ async fn transact(
         in_time(ANSWER.0, one_by_one(db, batch)).await
     };
     if let (true, Err(fail)) = (group, &done)
-        && !matches!(fail, Fail::Gone(_)) {
-            in_time(ANSWER.1, db.run("ROLLBACK; BEGIN")).await.map_err(Broken::Before)?;
-            done = in_time(ANSWER.0, one_by_one(db, batch)).await;
-        }
+        && !matches!(fail, Fail::Gone(_))
+    {
+        in_time(ANSWER.1, db.run("ROLLBACK; BEGIN")).await.map_err(Broken::Before)?;
+        done = in_time(ANSWER.0, one_by_one(db, batch)).await;
+    }
     match done {
         Ok(outcomes) => finish(db, batch, outcomes, notices).await,
         Err(fail) => roll_back(db, fail).await.and_then(|fail| Err(Broken::Before(fail))),
@@ -327,7 +329,8 @@ fn answer(batch: Vec<Waiting>, outcomes: Vec<Outcome>) {
 fn answer_recorded(batch: Vec<Waiting>, recorded: &[uuid::Uuid], reason: &str) {
     for waiting in batch {
         let found = matches!(&waiting.job, Job::Commit(t) if recorded.contains(&t.command_id.0));
-        let outcome = if found { Ok(Done::Nothing) } else { Err(CommitError::Unavailable(reason.to_owned())) };
+        let outcome =
+            if found { Ok(Done::Nothing) } else { Err(CommitError::Unavailable(reason.to_owned())) };
         drop(waiting.tell.send(outcome));
     }
 }

@@ -101,7 +101,12 @@ fn run<DB: Backend>(
     let is_applied = |m: &dyn Migration<DB>| applied.contains(&version(m));
     let chosen: Vec<_> = match work {
         Work::Up | Work::Look => known.into_iter().filter(|m| !is_applied(m.as_ref())).collect(),
-        Work::Down(count) => known.into_iter().rev().filter(|m| is_applied(m.as_ref())).take(count.unwrap_or(usize::MAX)).collect(),
+        Work::Down(count) => known
+            .into_iter()
+            .rev()
+            .filter(|m| is_applied(m.as_ref()))
+            .take(count.unwrap_or(usize::MAX))
+            .collect(),
     };
     for migration in &chosen {
         match work {

@@ -13,7 +13,8 @@ use super::conn::Db;
 use super::fail::Fail;
 use super::types::{Digest, Ts, TsSql, Uid, UidSql};
 use crate::schema::{
-    accounts, audit_events, commands, credentials, grants, mails, requests, roles, sessions, tokens, users, workflows,
+    accounts, audit_events, commands, credentials, grants, mails, requests, roles, sessions, tokens, users,
+    workflows,
 };
 
 /// Channel of notifications.
@@ -47,7 +48,8 @@ pub(crate) async fn now(db: &mut Db<'_>) -> Result<Timestamp, Fail> {
 /// Tells other servers, at commit. SQLite has no other servers.
 pub(crate) async fn notify(db: &mut Db<'_>, payload: &str) -> Result<(), Fail> {
     if let Db::Pg(conn) = db {
-        let query = diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(payload);
+        let query =
+            diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(payload);
         diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
     }
     Ok(())
@@ -93,7 +95,9 @@ pub(crate) async fn claimable_credentials(
         .limit(limit);
     Ok(match db {
         Db::Lite(conn) => diesel::RunQueryDsl::load(query, &mut **conn)?,
-        Db::Pg(conn) => diesel_async::RunQueryDsl::load(query.for_update().skip_locked(), &mut **conn).await?,
+        Db::Pg(conn) => {
+            diesel_async::RunQueryDsl::load(query.for_update().skip_locked(), &mut **conn).await?
+        }
     })
 }
 
@@ -107,17 +111,25 @@ pub(crate) async fn claimable_mails(db: &mut Db<'_>, now: Ts, limit: i64) -> Res
         .limit(limit);
     Ok(match db {
         Db::Lite(conn) => diesel::RunQueryDsl::load(query, &mut **conn)?,
-        Db::Pg(conn) => diesel_async::RunQueryDsl::load(query.for_update().skip_locked(), &mut **conn).await?,
+        Db::Pg(conn) => {
+            diesel_async::RunQueryDsl::load(query.for_update().skip_locked(), &mut **conn).await?
+        }
     })
 }
 
 /// Gives events that have no place in the log the places `first..`, in order; how many were placed.
-pub(crate) async fn place_leaves(db: &mut Db<'_>, first: i64, leaves: &[(EventId, Hash)]) -> Result<usize, Fail> {
+pub(crate) async fn place_leaves(
+    db: &mut Db<'_>,
+    first: i64,
+    leaves: &[(EventId, Hash)],
+) -> Result<usize, Fail> {
     match db {
         Db::Lite(conn) => {
             let mut placed = 0;
             for (index, (id, hash)) in (first..).zip(leaves) {
-                let event = audit_events::table.find(Uid(id.0)).filter(sql::<Bool>("audit_events.leaf_index IS NULL"));
+                let event = audit_events::table
+                    .find(Uid(id.0))
+                    .filter(sql::<Bool>("audit_events.leaf_index IS NULL"));
                 let place = (
                     audit_events::leaf_index.eq(Some(index)),
                     audit_events::leaf_hash.eq(Some(Digest(*hash.as_bytes()))),
@@ -174,7 +186,9 @@ pub(crate) async fn lock_rows(
                 .order($table::$key.asc());
             let rows: Vec<(Uid, i64)> = match db {
                 Db::Lite(conn) => diesel::RunQueryDsl::load(query, &mut **conn)?,
-                Db::Pg(conn) if $moving => diesel_async::RunQueryDsl::load(query.for_update(), &mut **conn).await?,
+                Db::Pg(conn) if $moving => {
+                    diesel_async::RunQueryDsl::load(query.for_update(), &mut **conn).await?
+                }
                 Db::Pg(conn) => diesel_async::RunQueryDsl::load(query.for_share(), &mut **conn).await?,
             };
             rows

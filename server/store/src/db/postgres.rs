@@ -23,7 +23,8 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// Read connections.
 const POOL: usize = 16;
 /// Per session: no statement of ours runs long, and a row that somebody else holds must not stop the writer for good.
-const SESSION: &str = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
+const SESSION: &str =
+    "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
 
 /// A server's address with the TLS that was asked for.
 #[derive(Clone)]
@@ -71,7 +72,8 @@ impl Server {
             .connect_timeout(CONNECT)
             .tcp_user_timeout(Duration::from_secs(10))
             .keepalives_idle(Duration::from_secs(10));
-        let options = config.get_options().map_or_else(|| SESSION.to_owned(), |given| format!("{SESSION} {given}"));
+        let options =
+            config.get_options().map_or_else(|| SESSION.to_owned(), |given| format!("{SESSION} {given}"));
         config.options(options);
         Ok(Self { config, tls })
     }
@@ -137,9 +139,10 @@ impl Server {
             let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
             while let Some(Ok(message)) = futures_util::StreamExt::next(&mut messages).await {
                 if let tokio_postgres::AsyncMessage::Notification(note) = message
-                    && hear.send(note.payload().to_owned()).is_err() {
-                        return;
-                    }
+                    && hear.send(note.payload().to_owned()).is_err()
+                {
+                    return;
+                }
             }
         });
         Ok(client)
@@ -255,14 +258,22 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for good in ["postgres://a@h/db?sslmode=disable", "postgresql:///db?host=/run/postgresql", "postgres://a:s%20t@h:5433/db?sslmode=disable&connect_timeout=3"] {
+        for good in [
+            "postgres://a@h/db?sslmode=disable",
+            "postgresql:///db?host=/run/postgresql",
+            "postgres://a:s%20t@h:5433/db?sslmode=disable&connect_timeout=3",
+        ] {
             assert!(Server::parse(good).is_ok(), "{good}");
         }
         let refused = Server::parse("postgres://a:secret@h/db?sslmode=prefer").unwrap_err().to_string();
         assert!(refused.contains("verify-full") && !refused.contains("secret"));
-        let missing = Server::parse("postgres://a:secret@h/db?sslrootcert=/no%2Fsuch").unwrap_err().to_string();
+        let missing =
+            Server::parse("postgres://a:secret@h/db?sslrootcert=/no%2Fsuch").unwrap_err().to_string();
         assert!(missing.contains("/no/such") && !missing.contains("secret"), "{missing}");
-        assert!(!format!("{:?}", Server::parse("postgres://a:secret@h/db?sslmode=disable").unwrap()).contains("secret"));
+        assert!(
+            !format!("{:?}", Server::parse("postgres://a:secret@h/db?sslmode=disable").unwrap())
+                .contains("secret")
+        );
     }
 
     #[test]

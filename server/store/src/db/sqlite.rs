@@ -111,9 +111,10 @@ impl Readers {
     /// This thread's connection.
     pub(crate) fn borrow(self: &Arc<Self>) -> Result<Borrowed, String> {
         if let Some(conn) = KEPT.with_borrow(|map| map.get(&self.id).map(|kept| Arc::clone(&kept.conn)))
-            && let Ok(guard) = conn.try_lock_owned() {
-                return Ok(guard);
-            }
+            && let Ok(guard) = conn.try_lock_owned()
+        {
+            return Ok(guard);
+        }
         let conn = Arc::new(Mutex::new(open(&self.path, READER)?));
         KEPT.with_borrow_mut(|map| {
             map.retain(|_, kept| kept.store.strong_count() > 0);

@@ -43,7 +43,9 @@ impl AuditLog for StoreHandle {
                 Some(kind) if kind.ends_with('.') => {
                     query = query.filter(audit_events::family.eq(family(kind)));
                     if family(kind) != kind {
-                        query = query.filter(audit_events::kind.like(format!("{}%", kind.replace('_', "\\_"))).escape('\\'));
+                        query = query.filter(
+                            audit_events::kind.like(format!("{}%", kind.replace('_', "\\_"))).escape('\\'),
+                        );
                     }
                 }
                 Some(kind) => query = query.filter(audit_events::kind.eq(kind)),
@@ -88,7 +90,10 @@ impl AuditLog for StoreHandle {
         let logged = many!(
             self,
             EventRow,
-            audit_events::table.filter(sql::<Bool>(UNSEALED)).order(audit_events::id.asc()).limit(limit(rows))
+            audit_events::table
+                .filter(sql::<Bool>(UNSEALED))
+                .order(audit_events::id.asc())
+                .limit(limit(rows))
         )?;
         Ok(logged.into_iter().map(|logged| logged.event).collect())
     }
@@ -104,7 +109,11 @@ impl AuditLog for StoreHandle {
         let (size, checkpoint, frontier) = value!(
             self,
             (i64, Option<String>, Option<String>),
-            audit_head::table.find(1).select((audit_head::size, audit_head::checkpoint, audit_head::frontier))
+            audit_head::table.find(1).select((
+                audit_head::size,
+                audit_head::checkpoint,
+                audit_head::frontier
+            ))
         )?;
         Ok(LogHead { size: count(size), checkpoint, frontier })
     }
@@ -121,8 +130,11 @@ impl AuditLog for StoreHandle {
         levels.sort_unstable();
         levels.dedup();
         for level in levels {
-            let places: Vec<i64> =
-                wanted.iter().filter(|(l, _)| *l == level).filter_map(|(_, p)| i64::try_from(*p).ok()).collect();
+            let places: Vec<i64> = wanted
+                .iter()
+                .filter(|(l, _)| *l == level)
+                .filter_map(|(_, p)| i64::try_from(*p).ok())
+                .collect();
             for places in places.chunks(500) {
                 let rows: QueryResult<Vec<NodeRow>> = on_db!(
                     &mut db,

@@ -113,7 +113,10 @@ impl Credentials for StoreHandle {
         let overdue = value!(
             self,
             i64,
-            credentials::table.filter(sql::<Bool>(NOT_REVOKED)).filter(credentials::due_at.lt(Ts(before))).count()
+            credentials::table
+                .filter(sql::<Bool>(NOT_REVOKED))
+                .filter(credentials::due_at.lt(Ts(before)))
+                .count()
         )?;
         Ok(count(overdue))
     }
@@ -135,7 +138,10 @@ impl Credentials for StoreHandle {
         let unrevoked = value!(
             self,
             i64,
-            credentials::table.filter(credentials::grant_id.eq(Uid(grant.0))).filter(sql::<Bool>(NOT_REVOKED)).count()
+            credentials::table
+                .filter(credentials::grant_id.eq(Uid(grant.0)))
+                .filter(sql::<Bool>(NOT_REVOKED))
+                .count()
         )?;
         Ok(count(unrevoked))
     }

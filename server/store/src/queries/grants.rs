@@ -119,7 +119,12 @@ impl Grants for StoreHandle {
 }
 
 impl StoreHandle {
-    async fn grants_in(&self, filter: &GrantFilter, state: Option<GrantState>, page: Page) -> Read<Vec<Grant>> {
+    async fn grants_in(
+        &self,
+        filter: &GrantFilter,
+        state: Option<GrantState>,
+        page: Page,
+    ) -> Read<Vec<Grant>> {
         many!(self, GrantRow, {
             let mut query = grants::table.into_boxed();
             if let Some(principal) = filter.principal {

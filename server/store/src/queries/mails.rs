@@ -31,7 +31,11 @@ impl Mails for StoreHandle {
     }
 
     async fn mails_of_request(&self, id: RequestId) -> Read<Vec<Mail>> {
-        many!(self, MailRow, mails::table.filter(mails::request_id.eq(Some(Uid(id.0)))).order(mails::id.asc()))
+        many!(
+            self,
+            MailRow,
+            mails::table.filter(mails::request_id.eq(Some(Uid(id.0)))).order(mails::id.asc())
+        )
     }
 
     async fn mails_of_grant(&self, id: GrantId) -> Read<Vec<Mail>> {

@@ -45,7 +45,10 @@ impl Tokens for StoreHandle {
         many!(
             self,
             TokenRow,
-            tokens::table.filter(tokens::grant_id.eq(Uid(grant.0))).order(tokens::id.desc()).limit(limit(rows))
+            tokens::table
+                .filter(tokens::grant_id.eq(Uid(grant.0)))
+                .order(tokens::id.desc())
+                .limit(limit(rows))
         )
     }
 

@@ -59,7 +59,9 @@ impl Row for EventRow {
         let bad = |why: &dyn std::fmt::Display| BadRow::new("audit event", why);
         let index = self.leaf_index.map(u64::try_from).transpose().map_err(|e| bad(&e))?;
         let opening = match (self.private, self.salt) {
-            (Some(private), Some(salt)) => Some(Opening { private: private.0, salt: Salt::from_bytes(salt.0) }),
+            (Some(private), Some(salt)) => {
+                Some(Opening { private: private.0, salt: Salt::from_bytes(salt.0) })
+            }
             _ => None,
         };
         let event = Event::from_parts(EventParts {

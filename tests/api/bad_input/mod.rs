@@ -1,0 +1,4 @@
+//! Bad input gets a clear error that says what to do, and loses nothing.
+mod api;
+mod odd;
+mod portal;
