@@ -41,6 +41,7 @@ macro_rules! on_both {
 
 mod bad_input;
 mod oauth;
+mod postgres_login;
 mod races;
 mod scanner;
 mod steps;

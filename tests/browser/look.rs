@@ -101,7 +101,8 @@ impl Window {
             let (method, params) = (&event["message"]["method"], &event["message"]["params"]);
             let url = if method == "Network.requestWillBeSent" { &params["request"]["url"] } else { &params["response"]["url"] };
             let url = url.as_str().unwrap_or_default();
-            let local = url.starts_with(&self.base) || url.starts_with("data:") || url.starts_with("about:");
+            // The browser's own first page is none of ours.
+            let local = [self.base.as_str(), "data:", "about:", "chrome:"].iter().any(|start| url.starts_with(start));
             if method == "Network.requestWillBeSent" && !local {
                 findings.push(format!("a request to {url}"));
             }

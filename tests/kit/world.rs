@@ -11,7 +11,8 @@ use hallpass_broker::requests::submit::AskForm;
 use hallpass_broker::{Broker, Caller};
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant::Grant;
-use hallpass_domain::ids::{ApiTokenId, ClientId, TargetId};
+use hallpass_domain::ids::{ApiTokenId, TargetId};
+use hallpass_domain::principal::ClientOf;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::decide::Outcome;
 use hallpass_domain::request::{Request, Verdict};
@@ -149,7 +150,9 @@ impl World {
         let catalogue = self.broker.catalogue().await?;
         let user = catalogue.users.values().find(|u| u.email.as_str() == email).ok_or_else(|| Refusal::not_found("user"))?;
         let now = self.broker.now();
-        Ok(Caller::CommandLine { user: user.id, duties: user.duties.iter().copied().collect(), token: ApiTokenId::new(now), client: ClientId::new(now) })
+        let clients = self.broker.store.clients().await.map_err(hallpass_broker::broker::unreadable)?;
+        let client = clients.iter().find(|c| matches!(c.of, ClientOf::CommandLine)).map(|c| c.id).ok_or_else(|| Refusal::not_found("client"))?;
+        Ok(Caller::CommandLine { user: user.id, duties: user.duties.iter().copied().collect(), token: ApiTokenId::new(now), client })
     }
 
     /// The requester asks for a role.

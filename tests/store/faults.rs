@@ -1,4 +1,5 @@
 //! Faults: what is answered while the store cannot be written, and that it recovers by itself.
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -6,16 +7,17 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hallpass_domain::ports::audit_log::{AuditLog as _, LoggedEvent};
 use hallpass_domain::ports::catalogue::CatalogueReads as _;
+use hallpass_domain::ports::credentials::{Claim, Credentials as _};
 use hallpass_domain::ports::grants::Grants as _;
 use hallpass_domain::ports::store::{CommitError, Store as _};
 use hallpass_domain::transition::Transition;
-use hallpass_store::{BackupError, Schema, open};
+use hallpass_store::{BackupError, Schema, StoreNotice, open};
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::proxy::{Proxy, Upstream};
 use hallpass_tests::wait::eventually;
 
 use super::bed::{Bed, outsider, sqlite3};
-use super::samples::{World, change, commit, event, now, put};
+use super::samples::{World, after, change, commit, event, now, put};
 
 fn is_unavailable(outcome: &Result<(), CommitError>) -> bool {
     matches!(outcome, Err(CommitError::Unavailable(_)))
@@ -63,6 +65,7 @@ async fn a_lost_commit_that_was_done_is_answered_as_done() {
     })
     .await;
     let grant = w.grant();
+    let mut changes = store.changes();
     let waiting = tokio::spawn({
         let (store, transition) = (store.clone(), change([put!(Grant, grant)]));
         async move { store.commit(transition).await }
@@ -75,6 +78,8 @@ async fn a_lost_commit_that_was_done_is_answered_as_done() {
     .await;
     outside.execute("SELECT pg_terminate_backend($1)", &[&pid]).await.unwrap();
     waiting.await.unwrap().expect("it is recorded");
+    let told = changes.try_recv().expect("told here as any other commit");
+    assert!(matches!(told, StoreNotice::Committed(told) if told.local && told.grants == [grant.id]));
     assert_eq!(store.grant(grant.id).await.unwrap(), Some(grant));
     outside.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").await.unwrap();
     cluster.reload();
@@ -193,6 +198,75 @@ async fn the_log_refuses_outsiders_on_sqlite() {
     }
     sqlite3(&path(&bed), ERASE).unwrap();
     still_the_same_leaf(&bed, &before).await;
+}
+
+/// Two servers that look for work at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_never_claim_the_same() {
+    let bed = Bed::postgres().await;
+    let other = open(&bed.url, Schema::Expect).await.unwrap();
+    let w = World::make(&bed.store).await;
+    let grant = w.grant();
+    let credentials = (0..60).map(|_| {
+        let mut credential = w.credential(&grant);
+        credential.due_at = now();
+        put!(Credential, credential)
+    });
+    commit(&bed.store, [put!(Grant, grant)].into_iter().chain(credentials)).await;
+    let claims = (0..30).map(|n| {
+        let store = if n % 2 == 0 { bed.store.clone() } else { other.clone() };
+        let target = w.database.id;
+        tokio::spawn(async move {
+            let claim = Claim { owner: "w", now: now(), until: after(60), limit: 4 };
+            store.claim_due(target, claim).await.unwrap()
+        })
+    });
+    let claimed: Vec<_> = join_all(claims).await.into_iter().flat_map(Result::unwrap).collect();
+    let ids: BTreeSet<_> = claimed.iter().map(|c| c.id).collect();
+    assert_eq!((claimed.len(), ids.len()), (60, 60));
+    assert!(claimed.iter().all(|c| c.fence == 1));
+}
+
+/// TLS as the rule: the server's certificate and name are checked against the authority that was named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_is_known_by_its_certificate() {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    let authority = || {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (right, wrong) = (authority(), authority());
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, pem: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        path.display().to_string()
+    };
+    let (right_file, wrong_file) = (file("right.pem", right.pem()), file("wrong.pem", wrong.pem()));
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &right).unwrap();
+    let cluster = cluster(&[]).await;
+    cluster.write("server.crt", &certificate.pem());
+    cluster.write("server.key", &key.serialize_pem());
+    cluster.superuser("postgres").await.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
+    cluster.reload();
+    let url = |host: &str, ca: &str| {
+        format!("{}?sslmode=verify-full&sslrootcert={ca}", cluster.url("hallpass").replace("127.0.0.1", host))
+    };
+    let store = eventually("the server to speak TLS", || async {
+        open(&url("localhost", &right_file), Schema::Migrate).await.ok()
+    })
+    .await;
+    World::make(&store).await;
+    let sessions = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND application_name = 'hallpassd'";
+    let secured: i64 = cluster.superuser("hallpass").await.query_one(sessions, &[]).await.unwrap().get(0);
+    assert!(secured >= 2, "the writer and the listener at least: {secured}");
+    for (host, ca) in [("localhost", &wrong_file), ("127.0.0.1", &right_file)] {
+        let refused = open(&url(host, ca), Schema::Expect).await.unwrap_err().to_string();
+        assert!(refused.contains("certificate"), "{host}: {refused}");
+    }
 }
 
 fn path(bed: &Bed) -> PathBuf {

@@ -160,7 +160,8 @@ async fn mistakes_in_deciding(backend: Backend) {
     // Under the grant: what is not, what is not theirs, what is over.
     let grant = done["grant"]["id"].as_str().unwrap();
     let credentials = format!("/grants/{grant}/credentials");
-    ana.post(&credentials, json!({})).await.refused(404, "not_found");
+    ana.post(&credentials, json!({})).await.refused(403, "duty_needed");
+    server.api("eve").await.post(&credentials, json!({})).await.refused(404, "not_found");
     dana.post(&credentials, json!({ "kind": "postgresql_login" })).await.refused(422, "wrong_value");
     dana.post(&credentials, json!({ "kind": "magic" })).await.refused(422, "wrong_value");
     dana.post("/grants/not-an-id/credentials", json!({})).await.refused(404, "not_found");
@@ -189,7 +190,8 @@ async fn mistakes_in_queries(backend: Backend) {
         ("/grants?view=all", 403, "duty_needed"),
         ("/requests/R-2222222222", 404, "not_found"),
         ("/requests/%00", 404, "not_found"),
-        ("/requests/R-7KQ2M9XW4T?wait=-1", 404, "not_found"),
+        ("/requests/R-7KQ2M9XW4T?wait=-1", 422, "wrong_value"),
+        ("/requests/R-7KQ2M9XW4T?wait=1", 404, "not_found"),
         ("/grants/00000000-0000-7000-8000-000000000000", 404, "not_found"),
         ("/grants/x", 404, "not_found"),
         ("/credentials/x", 404, "not_found"),
@@ -203,7 +205,7 @@ async fn mistakes_in_queries(backend: Backend) {
         assert_problem(&server, &answer, &format!("/api/v1{path}"));
     }
     for (path, code) in [
-        ("/audit/events?from=yesterday", "wrong_value"),
+        ("/audit/events?from=yesterday", "unreadable_time"),
         ("/audit/events?actor=somebody", "wrong_value"),
         ("/audit/events?actor=nobody@hall.test", "wrong_value"),
         ("/audit/events?subject=x", "wrong_value"),

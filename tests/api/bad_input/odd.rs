@@ -69,6 +69,7 @@ async fn text_loses_its_control_characters(backend: Backend) {
     let server = TestServer::start(backend).await;
     let (dana, ana) = (server.sign_in("dana").await, server.sign_in("ana").await);
     for odd in ODD {
+        server.advance(1);
         let reason = format!("because {odd} of it");
         let form = dana.get("/request?role=billing-read").await.form("/request").with("for_text", "1h");
         let form = form.with("reason", reason.as_str()).with("ticket", format!("T{odd}")).with("action", "send");

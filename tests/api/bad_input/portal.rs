@@ -69,10 +69,21 @@ async fn a_double_submit_asks_once(backend: Backend) {
     assert_eq!(first.header("location"), format!("/requests/{}", all[0].reference));
 
     // Two clicks at the same moment, too.
-    let form = form.with("reason", "two clicks at once");
-    let both = tokio::join!(dana.send(&form), dana.send(&form));
-    assert_eq!((both.0.status, both.1.status), (303, 303));
-    assert_eq!(facts::requests(server.broker().store.as_ref()).await.len(), 2);
+    for n in 1..=4 {
+        let form = form.clone().with("reason", format!("two clicks at once, {n}"));
+        let both = tokio::join!(dana.send(&form), dana.send(&form), dana.send(&form));
+        assert_eq!((both.0.status, both.1.status, both.2.status), (303, 303, 303));
+        assert_eq!(facts::requests(server.broker().store.as_ref()).await.len(), 1 + n);
+    }
+
+    // The same form once more, when its request is over: it is not asked again by that.
+    let path = first.header("location").to_owned();
+    let _ = dana.submit(&dana.get(&path).await.form(&format!("{path}/withdraw"))).await.expect(200);
+    let late = dana.send(&form).await.expect(303);
+    assert_eq!(late.header("location"), path);
+    // The form opened anew asks anew.
+    steps::ask_because(&dana, "billing-read", "1h", "two clicks").await;
+    assert_eq!(facts::requests(server.broker().store.as_ref()).await.len(), 6);
     server.stop().await;
 }
 

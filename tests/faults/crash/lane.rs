@@ -22,6 +22,9 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// Latest random kill after a start, milliseconds.
 const LATEST: u64 = 3_000;
 
+/// Refusals of a story whose grant ended, or that met others at one target. Any other is a fault.
+const ORDINARY: [&str; 6] = ["grant_over", "grant_not_active", "already_over", "conflict", "target_slow", "target_down"];
+
 /// Everything is over and recorded.
 const OPEN: &str = "SELECT (SELECT count(*) FROM credentials WHERE state <> 'revoked') + (SELECT count(*) FROM grants WHERE state <> 'ended')
     + (SELECT count(*) FROM mails WHERE state = 'queued') + (SELECT count(*) FROM audit_events WHERE leaf_index IS NULL)";
@@ -93,6 +96,7 @@ impl Lane {
                 server.tell(&Tell::Story).await;
             }
             Said::Login { name, password, .. } => self.clients.open(name, password),
+            Said::Refused { code, .. } => assert!(ORDINARY.contains(&code.as_str()), "{said:?}:\n{}", server.log()),
             _ => {}
         }
         self.said.push(said);

@@ -1,10 +1,13 @@
 //! Checkpoints as log lines: whoever collects the log holds them.
+use std::sync::{Mutex, PoisonError};
+
 use async_trait::async_trait;
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 
-/// Writes each checkpoint as one event of the target `hallpass::checkpoint`, field `note`. Cannot be read back.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CheckpointLog;
+/// Writes each checkpoint as one event of the target `hallpass::checkpoint`, field `note`. Cannot be read back after a
+/// restart; what this process wrote last is remembered, so that it is not written again each second.
+#[derive(Debug, Default)]
+pub struct CheckpointLog(Mutex<Option<String>>);
 
 #[async_trait]
 impl CheckpointSink for CheckpointLog {
@@ -14,10 +17,11 @@ impl CheckpointSink for CheckpointLog {
 
     async fn publish(&self, note: &str) -> Result<(), String> {
         tracing::info!(target: "hallpass::checkpoint", note, "audit checkpoint");
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(note.to_owned());
         Ok(())
     }
 
     async fn newest(&self) -> Option<String> {
-        None
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -52,7 +52,11 @@ impl Broker {
         let stages = request.stages.iter().map(|s| PreviewStage {
             name: s.title.clone(),
             need: i64::from(s.needed),
-            deciders: catalogue.deciders(s, &request.requesters).into_iter().map(|id| catalogue.name_of(Principal::User(id))).collect(),
+            deciders: {
+                let mut names: Vec<String> = catalogue.deciders(s, &request.requesters).into_iter().map(|id| catalogue.name_of(Principal::User(id))).collect();
+                names.sort();
+                names
+            },
             proof: request.proof(s).as_str().to_owned(),
         }).collect();
         let (seconds, fixed_end) = split(request.ask);

@@ -103,7 +103,7 @@ pub async fn compose(config: &Config, base_url: &str, making: Making, given: Giv
     let ring = keys::token_keys(port.as_ref(), sealer.as_ref(), now).await?;
 
     let mut checkpoint_sinks = given.checkpoint_sinks;
-    checkpoint_sinks.push(Arc::new(CheckpointLog));
+    checkpoint_sinks.push(Arc::new(CheckpointLog::default()));
     if let Some(file) = &config.audit.checkpoint_file {
         checkpoint_sinks.push(Arc::new(CheckpointFile::new(file.clone())));
     }

@@ -2,9 +2,16 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::Duration;
+use data_encoding::HEXLOWER;
+use hallpass_broker::Caller;
+use hallpass_broker::broker::unreadable;
 use hallpass_broker::queries::request_form::field_error;
 use hallpass_broker::requests::submit::AskForm;
-use hallpass_domain::refusal::Class;
+use hallpass_domain::Timestamp;
+use hallpass_domain::refusal::{Class, Refusal};
+use hallpass_domain::transition::Idempotency;
+use ring::digest::{SHA256, digest};
 
 use super::forms::Form;
 use super::visit::visit;
@@ -15,6 +22,27 @@ fn ask(form: &Form) -> AskForm {
     let typed = form.get("for_text").trim();
     let time = if typed.is_empty() { form.get("for") } else { typed };
     AskForm { role: form.get("role").to_owned(), time: time.to_owned(), scope: form.scope(), reason: form.get("reason").to_owned(), ticket: form.get("ticket").to_owned() }
+}
+
+/// What somebody reads who sent a form twice.
+const SENT_BEFORE: &str = "You have already asked exactly this: here it is. Open the form anew to ask again.";
+
+/// The record that makes sending this very form once more, at the same moment or later, no second request.
+fn once(caller: &Caller, body: &[u8], now: Timestamp) -> Idempotency {
+    let hash = HEXLOWER.encode(digest(&SHA256, body).as_ref());
+    Idempotency {
+        scope: format!("{} portal POST /request", caller.principal()),
+        key: hash.clone(),
+        body_hash: hash,
+        answer: "{reference}".to_owned(),
+        expires_at: now + Duration::hours(24),
+    }
+}
+
+/// The request that this form made before.
+async fn asked_before(state: &AppState, once: &Idempotency) -> Result<Option<String>, Refusal> {
+    let found = state.broker.store.idempotent_answer(&once.scope, &once.key).await.map_err(unreadable)?;
+    Ok(found.filter(|f| f.expires_at > state.broker.now()).map(|f| f.answer))
 }
 
 /// GET /request
@@ -38,9 +66,16 @@ pub async fn submit(state: Data<AppState>, request: HttpRequest, body: Bytes) ->
         let key = form.get("idempotency_key").chars().take(64).collect::<String>();
         let check = form.get("action") == "check";
         if !check {
-            match v.state.broker.submit_request(&caller, &asked, None).await {
+            let once = once(&caller, &body, v.state.broker.now());
+            if let Some(first) = asked_before(v.state, &once).await? {
+                return Ok(v.redirect(&format!("/requests/{first}"), Some(("info", SENT_BEFORE))));
+            }
+            match v.state.broker.submit_request(&caller, &asked, Some(once.clone())).await {
                 Ok(made) => return Ok(v.redirect(&format!("/requests/{}", made.reference), Some(("good", "Sent. The approvers have mail.")))),
                 // Sent twice: the first one is shown, nothing is asked again.
+                Err(refusal) if refusal.class == Class::Conflict && asked_before(v.state, &once).await?.is_some() => {
+                    return Ok(v.redirect("/requests", Some(("info", SENT_BEFORE))));
+                }
                 Err(refusal) if refusal.code == "already_asked" => return Ok(v.redirect("/requests", Some(("info", &refusal.message)))),
                 Err(refusal) if refusal.class == Class::Invalid || refusal.class == Class::Conflict => {
                     let mut view = v.state.broker.request_form_view(&caller, &asked, false, key).await?;

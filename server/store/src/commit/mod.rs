@@ -1,8 +1,8 @@
 //! Writing: one queue, one writer, one transaction for all that wait.
 //!
-//! `writer.rs` is the loop and the commit point; `apply.rs` turns a transition into statements, `put.rs` and
-//! `rested.rs` a change and a resting row; `grouped.rs` is the fast way for many at once on PostgreSQL; `jobs.rs` are
-//! the writes that are no transitions (claims, seals, sweeps).
+//! `writer.rs` is the loop, `transact.rs` one transaction with its commit point; `apply.rs` turns a transition into
+//! statements, `put.rs` and `rested.rs` a change and a resting row; `grouped.rs` is the fast way for many at once on
+//! PostgreSQL; `jobs.rs` are the writes that are no transitions (claims, seals, sweeps).
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ids::{CredentialId, TargetId};
@@ -17,6 +17,7 @@ pub(crate) mod grouped;
 pub(crate) mod jobs;
 pub(crate) mod put;
 pub(crate) mod rested;
+pub(crate) mod transact;
 pub(crate) mod writer;
 
 /// A lease to be taken, owned.

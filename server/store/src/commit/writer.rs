@@ -7,21 +7,20 @@ use futures_util::FutureExt as _;
 use hallpass_domain::ports::store::CommitError;
 use tokio::sync::mpsc;
 
-use super::{Done, Job, Waiting, grouped, jobs};
-use crate::db::conn::{Conn, Db};
+use super::transact::{Broken, Outcome, tell_here, transact};
+use super::{Done, Job, Waiting};
+use crate::db::conn::Conn;
 use crate::db::fail::Fail;
 use crate::db::particular;
 use crate::db::postgres::Server;
 use crate::db::sqlite::{self, FileId};
 use crate::db::types::Uid;
-use crate::notices::{Committed, Notices, StoreNotice};
+use crate::notices::{Committed, Notices};
 
 /// Most jobs in one transaction.
 const BATCH: usize = 256;
 /// Tries of a batch that met another transaction or a lost connection before its COMMIT.
 const TRIES: u32 = 5;
-/// Longest wait for the statements of a batch, and for the answer to its COMMIT.
-const ANSWER: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// Waits between tries to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -30,24 +29,6 @@ pub(crate) enum Source {
     /// The file, as it was when the store was opened.
     File(PathBuf, FileId),
     Server(Box<Server>),
-}
-
-/// A batch that came to nothing.
-enum Broken {
-    /// Nothing of it was committed.
-    Before(Fail),
-    /// COMMIT was sent and its answer is missing or an error: look the commands up.
-    Unknown(String),
-}
-
-type Outcome = Result<Done, Fail>;
-
-/// Ends a wait for a server that neither answers nor closes the connection. SQLite never waits.
-async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, Fail>>) -> Result<T, Fail> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(result) => result,
-        Err(_) => Err(Fail::Gone("the database did not answer in time".to_owned())),
-    }
 }
 
 /// The writer.
@@ -97,7 +78,7 @@ impl Writer {
                     tracing::warn!(%reason, "a COMMIT was not answered; looking it up");
                     self.conn = None;
                     let recorded = self.look_up(&batch, queue).await;
-                    return answer_recorded(batch, &recorded, &reason);
+                    return answer_recorded(batch, &recorded, &reason, &self.notices);
                 }
                 Err(Broken::Before(Fail::Again(reason))) => why = Fail::Again(reason),
                 Err(Broken::Before(fail)) => {
@@ -189,159 +170,28 @@ impl Writer {
     }
 }
 
-/// One transaction for the whole batch. The first try on PostgreSQL is the grouped one.
-async fn transact(
-    conn: &mut Conn,
-    batch: &[Waiting],
-    attempt: u32,
-    notices: &Notices,
-) -> Result<Vec<Outcome>, Broken> {
-    let mut db = conn.db();
-    let db = &mut db;
-    in_time(ANSWER.1, particular::begin(db)).await.map_err(Broken::Before)?;
-    if let [alone] = batch {
-        // No savepoint: what fails is rolled back as a whole.
-        let outcome = in_time(ANSWER.0, jobs::perform(db, &alone.job)).await;
-        if let Err(fail) = outcome {
-            return roll_back(db, fail).await.map(|fail| vec![Err(fail)]);
-        }
-        return finish(db, batch, vec![outcome], notices).await;
-    }
-    let group = attempt == 0 && matches!(db, Db::Pg(_));
-    let mut done = if group {
-        in_time(ANSWER.0, grouped_outcomes(db, batch)).await
-    } else {
-        in_time(ANSWER.0, one_by_one(db, batch)).await
-    };
-    if let (true, Err(fail)) = (group, &done)
-        && !matches!(fail, Fail::Gone(_))
-    {
-        in_time(ANSWER.1, db.run("ROLLBACK; BEGIN")).await.map_err(Broken::Before)?;
-        done = in_time(ANSWER.0, one_by_one(db, batch)).await;
-    }
-    match done {
-        Ok(outcomes) => finish(db, batch, outcomes, notices).await,
-        Err(fail) => roll_back(db, fail).await.and_then(|fail| Err(Broken::Before(fail))),
-    }
-}
-
-/// Rolls back; answers the failure where that failure is the job's own and the connection is still good.
-async fn roll_back(db: &mut Db<'_>, fail: Fail) -> Result<Fail, Broken> {
-    match (in_time(ANSWER.1, db.run("ROLLBACK")).await, fail) {
-        // The database rolls back by itself when the connection is dropped.
-        (Err(_), fail) => Err(Broken::Before(Fail::Gone(text(&fail)))),
-        (Ok(()), fail @ (Fail::Again(_) | Fail::Gone(_))) => Err(Broken::Before(fail)),
-        (Ok(()), fail) => Ok(fail),
-    }
-}
-
-/// Commits and tells.
-async fn finish(
-    db: &mut Db<'_>,
-    batch: &[Waiting],
-    outcomes: Vec<Outcome>,
-    notices: &Notices,
-) -> Result<Vec<Outcome>, Broken> {
-    let committed = match in_time(ANSWER.1, tell_others(db, batch, &outcomes, notices)).await {
-        Ok(committed) => committed,
-        Err(fail) => return roll_back(db, fail).await.and_then(|fail| Err(Broken::Before(fail))),
-    };
-    commit(db).await?;
-    if committed != Committed::default() {
-        notices.tell(StoreNotice::Committed(Arc::new(Committed { local: true, ..committed })));
-    }
-    Ok(outcomes)
-}
-
-/// The commit point: before it nothing of a batch is there, after it everything is, and only then is anybody told.
-async fn commit(db: &mut Db<'_>) -> Result<(), Broken> {
-    hallpass_domain::failpoint::hit("store.commit.before");
-    let committed = in_time(ANSWER.1, db.run("COMMIT")).await.map_err(|fail| Broken::Unknown(text(&fail)));
-    hallpass_domain::failpoint::hit("store.commit.after");
-    committed
-}
-
-/// Each job in its own savepoint where there are several; a failed one leaves nothing behind.
-async fn one_by_one(db: &mut Db<'_>, batch: &[Waiting]) -> Result<Vec<Outcome>, Fail> {
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for waiting in batch {
-        db.run("SAVEPOINT job").await?;
-        let outcome = jobs::perform(db, &waiting.job).await;
-        match outcome {
-            Ok(_) => db.run("RELEASE SAVEPOINT job").await?,
-            Err(fail @ (Fail::Again(_) | Fail::Gone(_))) => return Err(fail),
-            Err(_) => db.run("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job").await?,
-        }
-        outcomes.push(outcome);
-    }
-    Ok(outcomes)
-}
-
-/// All transitions as a group, then the other jobs; the first failure that is no mere conflict ends it.
-async fn grouped_outcomes(db: &mut Db<'_>, batch: &[Waiting]) -> Result<Vec<Outcome>, Fail> {
-    let transitions: Vec<_> = batch
-        .iter()
-        .filter_map(|waiting| match &waiting.job {
-            Job::Commit(transition) => Some(&**transition),
-            _ => None,
-        })
-        .collect();
-    let mut verdicts = grouped::apply_all(db, &transitions).await?.into_iter();
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for waiting in batch {
-        outcomes.push(match &waiting.job {
-            Job::Commit(_) => match verdicts.next() {
-                Some(verdict) => verdict.map(|()| Done::Nothing),
-                None => return Err(Fail::Sick("a verdict is missing".to_owned())),
-            },
-            job => Ok(jobs::perform(db, job).await?),
-        });
-    }
-    Ok(outcomes)
-}
-
-/// Sends the notifications that go out with the COMMIT; answers what was touched.
-async fn tell_others(
-    db: &mut Db<'_>,
-    batch: &[Waiting],
-    outcomes: &[Outcome],
-    notices: &Notices,
-) -> Result<Committed, Fail> {
-    let mut committed = Committed::default();
-    for (waiting, outcome) in batch.iter().zip(outcomes) {
-        if let (Job::Commit(transition), Ok(_)) = (&waiting.job, outcome) {
-            committed.add(transition);
-        }
-    }
-    committed.settle();
-    for payload in committed.payloads(&notices.origin) {
-        particular::notify(db, &payload).await?;
-    }
-    Ok(committed)
-}
-
 fn answer(batch: Vec<Waiting>, outcomes: Vec<Outcome>) {
     for (waiting, outcome) in batch.into_iter().zip(outcomes) {
         drop(waiting.tell.send(outcome.map_err(CommitError::from))); // who stopped waiting is not told
     }
 }
 
-fn answer_recorded(batch: Vec<Waiting>, recorded: &[uuid::Uuid], reason: &str) {
-    for waiting in batch {
-        let found = matches!(&waiting.job, Job::Commit(t) if recorded.contains(&t.command_id.0));
-        let outcome =
-            if found { Ok(Done::Nothing) } else { Err(CommitError::Unavailable(reason.to_owned())) };
-        drop(waiting.tell.send(outcome));
+/// Answers what was found, after telling it here: others were told by the COMMIT itself.
+fn answer_recorded(batch: Vec<Waiting>, recorded: &[uuid::Uuid], reason: &str, notices: &Notices) {
+    let found = |job: &Job| matches!(job, Job::Commit(t) if recorded.contains(&t.command_id.0));
+    let mut committed = Committed::default();
+    for waiting in &batch {
+        if let (true, Job::Commit(transition)) = (found(&waiting.job), &waiting.job) {
+            committed.add(transition);
+        }
     }
-}
-
-fn text(fail: &Fail) -> String {
-    match fail {
-        Fail::Conflict(why)
-        | Fail::Refused(why)
-        | Fail::Row(why)
-        | Fail::Again(why)
-        | Fail::Gone(why)
-        | Fail::Sick(why) => why.clone(),
+    tell_here(committed, notices);
+    for waiting in batch {
+        let outcome = if found(&waiting.job) {
+            Ok(Done::Nothing)
+        } else {
+            Err(CommitError::Unavailable(reason.to_owned()))
+        };
+        drop(waiting.tell.send(outcome));
     }
 }

@@ -1,0 +1,150 @@
+//! A PostgreSQL login from the ask to its proven end, on a real cluster, in real time.
+use chrono::TimeDelta;
+use hallpass_client::Client;
+use hallpass_client::wire::common::CredentialKind;
+use hallpass_client::wire::credentials::{CredentialState, Issued, IssuedLogin};
+use hallpass_client::wire::grants::{AtTargetState, EndReason, GrantState};
+use hallpass_client::wire::requests::{NewRequest, RequestOutcome};
+use hallpass_tests::database::{self, Backend};
+use hallpass_tests::pg::Cluster;
+use hallpass_tests::server::{Setup, TestServer};
+use hallpass_tests::wait::eventually;
+
+use crate::steps;
+
+on_all!(a_login_works_and_is_gone_at_its_end);
+mod down {
+    use super::*;
+    on_both!(a_dead_target_delays_no_other_and_is_cleaned_when_it_is_back);
+
+    async fn a_dead_target_delays_no_other_and_is_cleaned_when_it_is_back(backend: Backend) {
+        let spare: &'static Cluster =
+            tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
+        database::make_target(spare).await;
+        let shared = database::target().await;
+        let targets = vec![("orders-db".to_owned(), shared), ("spare-db".to_owned(), spare)];
+        let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
+        let (client, approver) = (server.client_as(&server.api("dana").await), server.sign_in("ana").await);
+        let (dead, _) = login(&server, &client, &approver, "spare-db-read", "5s").await;
+        let (other, _) = login(&server, &client, &approver, "orders-db-read", "5s").await;
+        tokio::task::spawn_blocking(|| spare.stop()).await.unwrap();
+
+        // The other target's login is gone and checked while the dead one is still being tried.
+        let ended = eventually("the other login is gone", || async {
+            let grant = client.grant(&other.grant_id).await.unwrap();
+            (grant.state == GrantState::Ended).then_some(grant)
+        })
+        .await;
+        let lag = TimeDelta::milliseconds(ended.at_target.lag_ms.unwrap());
+        assert!(lag < TimeDelta::seconds(5), "not delayed: {lag}");
+        let grant = client.grant(&dead.grant_id).await.unwrap();
+        assert_eq!((grant.state, grant.end_reason), (GrantState::Ending, Some(EndReason::Expired)));
+        assert_eq!(grant.at_target.state, AtTargetState::Revoking, "it is not called gone");
+        let credential = eventually("a failed attempt is shown", || async {
+            let credential = client.credential(&dead.id).await.unwrap();
+            (credential.trouble.as_deref() == Some("down")).then_some(credential)
+        })
+        .await;
+        assert_eq!(credential.state, CredentialState::Revoking);
+        assert!(credential.may_still_work.is_some(), "people see what may still work: {credential:?}");
+        assert_eq!(credential.verified_at, None);
+        assert_eq!(client.credential(&other.id).await.unwrap().state, CredentialState::Revoked);
+
+        // Nothing new there meanwhile; with a clear answer.
+        let error = client.issue(&dead.grant_id, None).await.unwrap_err();
+        assert_eq!(error.code(), "not_active");
+
+        tokio::task::spawn_blocking(|| spare.start_again()).await.unwrap();
+        let back = server.now();
+        let grant = eventually("it completes once the target is back", || async {
+            let grant = client.grant(&dead.grant_id).await.unwrap();
+            (grant.state == GrantState::Ended).then_some(grant)
+        })
+        .await;
+        assert!(grant.verified_at.unwrap() - back < TimeDelta::seconds(15), "within seconds of its return");
+        assert!(!exists(spare, &dead.user).await);
+        sent(&server).await;
+        server.stop().await;
+    }
+}
+
+/// Asks for a role, has it approved, and issues a login under it.
+async fn login(server: &TestServer, client: &Client, approver: &hallpass_tests::browserless::Browser, role: &str, length: &str) -> (IssuedLogin, String) {
+    let new = NewRequest { role: role.to_owned(), length: Some(length.to_owned()), reason: "look at an order".to_owned(), ..NewRequest::default() };
+    let RequestOutcome::Created { request } = client.ask(&new, &hallpass_client::api::new_key()).await.unwrap() else {
+        panic!("nothing was asked")
+    };
+    steps::approve(approver, &request.reference).await;
+    let grant = client.request(&request.reference, None).await.unwrap().grant.expect("a grant");
+    match client.issue(&grant.id, Some(CredentialKind::PostgresqlLogin)).await.unwrap() {
+        Issued::PostgresqlLogin(login) => {
+            server.secrets.plant("a login's password", &login.password);
+            (login, request.reference)
+        }
+        Issued::AccessToken(_) => panic!("a token for a database"),
+    }
+}
+
+async fn exists(cluster: &Cluster, user: &str) -> bool {
+    let superuser = cluster.superuser("postgres").await;
+    !superuser.query("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&user]).await.unwrap().is_empty()
+}
+
+/// Waits until every mail has left.
+async fn sent(server: &TestServer) {
+    eventually("every mail is sent", || async {
+        (server.broker().store.outbox_age().await.unwrap().1 == 0).then_some(())
+    })
+    .await;
+}
+
+async fn a_login_works_and_is_gone_at_its_end(backend: Backend) {
+    let cluster = database::target().await;
+    let targets = vec![("orders-db".to_owned(), cluster)];
+    let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
+    let dana = server.sign_in("dana").await;
+    let client = server.client_as(&server.api_with(&dana).await);
+    let approver = server.sign_in("ana").await;
+    let (login, _) = login(&server, &client, &approver, "orders-db-read", "4s").await;
+    assert_eq!((login.host.as_str(), login.port, login.database.as_str()), ("127.0.0.1", cluster.port(), "orders"));
+    assert!(login.user.starts_with(&format!("hp_{}_", server.broker().settings.instance)) && login.user.len() <= 63);
+
+    // It works, for what was granted and nothing more.
+    let session = cluster.connect(&login.user, &login.password, &login.database).await.expect("the login works");
+    let count: i64 = session.query_one("SELECT count(*) FROM orders", &[]).await.expect("may read").get(0);
+    assert_eq!(count, 40);
+    assert!(session.batch_execute("DELETE FROM orders").await.is_err(), "may not write");
+    assert!(session.batch_execute("CREATE ROLE mine").await.is_err());
+    let live = client.credential(&login.id).await.unwrap();
+    assert_eq!((live.state, live.name.as_str()), (CredentialState::Live, login.user.as_str()));
+    let watch = dana.get(&format!("/credentials/{}/watch", login.id)).await.expect(200).words();
+    assert!(watch.contains(&login.user), "{watch}");
+    // The password is told once: neither the grant's page nor the API has it again.
+    let page = dana.get(&format!("/grants/{}", login.grant_id)).await.expect(200);
+    assert!(page.body.contains(&login.user) && !page.body.contains(&login.password));
+
+    // At its end everything ends by itself: the open session, new logins, the account.
+    eventually("the open session is cut", || async { session.simple_query("SELECT 1").await.is_err().then_some(()) }).await;
+    assert!(server.now() >= login.expires_at, "not before its end");
+    let grant = eventually("ended and checked", || async {
+        let grant = client.grant(&login.grant_id).await.unwrap();
+        (grant.state == GrantState::Ended).then_some(grant)
+    })
+    .await;
+    assert_eq!((grant.end_reason, grant.at_target.state), (Some(EndReason::Expired), AtTargetState::Gone));
+    assert!(cluster.connect(&login.user, &login.password, "orders").await.is_err());
+    assert!(!exists(cluster, &login.user).await);
+    let gone = client.credential(&login.id).await.unwrap();
+    assert_eq!(gone.state, CredentialState::Revoked);
+    let times = [gone.denied_at, gone.sessions_ended_at, gone.removed_at, gone.verified_at].map(|t| t.expect("measured"));
+    assert!(times.is_sorted() && times[0] >= login.expires_at, "{times:?}");
+    let mail = eventually("the holder is told", || async {
+        server.mailbox.to("dana").into_iter().find(|m| m.subject.contains("Ended and checked"))
+    })
+    .await;
+    assert!(mail.text.contains("sessions dead") && mail.text.contains("verified"), "{}", mail.text);
+    let watch = dana.get(&format!("/credentials/{}/watch", login.id)).await.expect(200).words();
+    assert!(watch.contains("Ended and checked") && watch.contains("after the end"), "{watch}");
+    sent(&server).await;
+    server.stop().await;
+}
