@@ -1,5 +1,7 @@
 //! The structure holds itself: direction of imports, one TLS stack, heavy dependencies in one manifest each, the same
 //! migrations on both sides, every migration with its way back, and no wall clock outside its places.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by a panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -35,25 +37,61 @@ fn imports_run_one_way() {
         ("server/adapters", &["hallpass-domain"]),
         ("server/views", &["hallpass-domain", "hallpass-broker"]),
         ("server/http", &["hallpass-domain", "hallpass-broker", "hallpass-views"]),
-        ("server/hallpassd", &["hallpass-domain", "hallpass-broker", "hallpass-views", "hallpass-http", "hallpass-store", "hallpass-adapters"]),
+        (
+            "server/hallpassd",
+            &[
+                "hallpass-domain",
+                "hallpass-broker",
+                "hallpass-views",
+                "hallpass-http",
+                "hallpass-store",
+                "hallpass-adapters",
+            ],
+        ),
         ("client", &[]),
         ("cli", &["hallpass-client", "hallpass-domain"]),
     ]);
     for (folder, may) in allowed {
-        let ours: BTreeSet<String> = dependencies(&format!("{folder}/Cargo.toml")).into_iter().filter(|d| d.starts_with("hallpass")).collect();
+        let ours: BTreeSet<String> = dependencies(&format!("{folder}/Cargo.toml"))
+            .into_iter()
+            .filter(|d| d.starts_with("hallpass"))
+            .collect();
         let extra: Vec<&String> = ours.iter().filter(|d| !may.contains(&d.as_str())).collect();
-        assert!(extra.is_empty(), "{folder} imports {extra:?}, against the direction in docs/ARCHITECTURE.md");
+        assert!(
+            extra.is_empty(),
+            "{folder} imports {extra:?}, against the direction in docs/ARCHITECTURE.md"
+        );
     }
 }
 
 #[test]
 fn heavy_dependencies_stand_in_one_manifest() {
-    let product = ["server/domain", "server/broker", "server/store", "server/adapters", "server/views", "server/http", "server/hallpassd", "client", "cli"];
-    for (name, home) in [("diesel", "server/store"), ("diesel-async", "server/store"), ("lettre", "server/adapters"), ("askama", "server/views"), ("reqwest", "client"), ("argon2", "server/broker")] {
-        let users: Vec<&str> = product.into_iter().filter(|f| dependencies(&format!("{f}/Cargo.toml")).contains(name)).collect();
+    let product = [
+        "server/domain",
+        "server/broker",
+        "server/store",
+        "server/adapters",
+        "server/views",
+        "server/http",
+        "server/hallpassd",
+        "client",
+        "cli",
+    ];
+    for (name, home) in [
+        ("diesel", "server/store"),
+        ("diesel-async", "server/store"),
+        ("lettre", "server/adapters"),
+        ("askama", "server/views"),
+        ("reqwest", "client"),
+        ("argon2", "server/broker"),
+    ] {
+        let users: Vec<&str> =
+            product.into_iter().filter(|f| dependencies(&format!("{f}/Cargo.toml")).contains(name)).collect();
         assert_eq!(users, [home], "{name}");
     }
-    for folder in ["client", "cli", "server/domain", "server/broker", "server/store", "server/adapters", "server/views"] {
+    for folder in
+        ["client", "cli", "server/domain", "server/broker", "server/store", "server/adapters", "server/views"]
+    {
         assert!(!dependencies(&format!("{folder}/Cargo.toml")).contains("actix-web"), "{folder}");
     }
 }
@@ -61,8 +99,21 @@ fn heavy_dependencies_stand_in_one_manifest() {
 #[test]
 fn one_tls_stack() {
     let lock = read("Cargo.lock");
-    for banned in ["openssl", "openssl-sys", "native-tls", "aws-lc-sys", "aws-lc-rs", "boring", "boring-sys", "schannel-sys", "pq-sys"] {
-        assert!(!lock.contains(&format!("name = \"{banned}\"\n")), "{banned} is a second TLS stack or brings one");
+    for banned in [
+        "openssl",
+        "openssl-sys",
+        "native-tls",
+        "aws-lc-sys",
+        "aws-lc-rs",
+        "boring",
+        "boring-sys",
+        "schannel-sys",
+        "pq-sys",
+    ] {
+        assert!(
+            !lock.contains(&format!("name = \"{banned}\"\n")),
+            "{banned} is a second TLS stack or brings one"
+        );
     }
     assert!(lock.contains("name = \"ring\"\n") && lock.contains("name = \"rustls\"\n"));
 }
@@ -70,14 +121,20 @@ fn one_tls_stack() {
 #[test]
 fn migrations_are_alike_and_have_a_way_back() {
     let names = |side: &str| -> BTreeSet<String> {
-        std::fs::read_dir(root().join("migrations").join(side)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+        std::fs::read_dir(root().join("migrations").join(side))
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect()
     };
     assert_eq!(names("sqlite"), names("postgres"));
     assert!(!names("sqlite").is_empty());
     for side in ["sqlite", "postgres"] {
         for name in names(side) {
             for file in ["up.sql", "down.sql"] {
-                assert!(!read(&format!("migrations/{side}/{name}/{file}")).trim().is_empty(), "{side}/{name}/{file}");
+                assert!(
+                    !read(&format!("migrations/{side}/{name}/{file}")).trim().is_empty(),
+                    "{side}/{name}/{file}"
+                );
             }
         }
     }
@@ -128,6 +185,9 @@ fn every_fail_point_that_is_hit_is_listed() {
         }
     }
     for point in &hit {
-        assert!(hallpass_domain::failpoint::ALL.contains(&point.as_str()), "{point} is not in failpoint::ALL");
+        assert!(
+            hallpass_domain::failpoint::ALL.contains(&point.as_str()),
+            "{point} is not in failpoint::ALL"
+        );
     }
 }

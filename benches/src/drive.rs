@@ -43,11 +43,16 @@ struct Server {
 
 impl Server {
     fn start(arguments: &[&str]) -> Result<Self, Fault> {
-        let mut child = Command::new(std::env::current_exe()?).args(arguments).stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
         let facts: Value = serde_json::from_str(&line)?;
-        let port = facts.get("port").and_then(Value::as_u64).and_then(|p| u16::try_from(p).ok()).ok_or("no port")?;
+        let port =
+            facts.get("port").and_then(Value::as_u64).and_then(|p| u16::try_from(p).ok()).ok_or("no port")?;
         Ok(Self { child, port, facts })
     }
 
@@ -55,7 +60,8 @@ impl Server {
     fn cpu(&self) -> Result<u64, Fault> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let after = stat.rsplit_once(')').ok_or("no stat")?.1;
-        let ticks: u64 = after.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+        let ticks: u64 =
+            after.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
         // A tick is 10 ms on every Linux that matters here.
         Ok(ticks * 10_000)
     }
@@ -63,11 +69,17 @@ impl Server {
     /// Memory, MiB.
     fn rss(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        status.lines().find_map(|l| l.strip_prefix("VmRSS:")).and_then(|l| l.trim().split(' ').next().and_then(|n| n.parse::<u64>().ok())).unwrap_or(0) / 1024
+        status
+            .lines()
+            .find_map(|l| l.strip_prefix("VmRSS:"))
+            .and_then(|l| l.trim().split(' ').next().and_then(|n| n.parse::<u64>().ok()))
+            .unwrap_or(0)
+            / 1024
     }
 
     fn basic(&self, client: &str) -> String {
-        let secret = self.facts.get("clients").and_then(|c| c.get(client)).and_then(Value::as_str).unwrap_or_default();
+        let secret =
+            self.facts.get("clients").and_then(|c| c.get(client)).and_then(Value::as_str).unwrap_or_default();
         BASE64.encode(format!("{client}:{secret}").as_bytes())
     }
 }
@@ -80,7 +92,8 @@ impl Drop for Server {
 }
 
 fn post(path: &str, basic: &str, body: &str) -> Vec<u8> {
-    let authorization = if basic.is_empty() { String::new() } else { format!("Authorization: Basic {basic}\r\n") };
+    let authorization =
+        if basic.is_empty() { String::new() } else { format!("Authorization: Basic {basic}\r\n") };
     format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
@@ -96,7 +109,14 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result
         buffer.extend_from_slice(chunk.get(..n).unwrap_or_default());
         let text = String::from_utf8_lossy(buffer);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length:").and_then(|v| v.trim().parse::<usize>().ok())).unwrap_or(0);
+            let length = head
+                .lines()
+                .find_map(|l| {
+                    l.to_ascii_lowercase()
+                        .strip_prefix("content-length:")
+                        .and_then(|v| v.trim().parse::<usize>().ok())
+                })
+                .unwrap_or(0);
             if body.len() >= length {
                 return Ok(text.into_owned());
             }
@@ -114,7 +134,14 @@ struct Sample {
     bodies: Vec<String>,
 }
 
-async fn sample(server: &Server, clients: usize, requests: usize, expected: &'static str, keep: bool, make: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static) -> Result<Sample, Fault> {
+async fn sample(
+    server: &Server,
+    clients: usize,
+    requests: usize,
+    expected: &'static str,
+    keep: bool,
+    make: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
+) -> Result<Sample, Fault> {
     let (next, make) = (Arc::new(AtomicUsize::new(0)), Arc::new(make));
     let (before, began) = (server.cpu()?, Instant::now());
     let mut lanes = Vec::new();
@@ -151,7 +178,14 @@ async fn sample(server: &Server, clients: usize, requests: usize, expected: &'st
     let seconds = began.elapsed().as_secs_f64();
     times.sort_by(f64::total_cmp);
     let at = |share: f64| times.get(((times.len() as f64) * share) as usize).copied().unwrap_or_default();
-    Ok(Sample { cpu_us: (server.cpu()? - before) as f64 / requests as f64, per_second: requests as f64 / seconds, p50_ms: at(0.5), p99_ms: at(0.99), wrong, bodies })
+    Ok(Sample {
+        cpu_us: (server.cpu()? - before) as f64 / requests as f64,
+        per_second: requests as f64 / seconds,
+        p50_ms: at(0.5),
+        p99_ms: at(0.99),
+        wrong,
+        bodies,
+    })
 }
 
 fn median(mut all: Vec<f64>) -> f64 {
@@ -163,37 +197,89 @@ fn median(mut all: Vec<f64>) -> f64 {
 fn row(name: &str, samples: &[Sample], bare: f64) {
     let of = |f: fn(&Sample) -> f64| median(samples.iter().map(f).collect());
     let wrong: usize = samples.iter().map(|s| s.wrong).sum();
-    let _ = writeln!(std::io::stdout(), "{name:<34} {:>8.1} us  {:>6.1}x  {:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  wrong {wrong}", of(|s| s.cpu_us), of(|s| s.cpu_us) / bare, of(|s| s.per_second), of(|s| s.p50_ms), of(|s| s.p99_ms));
+    let _ = writeln!(
+        std::io::stdout(),
+        "{name:<34} {:>8.1} us  {:>6.1}x  {:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  wrong {wrong}",
+        of(|s| s.cpu_us),
+        of(|s| s.cpu_us) / bare,
+        of(|s| s.per_second),
+        of(|s| s.p50_ms),
+        of(|s| s.p99_ms)
+    );
 }
 
 /// Measures everything.
 pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
     let folder = tempfile::tempdir()?;
-    let database = args.database.clone().unwrap_or_else(|| format!("sqlite:{}", folder.path().join("hallpass.db").display()));
+    let database = args
+        .database
+        .clone()
+        .unwrap_or_else(|| format!("sqlite:{}", folder.path().join("hallpass.db").display()));
     let hello = Server::start(&["hello"])?;
     let seeded = Instant::now();
     let (tokens, path) = (args.tokens.to_string(), folder.path().display().to_string());
-    let hallpass = Server::start(&["hallpass", "--tokens", &tokens, "--database", &database, "--folder", &path])?;
+    let hallpass =
+        Server::start(&["hallpass", "--tokens", &tokens, "--database", &database, "--folder", &path])?;
     let kind = if database.starts_with("sqlite:") { "SQLite WAL, synchronous=FULL" } else { "PostgreSQL" };
-    let _ = writeln!(std::io::stdout(), "{tokens} live tokens on {kind}, seeded in {:.0} s; {} clients, {} samples of {} requests, 1 worker each; audit on", seeded.elapsed().as_secs_f64(), args.clients, args.samples, args.requests);
+    let _ = writeln!(
+        std::io::stdout(),
+        "{tokens} live tokens on {kind}, seeded in {:.0} s; {} clients, {} samples of {} requests, 1 worker each; audit on",
+        seeded.elapsed().as_secs_f64(),
+        args.clients,
+        args.samples,
+        args.requests
+    );
     let (resource, job) = (hallpass.basic("api"), hallpass.basic("job"));
     let (clients, requests, count) = (args.clients, args.requests, args.tokens);
 
-    let (mut bare, mut warm, mut cold, mut issue, mut revoke) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut bare, mut warm, mut cold, mut issue, mut revoke) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..args.samples {
-        bare.push(sample(&hello, clients, requests, "\"active\":true", false, |_| post("/", "", "token=x")).await?);
+        bare.push(
+            sample(&hello, clients, requests, "\"active\":true", false, |_| post("/", "", "token=x")).await?,
+        );
         let basic = resource.clone();
-        warm.push(sample(&hallpass, clients, requests, "\"active\":true", false, move |n| post("/oauth/introspect", &basic, &format!("token={}", token_text(n % 1_000)))).await?);
+        warm.push(
+            sample(&hallpass, clients, requests, "\"active\":true", false, move |n| {
+                post("/oauth/introspect", &basic, &format!("token={}", token_text(n % 1_000)))
+            })
+            .await?,
+        );
         let basic = resource.clone();
         // A stride that is prime to the count: every token is asked about once before any is twice.
-        cold.push(sample(&hallpass, clients, requests, "\"active\":true", false, move |n| post("/oauth/introspect", &basic, &format!("token={}", token_text((round * requests + n) * 7_919 % count)))).await?);
+        cold.push(
+            sample(&hallpass, clients, requests, "\"active\":true", false, move |n| {
+                post(
+                    "/oauth/introspect",
+                    &basic,
+                    &format!("token={}", token_text((round * requests + n) * 7_919 % count)),
+                )
+            })
+            .await?,
+        );
         let basic = job.clone();
-        let issued = sample(&hallpass, clients, requests / 4, "access_token", true, move |_| post("/oauth/token", &basic, "grant_type=client_credentials&scope=api-read")).await?;
-        let made: Arc<Vec<String>> = Arc::new(issued.bodies.iter().filter_map(|b| b.split("\"access_token\":\"").nth(1).and_then(|t| t.split('"').next()).map(str::to_owned)).collect());
+        let issued = sample(&hallpass, clients, requests / 4, "access_token", true, move |_| {
+            post("/oauth/token", &basic, "grant_type=client_credentials&scope=api-read")
+        })
+        .await?;
+        let made: Arc<Vec<String>> = Arc::new(
+            issued
+                .bodies
+                .iter()
+                .filter_map(|b| {
+                    b.split("\"access_token\":\"").nth(1).and_then(|t| t.split('"').next()).map(str::to_owned)
+                })
+                .collect(),
+        );
         issue.push(issued);
         let basic = job.clone();
         let (each, tokens) = (made.len(), Arc::clone(&made));
-        revoke.push(sample(&hallpass, clients, each, "200 OK", false, move |n| post("/oauth/revoke", &basic, &format!("token={}", tokens.get(n).map_or("", String::as_str)))).await?);
+        revoke.push(
+            sample(&hallpass, clients, each, "200 OK", false, move |n| {
+                post("/oauth/revoke", &basic, &format!("token={}", tokens.get(n).map_or("", String::as_str)))
+            })
+            .await?,
+        );
     }
     let base = median(bare.iter().map(|s| s.cpu_us).collect());
     row("bare actix-web endpoint", &bare, base);

@@ -90,8 +90,18 @@ fn say(line: &serde_json::Value) -> std::io::Result<()> {
 pub(crate) async fn hello() -> Result<(), Fault> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     say(&json!({ "port": listener.local_addr()?.port() }))?;
-    HttpServer::new(|| App::new().route("/", web::post().to(|| async { HttpResponse::Ok().content_type("application/json").body("{\"active\":true}") })))
-        .workers(WORKERS).listen(listener)?.run().await?;
+    HttpServer::new(|| {
+        App::new().route(
+            "/",
+            web::post().to(|| async {
+                HttpResponse::Ok().content_type("application/json").body("{\"active\":true}")
+            }),
+        )
+    })
+    .workers(WORKERS)
+    .listen(listener)?
+    .run()
+    .await?;
     Ok(())
 }
 
@@ -111,9 +121,13 @@ pub(crate) async fn hallpass(args: Args) -> Result<(), Fault> {
     config.mail.directory = args.folder.join("mail");
     let composed = compose(&config, &base_url, Making::Allowed, Given::default()).await?;
     let broker = &composed.broker;
-    let applied = broker.apply_catalogue(By::System("bench"), CATALOGUE, false, &MemorySecrets::default()).await.map_err(|e| format!("{e:?}"))?;
+    let applied = broker
+        .apply_catalogue(By::System("bench"), CATALOGUE, false, &MemorySecrets::default())
+        .await
+        .map_err(|e| format!("{e:?}"))?;
     seed(&composed.broker, args.tokens).await?;
-    let clients: serde_json::Map<String, serde_json::Value> = applied.new_clients.iter().map(|c| (c.client_id.clone(), json!(c.secret.expose_secret()))).collect();
+    let clients: serde_json::Map<String, serde_json::Value> =
+        applied.new_clients.iter().map(|c| (c.client_id.clone(), json!(c.secret.expose_secret()))).collect();
     let http = HttpConfig { plain_http_on_loopback: true, workers: WORKERS, ..HttpConfig::new(&base_url) };
     let state = AppState::new(Arc::clone(broker), http);
     let _tasks = tasks::start(&composed);
@@ -130,17 +144,36 @@ async fn seed(broker: &hallpass_broker::Broker, tokens: usize) -> Result<(), Fau
     let role = catalogue.role_named("api-read").ok_or("no role")?;
     let workload = *catalogue.workloads.keys().next().ok_or("no workload")?;
     let grant = Grant {
-        id: GrantId::new(now), request_id: None, principal: Principal::Workload(workload), role_id: role.id, target_id: role.target_id, tier: Tier::Low,
-        scope: hallpass_domain::scope::Scope::default(), starts_at: now, ends_at: now + Duration::hours(8), state: GrantState::Active, end_reason: None,
-        ended_by: None, verified_at: None, created_at: now, version: 1,
+        id: GrantId::new(now),
+        request_id: None,
+        principal: Principal::Workload(workload),
+        role_id: role.id,
+        target_id: role.target_id,
+        tier: Tier::Low,
+        scope: hallpass_domain::scope::Scope::default(),
+        starts_at: now,
+        ends_at: now + Duration::hours(8),
+        state: GrantState::Active,
+        end_reason: None,
+        ended_by: None,
+        verified_at: None,
+        created_at: now,
+        version: 1,
     };
     broker.store.commit(Transition::new(now).with(Change::Grant(Box::new(grant.clone())))).await?;
     for first in (0..tokens).step_by(BATCH) {
         let mut transition = Transition::new(now);
         for number in first..(first + BATCH).min(tokens) {
             transition = transition.with(Change::Token(Box::new(Token {
-                id: TokenId::new(now), hash: SecretHash::of(&token_text(number)), grant_id: grant.id, target_id: role.target_id, client_id: None,
-                issued_at: now, expires_at: now + Duration::hours(8), revoked_at: None, version: 1,
+                id: TokenId::new(now),
+                hash: SecretHash::of(&token_text(number)),
+                grant_id: grant.id,
+                target_id: role.target_id,
+                client_id: None,
+                issued_at: now,
+                expires_at: now + Duration::hours(8),
+                revoked_at: None,
+                version: 1,
             })));
         }
         broker.store.commit(transition).await?;

@@ -39,10 +39,14 @@ macro_rules! on_both {
     };
 }
 
+mod audit;
+mod authz;
 mod bad_input;
+mod catalogue;
 mod oauth;
 mod postgres_login;
 mod races;
 mod scanner;
+mod security;
 mod steps;
 mod story;

@@ -69,9 +69,22 @@ mod down {
 }
 
 /// Asks for a role, has it approved, and issues a login under it.
-async fn login(server: &TestServer, client: &Client, approver: &hallpass_tests::browserless::Browser, role: &str, length: &str) -> (IssuedLogin, String) {
-    let new = NewRequest { role: role.to_owned(), length: Some(length.to_owned()), reason: "look at an order".to_owned(), ..NewRequest::default() };
-    let RequestOutcome::Created { request } = client.ask(&new, &hallpass_client::api::new_key()).await.unwrap() else {
+async fn login(
+    server: &TestServer,
+    client: &Client,
+    approver: &hallpass_tests::browserless::Browser,
+    role: &str,
+    length: &str,
+) -> (IssuedLogin, String) {
+    let new = NewRequest {
+        role: role.to_owned(),
+        length: Some(length.to_owned()),
+        reason: "look at an order".to_owned(),
+        ..NewRequest::default()
+    };
+    let RequestOutcome::Created { request } =
+        client.ask(&new, &hallpass_client::api::new_key()).await.unwrap()
+    else {
         panic!("nothing was asked")
     };
     steps::approve(approver, &request.reference).await;
@@ -106,11 +119,18 @@ async fn a_login_works_and_is_gone_at_its_end(backend: Backend) {
     let client = server.client_as(&server.api_with(&dana).await);
     let approver = server.sign_in("ana").await;
     let (login, _) = login(&server, &client, &approver, "orders-db-read", "4s").await;
-    assert_eq!((login.host.as_str(), login.port, login.database.as_str()), ("127.0.0.1", cluster.port(), "orders"));
-    assert!(login.user.starts_with(&format!("hp_{}_", server.broker().settings.instance)) && login.user.len() <= 63);
+    assert_eq!(
+        (login.host.as_str(), login.port, login.database.as_str()),
+        ("127.0.0.1", cluster.port(), "orders")
+    );
+    assert!(
+        login.user.starts_with(&format!("hp_{}_", server.broker().settings.instance))
+            && login.user.len() <= 63
+    );
 
     // It works, for what was granted and nothing more.
-    let session = cluster.connect(&login.user, &login.password, &login.database).await.expect("the login works");
+    let session =
+        cluster.connect(&login.user, &login.password, &login.database).await.expect("the login works");
     let count: i64 = session.query_one("SELECT count(*) FROM orders", &[]).await.expect("may read").get(0);
     assert_eq!(count, 40);
     assert!(session.batch_execute("DELETE FROM orders").await.is_err(), "may not write");
@@ -124,7 +144,10 @@ async fn a_login_works_and_is_gone_at_its_end(backend: Backend) {
     assert!(page.body.contains(&login.user) && !page.body.contains(&login.password));
 
     // At its end everything ends by itself: the open session, new logins, the account.
-    eventually("the open session is cut", || async { session.simple_query("SELECT 1").await.is_err().then_some(()) }).await;
+    eventually("the open session is cut", || async {
+        session.simple_query("SELECT 1").await.is_err().then_some(())
+    })
+    .await;
     assert!(server.now() >= login.expires_at, "not before its end");
     let grant = eventually("ended and checked", || async {
         let grant = client.grant(&login.grant_id).await.unwrap();
@@ -136,7 +159,8 @@ async fn a_login_works_and_is_gone_at_its_end(backend: Backend) {
     assert!(!exists(cluster, &login.user).await);
     let gone = client.credential(&login.id).await.unwrap();
     assert_eq!(gone.state, CredentialState::Revoked);
-    let times = [gone.denied_at, gone.sessions_ended_at, gone.removed_at, gone.verified_at].map(|t| t.expect("measured"));
+    let times = [gone.denied_at, gone.sessions_ended_at, gone.removed_at, gone.verified_at]
+        .map(|t| t.expect("measured"));
     assert!(times.is_sorted() && times[0] >= login.expires_at, "{times:?}");
     let mail = eventually("the holder is told", || async {
         server.mailbox.to("dana").into_iter().find(|m| m.subject.contains("Ended and checked"))

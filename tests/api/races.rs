@@ -15,7 +15,13 @@ use hallpass_domain::request::{Request, RequestState, Verdict};
 use hallpass_tests::database::Backend;
 use hallpass_tests::server::TestServer;
 
-on_all!(two_approvers, both_of_two_needed, approve_against_withdraw, approve_against_lapse, end_against_expiry);
+on_all!(
+    two_approvers,
+    both_of_two_needed,
+    approve_against_withdraw,
+    approve_against_lapse,
+    end_against_expiry
+);
 
 /// Batches of each race; a batch has a round for each [`Lane`].
 const BATCHES: usize = 45;
@@ -37,7 +43,8 @@ impl Arena {
         let human = async |key: &str| server.human(&server.sign_in(key).await).await;
         let (dana, sam) = (human("dana").await, human("sam").await);
         let (ana, bo) = (human("ana").await, human("bo").await);
-        let askers = LANES.map(|(who, role)| (Caller::Human(if who == "dana" { &dana } else { &sam }.clone()), role));
+        let askers =
+            LANES.map(|(who, role)| (Caller::Human(if who == "dana" { &dana } else { &sam }.clone()), role));
         Self { askers: askers.into(), ana, bo, server }
     }
 
@@ -69,7 +76,11 @@ impl Arena {
         let filter = AuditFilter { kind: Some("request.".to_owned()), subject, ..AuditFilter::default() };
         let events = self.one().store.events(&filter, None, 50).await.unwrap();
         let closing = ["request.approved", "request.denied", "request.withdrawn", "request.lapsed"];
-        events.iter().map(|e| e.event.parts().kind.clone()).filter(|k| closing.contains(&k.as_str())).collect()
+        events
+            .iter()
+            .map(|e| e.event.parts().kind.clone())
+            .filter(|k| closing.contains(&k.as_str()))
+            .collect()
     }
 
     async fn now(&self, request: &Request) -> Request {
@@ -84,7 +95,12 @@ impl Arena {
 }
 
 async fn approve(broker: Arc<Broker>, who: HumanCaller, request: Request) -> Result<Outcome, Refusal> {
-    let form = DecisionForm { verdict: Verdict::Approve, cap_seconds: None, comment: String::new(), digest: request.digest.clone() };
+    let form = DecisionForm {
+        verdict: Verdict::Approve,
+        cap_seconds: None,
+        comment: String::new(),
+        digest: request.digest.clone(),
+    };
     broker.decide_request(&who, &request.reference, &form, None).await.map(|(_, outcome)| outcome)
 }
 
@@ -130,7 +146,11 @@ async fn both_of_two_needed(backend: Backend) {
         for (first, second, request) in futures_util::future::join_all(races).await {
             let both = [first.unwrap(), second.unwrap()];
             let (counted, done): (Vec<_>, Vec<_>) = both.iter().partition(|o| matches!(o, Outcome::Counted));
-            assert_eq!((counted.len(), done.len()), (1, 1), "each counts once, and the second one grants: {both:?}");
+            assert_eq!(
+                (counted.len(), done.len()),
+                (1, 1),
+                "each counts once, and the second one grants: {both:?}"
+            );
             assert_eq!(arena.closings(request).await, ["request.approved"]);
         }
         arena.tidy().await;
@@ -175,8 +195,10 @@ async fn approve_against_lapse(backend: Backend) {
         let asked = arena.ask(None, "10m", round).await;
         let decide_by = asked[0].1.decide_by;
         arena.server.set_clock(decide_by - TimeDelta::microseconds(1));
-        let approving: Vec<_> =
-            asked.iter().map(|(_, r)| tokio::spawn(approve(arena.one(), arena.ana.clone(), r.clone()))).collect();
+        let approving: Vec<_> = asked
+            .iter()
+            .map(|(_, r)| tokio::spawn(approve(arena.one(), arena.ana.clone(), r.clone())))
+            .collect();
         // The instant comes while the approvals are on their way, each time a little later.
         for _ in 0..round % 16 {
             tokio::task::yield_now().await;
@@ -229,7 +251,8 @@ async fn end_against_expiry(backend: Backend) {
         }
         arena.server.set_clock(ends_at);
         let other = arena.other();
-        let (_, releasing) = tokio::join!(other.step_expire_grants(), futures_util::future::join_all(releasing));
+        let (_, releasing) =
+            tokio::join!(other.step_expire_grants(), futures_util::future::join_all(releasing));
         while arena.one().step_expire_grants().await.done > 0 {}
         for ((_, id), released) in held.iter().zip(releasing) {
             let reason = match released.unwrap() {

@@ -61,9 +61,14 @@ async fn a_scanner_without_a_session_changes_nothing(backend: Backend) {
             let filled = form.fields.iter().fold(form.clone(), |f, (name, value)| {
                 if value.is_empty() { f.with(name, "scanner@example.org") } else { f }
             });
-            let buttons = if form.buttons.is_empty() { vec![(String::new(), String::new())] } else { form.buttons.clone() };
+            let buttons = if form.buttons.is_empty() {
+                vec![(String::new(), String::new())]
+            } else {
+                form.buttons.clone()
+            };
             for (name, value) in buttons {
-                let pressed = if name.is_empty() { filled.clone() } else { filled.clone().with(&name, value) };
+                let pressed =
+                    if name.is_empty() { filled.clone() } else { filled.clone().with(&name, value) };
                 let answer = bot.send(&pressed).await;
                 assert!(answer.status < 500, "{}: {}", form.action, answer.words());
                 sent += 1;

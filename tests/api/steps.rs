@@ -21,7 +21,12 @@ pub(crate) async fn ask_because(browser: &Browser, role: &str, time: &str, reaso
 }
 
 /// Decides by the form behind the link in the mail; answers whatever comes.
-pub(crate) async fn decide(browser: &Browser, reference: &str, decision: &str, fields: &[(&str, &str)]) -> Page {
+pub(crate) async fn decide(
+    browser: &Browser,
+    reference: &str,
+    decision: &str,
+    fields: &[(&str, &str)],
+) -> Page {
     let action = format!("/r/{reference}");
     let mut form = browser.get(&action).await.expect(200).form(&action).with("decision", decision);
     for (name, value) in fields {
@@ -55,7 +60,8 @@ pub(crate) async fn token(server: &TestServer, browser: &Browser, grant: &Grant)
     assert_eq!(form.value("kind"), "access_token");
     let page = browser.send(&form).await.expect(200);
     let words = page.words();
-    let token = words.split_whitespace().find(|w| w.starts_with("eyJ")).expect("a token on the page").to_owned();
+    let token =
+        words.split_whitespace().find(|w| w.starts_with("eyJ")).expect("a token on the page").to_owned();
     server.secrets.plant("an access token", &token);
     token
 }

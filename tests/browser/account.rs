@@ -79,7 +79,12 @@ async fn change_password(server: &TestServer, window: &Window, old: &str, new: &
     window.click("SO").await;
     window.press("Account security").await;
     window.expect_heading("Account security").await;
-    let attempts = [("not it", new, new, ""), (old, "short", "short", ""), (old, new, "another sentence", "differ"), (old, new, new, "done")];
+    let attempts = [
+        ("not it", new, new, ""),
+        (old, "short", "short", ""),
+        (old, new, "another sentence", "differ"),
+        (old, new, new, "done"),
+    ];
     for (current, first, again, says) in attempts {
         server.advance(1);
         window.fill("Password now", current).await;
@@ -121,7 +126,8 @@ async fn enrol(server: &TestServer, window: &Window, password: &str) -> String {
 
 async fn recovery_codes(window: &Window) -> Vec<String> {
     let shown = window.run("return document.querySelector('pre.codes').innerText").await;
-    let codes: Vec<String> = shown.as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    let codes: Vec<String> =
+        shown.as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     assert!(codes.len() >= 8, "{codes:?}");
     codes
 }

@@ -11,7 +11,7 @@ with_and_without_script!(denied_with_a_comment, approved_with_a_fresh_second_fac
 /// Signs an approver in from the link in their mail.
 async fn follow_mail(server: &TestServer, window: &Window, key: &str, reference: &str) {
     server.settle().await;
-    let mail = server.mailbox.newest(key, "asks for");
+    let mail = server.mailbox.newest(key, "Approve?");
     let link = links(&mail, &server.base_url).into_iter().find(|l| l == &format!("/r/{reference}"));
     window.open(&link.expect("a link to the request")).await;
     assert!(!window.words().await.contains("Dana"), "the page tells before sign-in");
@@ -71,7 +71,11 @@ async fn approved_with_a_fresh_second_factor(script: bool) {
     window.fill("Code from your authenticator app", "000000").await;
     window.press("Approve").await;
     window.expect_mistake("").await;
-    let kept = [window.value("Comment").await, window.value("Length, if you approve").await, window.value("Code").await];
+    let kept = [
+        window.value("Comment").await,
+        window.value("Length, if you approve").await,
+        window.value("Code").await,
+    ];
     assert_eq!(kept, ["half an hour will do", "1800", ""]);
     window.fill("Code from your authenticator app", &server.totp("ana").await).await;
     window.press("Approve").await;

@@ -73,7 +73,11 @@ impl Demo {
     /// Somebody by key, such as `dana`.
     pub(crate) fn person(&self, key: &str) -> &FactPerson {
         let email = format!("{key}@demo.test");
-        self.facts.people.iter().find(|p| p.email == email).unwrap_or_else(|| panic!("nobody is called {key}"))
+        self.facts
+            .people
+            .iter()
+            .find(|p| p.email == email)
+            .unwrap_or_else(|| panic!("nobody is called {key}"))
     }
 
     /// A code of somebody's app that was not used yet.
@@ -81,7 +85,8 @@ impl Demo {
         let uri = self.person(key).totp_uri.as_deref().expect("an authenticator app");
         let seed = uri.split("secret=").nth(1).and_then(|r| r.split('&').next()).expect("a seed");
         let mut steps = self.steps.lock().expect("the steps");
-        let step = (self.broker.now().timestamp() / 30 - 1).max(steps.get(key).copied().unwrap_or_default() + 1);
+        let step =
+            (self.broker.now().timestamp() / 30 - 1).max(steps.get(key).copied().unwrap_or_default() + 1);
         steps.insert(key.to_owned(), step);
         code_at(seed, step)
     }
@@ -111,7 +116,8 @@ impl Demo {
     /// Somebody at another browser, by the demo's switcher.
     pub(crate) async fn elsewhere(&self, key: &str) -> Browser {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-        let browser = Browser::new(&self.base, http.build().expect("a client"), Secrets::default());
+        let browser =
+            Browser::new(&self.base, &self.base, http.build().expect("a client"), Secrets::default());
         let form = browser.get("/demo").await.expect(200).form("/demo/act-as");
         let _ = browser.send(&form.with("email", self.person(key).email.as_str())).await.expect(303);
         browser

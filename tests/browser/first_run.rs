@@ -15,8 +15,10 @@ async fn the_claim_secret_makes_an_administrator(script: bool) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let base = format!("http://{}", listener.local_addr().expect("its address"));
-    let config = config(folder.path(), &format!("sqlite:{}", folder.path().join("hallpass.db").display()), false);
-    let composed = compose::compose(&config, &base, Making::Allowed, Given::default()).await.expect("it starts");
+    let config =
+        config(folder.path(), &format!("sqlite:{}", folder.path().join("hallpass.db").display()), false);
+    let composed =
+        compose::compose(&config, &base, Making::Allowed, Given::default()).await.expect("it starts");
     let claim = composed.broker.open_first_run().await.expect("the store").expect("a claim secret");
     let http = HttpConfig { plain_http_on_loopback: true, workers: 1, ..HttpConfig::new(&base) };
     let state = AppState::new(Arc::clone(&composed.broker), http);
@@ -29,7 +31,11 @@ async fn the_claim_secret_makes_an_administrator(script: bool) {
     window.expect_heading("First run").await;
     window.look_with_script("first-run").await;
     let password = "the first of many passwords";
-    let tries = [("not the claim", password, ""), (claim.expose_secret(), "another one altogether", "differ"), (claim.expose_secret(), password, "done")];
+    let tries = [
+        ("not the claim", password, ""),
+        (claim.expose_secret(), "another one altogether", "differ"),
+        (claim.expose_secret(), password, "done"),
+    ];
     for (secret, again, says) in tries {
         window.fill("Claim secret", secret).await;
         window.fill("Your name", "Ines Vidal").await;
@@ -39,7 +45,10 @@ async fn the_claim_secret_makes_an_administrator(script: bool) {
         window.press("Claim and make administrator").await;
         if says != "done" {
             window.expect_mistake(says).await;
-            assert_eq!([window.value("Your name").await, window.value("Email").await], ["Ines Vidal", "ines@hall.test"]);
+            assert_eq!(
+                [window.value("Your name").await, window.value("Email").await],
+                ["Ines Vidal", "ines@hall.test"]
+            );
         }
     }
     window.expect_heading("Sign in").await;

@@ -21,10 +21,9 @@ impl Window {
             self.driver.keys(&[TAB]).await;
             let at = self.run(
                 "const e = document.activeElement, s = getComputedStyle(e), b = e.getBoundingClientRect();
-                const drawn = e.matches('.presets input, .checks input') ? getComputedStyle(e.nextElementSibling) : s;
                 const name = e.labels?.[0]?.innerText ?? e.innerText ?? e.getAttribute('aria-label') ?? '';
-                return [name.replace(/\\s+/g, ' ').trim(), drawn.outlineStyle !== 'none' || drawn.boxShadow !== 'none',
-                    b.top >= 0 && b.left >= 0 && b.bottom <= innerHeight && b.right <= innerWidth, e.tagName]",
+                return [name.replace(/\\s+/g, ' ').trim(), s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2,
+                    b.bottom > 0 && b.right > 0 && b.top < innerHeight && b.left < innerWidth, e.tagName]",
             );
             let at = at.await;
             let here = at[0].as_str().unwrap_or_default().to_owned();

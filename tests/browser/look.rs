@@ -29,7 +29,11 @@ impl Window {
                 let size = "return [document.documentElement.scrollWidth, innerWidth, document.documentElement.scrollHeight]";
                 let size = self.run(size).await;
                 if size[0].as_u64() > size[1].as_u64() {
-                    findings.push(format!("{scheme}, {width} px: {} px wide: {}", size[0], self.widest().await));
+                    findings.push(format!(
+                        "{scheme}, {width} px: {} px wide: {}",
+                        size[0],
+                        self.widest().await
+                    ));
                 }
                 self.shoot(&format!("{name}-{width}-{scheme}"), width, size[2].as_u64().unwrap_or(900)).await;
             }
@@ -46,6 +50,15 @@ impl Window {
         if self.script {
             self.look(name).await;
         }
+    }
+
+    /// Shows the same document without the sandbox in which it was sent: axe needs timers, and those stand still in there.
+    pub(crate) async fn leave_sandbox(&self) {
+        let html = self.run("return '<!doctype html>' + document.documentElement.outerHTML").await;
+        self.driver.open("about:blank").await;
+        let tree = self.driver.devtools("Page.getFrameTree", json!({})).await;
+        let content = json!({ "frameId": tree["frameTree"]["frame"]["id"], "html": html });
+        self.driver.devtools("Page.setDocumentContent", content).await;
     }
 
     /// The scheme that the person prefers.
@@ -77,10 +90,19 @@ impl Window {
 
     async fn shoot(&self, name: &str, width: u32, height: u64) {
         let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.clamp(400, 4_000), "scale": 1 });
-        let shot = self.driver.devtools("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true, "clip": clip })).await;
-        let bytes = BASE64.decode(shot["data"].as_str().unwrap_or_default().as_bytes()).expect("a screenshot");
+        let shot = self
+            .driver
+            .devtools(
+                "Page.captureScreenshot",
+                json!({ "format": "png", "captureBeyondViewport": true, "clip": clip }),
+            )
+            .await;
+        let bytes =
+            BASE64.decode(shot["data"].as_str().unwrap_or_default().as_bytes()).expect("a screenshot");
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
-        std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(format!("{name}.png")), bytes)).expect("a file");
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(folder.join(format!("{name}.png")), bytes))
+            .expect("a file");
     }
 
     /// Nothing was asked of another origin, no policy was hurt, no script failed, and the server broke nowhere, since the last look.
@@ -97,12 +119,18 @@ impl Window {
             }
         }
         for entry in self.driver.log("performance").await {
-            let event: Value = serde_json::from_str(entry["message"].as_str().unwrap_or_default()).unwrap_or_default();
+            let event: Value =
+                serde_json::from_str(entry["message"].as_str().unwrap_or_default()).unwrap_or_default();
             let (method, params) = (&event["message"]["method"], &event["message"]["params"]);
-            let url = if method == "Network.requestWillBeSent" { &params["request"]["url"] } else { &params["response"]["url"] };
+            let url = if method == "Network.requestWillBeSent" {
+                &params["request"]["url"]
+            } else {
+                &params["response"]["url"]
+            };
             let url = url.as_str().unwrap_or_default();
             // The browser's own first page is none of ours.
-            let local = [self.base.as_str(), "data:", "about:", "chrome:"].iter().any(|start| url.starts_with(start));
+            let local =
+                [self.base.as_str(), "data:", "about:", "chrome:"].iter().any(|start| url.starts_with(start));
             if method == "Network.requestWillBeSent" && !local {
                 findings.push(format!("a request to {url}"));
             }

@@ -10,7 +10,9 @@ with_and_without_script!(audit_filters, objects_and_reports);
 
 /// Actions of the events on the page.
 async fn actions(window: &Window) -> Vec<String> {
-    let found = window.run("return [...document.querySelectorAll('.events .action')].map((e) => e.textContent)").await;
+    let found = window
+        .run("return [...document.querySelectorAll('.events .action')].map((e) => e.textContent)")
+        .await;
     found.as_array().into_iter().flatten().filter_map(|a| a.as_str().map(str::to_owned)).collect()
 }
 

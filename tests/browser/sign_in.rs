@@ -19,7 +19,10 @@ async fn with_password_and_second_factor(script: bool) {
     window.fill("Password", "not the password").await;
     window.press("Sign in").await;
     window.expect_mistake("").await;
-    assert_eq!((window.value("Email").await, window.value("Password").await), (ana.email.clone(), String::new()));
+    assert_eq!(
+        (window.value("Email").await, window.value("Password").await),
+        (ana.email.clone(), String::new())
+    );
     window.look_with_script("sign-in-wrong").await;
     window.fill("Password", &ana.password).await;
     window.press("Sign in").await;

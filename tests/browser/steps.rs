@@ -7,7 +7,8 @@ use crate::window::Window;
 /// Asks for a role by the form; answers the reference.
 pub(crate) async fn ask(browser: &Browser, role: &str, time: &str) -> String {
     let form = browser.get(&format!("/request?role={role}")).await.expect(200).form("/request");
-    let form = form.with("for_text", time).with("reason", "a customer waits for a refund").with("action", "send");
+    let form =
+        form.with("for_text", time).with("reason", "a customer waits for a refund").with("action", "send");
     let answer = browser.send(&form).await.expect(303);
     answer.header("location").strip_prefix("/requests/").expect("a request").to_owned()
 }

@@ -58,6 +58,11 @@ impl Window {
         text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether the page says this now; capitals, which the style sheet may make, do not count.
+    pub(crate) async fn says(&self, words: &str) -> bool {
+        self.words().await.to_lowercase().contains(&words.to_lowercase())
+    }
+
     /// The page's first heading.
     pub(crate) async fn heading(&self) -> String {
         let read = "return document.querySelector('h1')?.innerText.replace(/\\s+/g, ' ').trim() ?? ''";
@@ -77,14 +82,18 @@ impl Window {
             }
         });
         if waited.await.is_err() {
-            panic!("wanted the page “{heading}”, not “{last}” at {}: {}", self.path().await, self.words().await);
+            panic!(
+                "wanted the page “{heading}”, not “{last}” at {}: {}",
+                self.path().await,
+                self.words().await
+            );
         }
     }
 
     /// Waits until the page says this by itself.
     pub(crate) async fn expect_words(&self, words: &str) {
         let wait = tokio::time::timeout(hallpass_tests::wait::PATIENCE, async {
-            while !self.words().await.contains(words) {
+            while !self.says(words).await {
                 tokio::task::yield_now().await;
             }
         });
@@ -99,7 +108,7 @@ impl Window {
             return self.expect_words(words).await;
         }
         let look = || async {
-            let fits = self.words().await.contains(words);
+            let fits = self.says(words).await;
             if !fits {
                 self.reload().await;
             }
@@ -253,7 +262,15 @@ impl Window {
     /// There is one mistake and it says this.
     pub(crate) async fn expect_mistake(&self, words: &str) {
         let mistakes = self.mistakes().await;
-        assert!(mistakes.len() == 1 && mistakes[0].contains(words), "wanted “{words}”, got {mistakes:?} at {}: {}", self.path().await, self.words().await);
-        assert!(self.run("return document.title").await.as_str().is_some_and(|t| t.starts_with("Error: ")), "the title says nothing of it");
+        assert!(
+            mistakes.len() == 1 && mistakes[0].contains(words),
+            "wanted “{words}”, got {mistakes:?} at {}: {}",
+            self.path().await,
+            self.words().await
+        );
+        assert!(
+            self.run("return document.title").await.as_str().is_some_and(|t| t.starts_with("Error: ")),
+            "the title says nothing of it"
+        );
     }
 }

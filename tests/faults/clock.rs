@@ -18,7 +18,9 @@ use crate::parts::{SOON, gone, is_there, row, time};
 /// A server whose clock is fed by the test.
 async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>) {
     let clock = Arc::new(DatabaseClock::new(time(target().await).await, Instant::now()));
-    let world = World::open(&bed.place, Given { clock: Some(clock.clone()), ..Given::default() }).await.expect("a server");
+    let world = World::open(&bed.place, Given { clock: Some(clock.clone()), ..Given::default() })
+        .await
+        .expect("a server");
     (world, clock)
 }
 
@@ -50,7 +52,10 @@ async fn two_days_forward(store: Store) {
     // … and nothing is destroyed, nor lapsed.
     assert_eq!(row(&world, login.credential.id).await.state, CredentialState::Live);
     assert!(is_there(target, &name).await);
-    assert_eq!(world.broker.store.grant(grant.id).await.expect("the store").expect("the grant").state, GrantState::Active);
+    assert_eq!(
+        world.broker.store.grant(grant.id).await.expect("the store").expect("the grant").state,
+        GrantState::Active
+    );
     assert!(world.approve(&pending).await.is_err(), "decided after its time");
 
     // The jump was a mistake: nothing was lost by it.
@@ -61,7 +66,8 @@ async fn two_days_forward(store: Store) {
     // The jump is real: samples agree with it, and after half a minute it is the time.
     let start = Instant::now();
     let confirmed = eventually_within(Duration::from_secs(70), "the jump to be confirmed", || async {
-        let observed = clock.observe(jump + TimeDelta::from_std(start.elapsed()).expect("a short test"), Instant::now());
+        let observed =
+            clock.observe(jump + TimeDelta::from_std(start.elapsed()).expect("a short test"), Instant::now());
         if observed != Observed::Confirmed {
             assert!(is_there(target, &name).await, "removed while the jump was held");
         }
@@ -125,7 +131,16 @@ async fn restarted_behind_the_mark(store: Store) {
     outsider.sql(&format!("INSERT INTO meta (key, value) VALUES ('clock.high_water', '{mark}')")).await;
     let world = World::open(&bed.place, Given::default()).await.expect("a server");
     assert!(!world.is_active(&token).await, "a token whose hour has passed");
-    assert_eq!(world.grant("api-read", "1h").await.map(drop).and(world.token(&grant).await.map(drop)).expect_err("no token").code, "clock_skew");
+    assert_eq!(
+        world
+            .grant("api-read", "1h")
+            .await
+            .map(drop)
+            .and(world.token(&grant).await.map(drop))
+            .expect_err("no token")
+            .code,
+        "clock_skew"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,6 +14,9 @@ async fn demo_crash_drains() {
         .expect("the demo");
     let (text, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}\n{errors}");
-    assert!(text.contains("kill -9") && text.contains(": 3 overdue") && text.contains(": 0 overdue"), "{text}");
+    assert!(
+        text.contains("kill -9") && text.contains(": 3 overdue") && text.contains(": 0 overdue"),
+        "{text}"
+    );
     assert!(text.trim_end().ends_with("(no login of ours)"), "{text}");
 }

@@ -22,8 +22,12 @@ async fn a_target_is_down_at_the_end(store: Store) {
     let given = Given { clock: Some(clock.clone()), notifier: Some(mailbox.clone()), ..Given::default() };
     let world = World::open(&bed.place, given).await.expect("a server");
     let _running = world.run();
-    let grants = [world.grant("dead-read", "3s").await.expect("a grant"), world.grant("other-read", "3s").await.expect("a grant")];
-    let (ours, theirs) = (world.login(&grants[0]).await.expect("a login"), world.login(&grants[1]).await.expect("a login"));
+    let grants = [
+        world.grant("dead-read", "3s").await.expect("a grant"),
+        world.grant("other-read", "3s").await.expect("a grant"),
+    ];
+    let (ours, theirs) =
+        (world.login(&grants[0]).await.expect("a login"), world.login(&grants[1]).await.expect("a login"));
     let (name, other_name) = (ours.credential.external_name.clone(), theirs.credential.external_name.clone());
     let _session = dead.connect(&name, ours.password.expose_secret(), DATABASE).await.expect("a session");
     dead.stop();
@@ -37,7 +41,10 @@ async fn a_target_is_down_at_the_end(store: Store) {
         Some(row(&world, ours.credential.id).await).filter(|c| c.last_error.is_some())
     })
     .await;
-    assert_eq!((left.state, left.last_error.as_deref(), left.attempts, left.alerted_at), (CredentialState::Revoking, Some("down"), 0, None));
+    assert_eq!(
+        (left.state, left.last_error.as_deref(), left.attempts, left.alerted_at),
+        (CredentialState::Revoking, Some("down"), 0, None)
+    );
     assert!(mailbox.to(OWNER, "").is_empty(), "nobody is alerted in the first minute");
 
     clock.forward(TimeDelta::seconds(61));
@@ -55,7 +62,8 @@ async fn a_target_is_down_at_the_end(store: Store) {
     })
     .await;
     assert!(done.verified_at.is_some());
-    eventually_within(SOON, "the all-clear", || async { (mailbox.to(OWNER, "").len() == 2).then_some(()) }).await;
+    eventually_within(SOON, "the all-clear", || async { (mailbox.to(OWNER, "").len() == 2).then_some(()) })
+        .await;
     eventually_within(SOON, "everything to be sealed", || async {
         (world.broker.store.unsealed_tail().await.expect("the log").0 == 0).then_some(())
     })

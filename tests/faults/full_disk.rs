@@ -17,7 +17,14 @@ const DISK: &str = "size=24m";
 fn server(bed: &Bed) -> Process {
     let mut command = tokio::process::Command::new("unshare");
     command
-        .args(["--map-root-user", "--mount", "sh", "-c", &format!("mount -t tmpfs -o {DISK} tmpfs \"$1\" && exec \"$2\"", ), "sh"])
+        .args([
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            &format!("mount -t tmpfs -o {DISK} tmpfs \"$1\" && exec \"$2\"",),
+            "sh",
+        ])
         .arg(&bed.place.data)
         .arg(env!("CARGO_BIN_EXE_hallpassd-faults"))
         .env(PLACE, serde_json::to_string(&bed.place).expect("JSON"));
@@ -36,7 +43,9 @@ fn fill(path: &Path) {
 
 async fn said<T>(server: &mut Process, what: &str, mut fits: impl FnMut(Said) -> Option<T>) -> T {
     loop {
-        let Some(said) = server.line().await else { panic!("the server ended before {what}:\n{}", server.log()) };
+        let Some(said) = server.line().await else {
+            panic!("the server ended before {what}:\n{}", server.log())
+        };
         if let Some(found) = fits(said) {
             return found;
         }
@@ -49,7 +58,13 @@ async fn until_active(server: &mut Process, wanted: bool) {
     eventually_within(SOON, &format!("introspection to answer {wanted}"), || async {
         let mut server = server.lock().await;
         server.tell(&Tell::Introspect).await;
-        let active = said(&mut server, "an answer", |s| if let Said::Active { active } = s { Some(active) } else { None }).await;
+        let active =
+            said(
+                &mut server,
+                "an answer",
+                |s| if let Said::Active { active } = s { Some(active) } else { None },
+            )
+            .await;
         (active == wanted).then_some(())
     })
     .await;
@@ -62,12 +77,17 @@ async fn the_disk_is_full() {
     let mut server = server(&bed);
     said(&mut server, "it was ready", |s| matches!(s, Said::Ready { .. }).then_some(())).await;
     let inside = |path: &Path| PathBuf::from(format!("/proc/{}/root{}", server.id(), path.display()));
-    let (filler, file) = (inside(&bed.place.data.join("filler")), inside(&bed.place.sqlite().expect("a file")));
+    let filler = inside(&bed.place.data.join("filler"));
     server.tell(&Tell::Token { role: "api-read".to_owned(), time: "10m".to_owned() }).await;
     said(&mut server, "a token", |s| matches!(s, Said::Token { .. }).then_some(())).await;
     server.tell(&Tell::Login { role: "db-read".to_owned(), time: "5s".to_owned() }).await;
-    let name = said(&mut server, "a login", |s| if let Said::Login { name, .. } = s { Some(name) } else { None }).await;
+    let name =
+        said(&mut server, "a login", |s| if let Said::Login { name, .. } = s { Some(name) } else { None })
+            .await;
     until_active(&mut server, true).await;
+    // Opened before: there is no room for a newcomer.
+    let mut outsider = Outsider::within(server.id(), &bed.place.sqlite().expect("a file"));
+    outsider.text("SELECT state FROM credentials").await;
 
     fill(&filler);
     until_active(&mut server, false).await;
@@ -80,19 +100,33 @@ async fn the_disk_is_full() {
     .await;
     assert_eq!(code, "store_unavailable");
     gone(target, &name).await;
-    let mut outsider = Outsider::connect(&format!("sqlite:{}", file.display())).await;
-    assert_eq!(outsider.text("SELECT state FROM credentials").await.as_deref(), Some("live"), "there was no room to say so");
+    assert_eq!(
+        outsider.text("SELECT state FROM credentials").await.as_deref(),
+        Some("live"),
+        "there was no room to say so"
+    );
 
     std::fs::remove_file(&filler).expect("removed");
     until_active(&mut server, true).await;
     let shared = tokio::sync::Mutex::new(outsider);
     eventually_within(SOON, "the end to be recorded", || async {
-        (shared.lock().await.text("SELECT state FROM credentials").await.as_deref() == Some("revoked")).then_some(())
+        (shared.lock().await.text("SELECT state FROM credentials").await.as_deref() == Some("revoked"))
+            .then_some(())
     })
     .await;
-    let events = shared.lock().await.number("SELECT count(*) FROM audit_events WHERE kind = 'credential.revoked'").await;
+    let events = shared
+        .lock()
+        .await
+        .number("SELECT count(*) FROM audit_events WHERE kind = 'credential.revoked'")
+        .await;
     assert_eq!(events, 1);
     server.tell(&Tell::Login { role: "db-read".to_owned(), time: "1s".to_owned() }).await;
-    let again = said(&mut server, "another login", |s| if let Said::Login { name, .. } = s { Some(name) } else { None }).await;
+    let again =
+        said(
+            &mut server,
+            "another login",
+            |s| if let Said::Login { name, .. } = s { Some(name) } else { None },
+        )
+        .await;
     gone(target, &again).await;
 }

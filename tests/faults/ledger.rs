@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use hallpass_broker::Broker;
-use hallpass_domain::audit::{EventParts, VerifierKey, Verified, verify_export};
+use hallpass_domain::audit::{EventParts, Verified, VerifierKey, verify_export};
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::mail::{Mail, MailState};
@@ -30,7 +30,8 @@ impl Ledger {
         let (mut grants, mut requests) = (Vec::new(), Vec::new());
         loop {
             let after = grants.last().map(|g: &Grant| g.id.0);
-            let page = store.grants(&GrantFilter::default(), Page { after, limit: 200 }).await.expect("grants");
+            let page =
+                store.grants(&GrantFilter::default(), Page { after, limit: 200 }).await.expect("grants");
             if page.is_empty() {
                 break;
             }
@@ -38,7 +39,10 @@ impl Ledger {
         }
         loop {
             let after = requests.last().map(|r: &Request| r.id.0);
-            let page = store.requests(&RequestFilter::default(), Page { after, limit: 200 }).await.expect("requests");
+            let page = store
+                .requests(&RequestFilter::default(), Page { after, limit: 200 })
+                .await
+                .expect("requests");
             if page.is_empty() {
                 break;
             }
@@ -50,7 +54,9 @@ impl Ledger {
             mails.extend(store.mails_of_grant(grant.id).await.expect("mails").into_iter().map(|m| (m.id, m)));
         }
         for request in &requests {
-            mails.extend(store.mails_of_request(request.id).await.expect("mails").into_iter().map(|m| (m.id, m)));
+            mails.extend(
+                store.mails_of_request(request.id).await.expect("mails").into_iter().map(|m| (m.id, m)),
+            );
         }
         let (mut events, size) = (Vec::new(), store.log_head().await.expect("the head").size);
         while (events.len() as u64) < size {
@@ -75,29 +81,51 @@ impl Ledger {
     /// State never changes without its event, in either direction.
     pub(crate) fn rows_and_events_agree(&self, when: &str) {
         for c in &self.credentials {
-            let events = ["credential.intended", "credential.live", "credential.revoking", "credential.revoked"].map(|kind| self.count(kind, "credential", c.id));
+            let events =
+                ["credential.intended", "credential.live", "credential.revoking", "credential.revoked"]
+                    .map(|kind| self.count(kind, "credential", c.id));
             let live = usize::from(c.live_at.is_some());
-            let (revoking, revoked) = (usize::from(matches!(c.state, CredentialState::Revoking | CredentialState::Revoked)), usize::from(c.state == CredentialState::Revoked));
-            assert_eq!(events, [1, live, revoking, revoked], "{when}: events intended, live, revoking, revoked of {c:?}");
+            let (revoking, revoked) = (
+                usize::from(matches!(c.state, CredentialState::Revoking | CredentialState::Revoked)),
+                usize::from(c.state == CredentialState::Revoked),
+            );
+            assert_eq!(
+                events,
+                [1, live, revoking, revoked],
+                "{when}: events intended, live, revoking, revoked of {c:?}"
+            );
             if c.state == CredentialState::Revoked {
-                assert!(c.verified_at.is_some_and(|at| at >= c.due_at), "{when}: verified before it was due: {c:?}");
+                assert!(
+                    c.verified_at.is_some_and(|at| at >= c.due_at),
+                    "{when}: verified before it was due: {c:?}"
+                );
             }
         }
         for g in &self.grants {
             let events = ["grant.ending", "grant.ended"].map(|kind| self.count(kind, "grant", g.id));
-            let wanted = [usize::from(matches!(g.state, GrantState::Ending | GrantState::Ended)), usize::from(g.state == GrantState::Ended)];
+            let wanted = [
+                usize::from(matches!(g.state, GrantState::Ending | GrantState::Ended)),
+                usize::from(g.state == GrantState::Ended),
+            ];
             assert_eq!(events, wanted, "{when}: events ending, ended of {g:?}");
             if g.request_id.is_some() {
                 assert_eq!(self.count("request.approved", "grant", g.id), 1, "{when}: approvals of {g:?}");
             }
         }
         for r in &self.requests {
-            let events = ["request.submitted", "request.approved"].map(|kind| self.count(kind, "request", r.id));
-            assert_eq!(events, [1, usize::from(r.state == RequestState::Approved)], "{when}: events of {r:?}");
+            let events =
+                ["request.submitted", "request.approved"].map(|kind| self.count(kind, "request", r.id));
+            assert_eq!(
+                events,
+                [1, usize::from(r.state == RequestState::Approved)],
+                "{when}: events of {r:?}"
+            );
         }
         for (kind, noun, id) in self.about.keys() {
             let known = match (kind.as_str(), noun.as_str()) {
-                ("credential.intended", "credential") => self.credentials.iter().any(|c| c.id.to_string() == *id),
+                ("credential.intended", "credential") => {
+                    self.credentials.iter().any(|c| c.id.to_string() == *id)
+                }
                 ("request.approved", "grant") => self.grants.iter().any(|g| g.id.to_string() == *id),
                 ("request.submitted", "request") => self.requests.iter().any(|r| r.id.to_string() == *id),
                 _ => true,
@@ -117,14 +145,23 @@ impl Ledger {
         for g in &self.grants {
             let id = g.id.to_string();
             if let Some(end) = approved.get(id.as_str()) {
-                assert!(g.ends_at <= end.parse::<chrono::DateTime<chrono::Utc>>().expect("an instant"), "{when}: {g:?} ends after {end}");
+                assert!(
+                    g.ends_at <= end.parse::<chrono::DateTime<chrono::Utc>>().expect("an instant"),
+                    "{when}: {g:?} ends after {end}"
+                );
             }
         }
         let ends: HashMap<_, _> = self.grants.iter().map(|g| (g.id, g)).collect();
         for c in &self.credentials {
             let grant = ends[&c.grant_id];
-            assert!(c.live_at.is_none_or(|at| grant.starts_at <= at && at < c.not_after), "{when}: {c:?} went live outside {grant:?}");
-            assert!(c.not_after >= grant.ends_at && c.due_at <= c.not_after, "{when}: {c:?} outlives {grant:?}");
+            assert!(
+                c.live_at.is_none_or(|at| grant.starts_at <= at && at < c.not_after),
+                "{when}: {c:?} went live outside {grant:?}"
+            );
+            assert!(
+                c.not_after >= grant.ends_at && c.due_at <= c.not_after,
+                "{when}: {c:?} outlives {grant:?}"
+            );
         }
     }
 
@@ -140,8 +177,12 @@ impl Ledger {
             assert_eq!(mail.state, MailState::Sent, "{when}: {mail:?}");
             assert_eq!(self.count("mail.sent", "mail", mail.id), 1, "{when}: {mail:?}");
             let id = mail.id.to_string();
-            let deliveries = sent.get(id.as_str()).unwrap_or_else(|| panic!("{when}: never delivered: {mail:?}"));
-            assert!(deliveries.iter().all(|d| *d == deliveries[0]), "{when}: delivered as different mails: {mail:?}");
+            let deliveries =
+                sent.get(id.as_str()).unwrap_or_else(|| panic!("{when}: never delivered: {mail:?}"));
+            assert!(
+                deliveries.iter().all(|d| *d == deliveries[0]),
+                "{when}: delivered as different mails: {mail:?}"
+            );
             again += deliveries.len() - 1;
         }
         again
@@ -159,7 +200,8 @@ pub(crate) async fn log_verifies(when: &str, broker: &Broker, vkey: &str, checkp
     assert!(!held.is_empty(), "{when}: no checkpoint was published");
     let held: Vec<&str> = held.iter().map(String::as_str).collect();
     let key: VerifierKey = vkey.parse().expect("a verifier key");
-    let verified = verify_export(text.as_bytes(), &[key], &held).unwrap_or_else(|error| panic!("{when}: the log does not verify: {error}"));
+    let verified = verify_export(text.as_bytes(), &[key], &held)
+        .unwrap_or_else(|error| panic!("{when}: the log does not verify: {error}"));
     assert_eq!(verified.held_to, verified.size, "{when}: the newest events are in no published checkpoint");
     verified
 }
@@ -174,7 +216,9 @@ fn notes(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let blocks: Vec<&str> = text.split("\n\n").collect();
     let whole = |pair: &[&str]| match pair {
-        [body, signature] if signature.starts_with("— ") && signature.len() > 90 => Some(format!("{}\n\n{signature}\n", body.trim_start_matches('\n'))),
+        [body, signature] if signature.starts_with("— ") && signature.len() > 90 => {
+            Some(format!("{}\n\n{signature}\n", body.trim_start_matches('\n')))
+        }
         _ => None,
     };
     blocks.windows(2).filter_map(whole).collect()

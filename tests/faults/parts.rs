@@ -37,7 +37,9 @@ impl MovedClock {
 
 impl Clock for MovedClock {
     fn now(&self) -> Timestamp {
-        self.start.0 + TimeDelta::from_std(self.start.1.elapsed()).expect("a short test") + *self.by.lock().expect("the clock")
+        self.start.0
+            + TimeDelta::from_std(self.start.1.elapsed()).expect("a short test")
+            + *self.by.lock().expect("the clock")
     }
 
     fn trust(&self) -> Trust {
@@ -47,7 +49,13 @@ impl Clock for MovedClock {
 
 /// A cluster's time.
 pub(crate) async fn time(cluster: &Cluster) -> Timestamp {
-    cluster.superuser("postgres").await.query_one("SELECT clock_timestamp()", &[]).await.expect("the time").get(0)
+    cluster
+        .superuser("postgres")
+        .await
+        .query_one("SELECT clock_timestamp()", &[])
+        .await
+        .expect("the time")
+        .get(0)
 }
 
 /// Keeps what is delivered.
@@ -58,7 +66,11 @@ impl Mailbox {
     /// Mails to somebody whose subject holds some words.
     pub(crate) fn to(&self, email: &str, words: &str) -> Vec<RenderedMail> {
         let mails = self.0.lock().expect("mails");
-        mails.iter().filter(|m| m.to_email == email && m.subject.to_lowercase().contains(words)).cloned().collect()
+        mails
+            .iter()
+            .filter(|m| m.to_email == email && m.subject.to_lowercase().contains(words))
+            .cloned()
+            .collect()
     }
 }
 
@@ -87,7 +99,10 @@ pub(crate) async fn is_there(target: &Cluster, name: &str) -> bool {
 
 /// Waits until the account is gone, and no session is left in the database of logins.
 pub(crate) async fn gone(target: &Cluster, name: &str) {
-    eventually_within(SOON, &format!("{name} to be gone"), || async { (!is_there(target, name).await).then_some(()) }).await;
+    eventually_within(SOON, &format!("{name} to be gone"), || async {
+        (!is_there(target, name).await).then_some(())
+    })
+    .await;
     let superuser = target.superuser("postgres").await;
     let orphans: i64 = superuser
         .query_one("SELECT count(*) FROM pg_stat_activity s WHERE s.usesysid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = s.usesysid)", &[])

@@ -26,7 +26,9 @@ async fn ready(server: &mut Process) {
 
 async fn said<T>(server: &mut Process, what: &str, mut fits: impl FnMut(Said) -> Option<T>) -> T {
     loop {
-        let Some(said) = server.line().await else { panic!("the server ended before {what}:\n{}", server.log()) };
+        let Some(said) = server.line().await else {
+            panic!("the server ended before {what}:\n{}", server.log())
+        };
         if let Some(found) = fits(said) {
             return found;
         }
@@ -48,15 +50,20 @@ async fn checked(when: &str, place: &Place) -> Ledger {
     let world = World::open(place, Given::default()).await.expect("a server");
     let running = world.run();
     eventually_within(SOON, "everything to be sealed and published", || async {
-        let (unsealed, size) = (world.broker.store.unsealed_tail().await.expect("the log").0, world.broker.store.log_head().await.expect("the log").size);
-        (unsealed == 0 && published(&place.checkpoints()).is_some_and(|p| p.unsigned_abs() == size)).then_some(())
+        let (unsealed, size) = (
+            world.broker.store.unsealed_tail().await.expect("the log").0,
+            world.broker.store.log_head().await.expect("the log").size,
+        );
+        (unsealed == 0 && published(&place.checkpoints()).is_some_and(|p| p.unsigned_abs() == size))
+            .then_some(())
     })
     .await;
     drop(running);
     let ledger = Ledger::read(&world.broker).await;
     ledger.rows_and_events_agree(when);
     ledger.ends_are_kept(when);
-    log_verifies(when, &world.broker, &world.broker.log_signer.verifier().to_string(), &place.checkpoints()).await;
+    log_verifies(when, &world.broker, &world.broker.log_signer.verifier().to_string(), &place.checkpoints())
+        .await;
     ledger
 }
 
@@ -70,7 +77,9 @@ async fn stopped_in_the_middle_of_a_removal() {
     let mut first = server(&bed.place, &[("HALLPASS_FAILPOINT", "target.remove.before:1:stop")]);
     ready(&mut first).await;
     first.tell(&Tell::Login { role: "db-read".to_owned(), time: "2s".to_owned() }).await;
-    let name = said(&mut first, "a login", |s| if let Said::Login { name, .. } = s { Some(name) } else { None }).await;
+    let name =
+        said(&mut first, "a login", |s| if let Said::Login { name, .. } = s { Some(name) } else { None })
+            .await;
     first.stopped().await;
     assert_eq!(state(&credential(&mut outsider).await), Some("revoking"));
     assert!(is_there(target, &name).await, "it was stopped before the removal");
@@ -79,7 +88,8 @@ async fn stopped_in_the_middle_of_a_removal() {
     ready(&mut second).await;
     let shared = tokio::sync::Mutex::new(&mut outsider);
     let done = eventually_within(LEASE, "the other server to take over", || async {
-        Some(credential(&mut *shared.lock().await).await).filter(|row| state(row) == Some("revoked"))
+        let mut held = shared.lock().await;
+        Some(credential(&mut held).await).filter(|row| state(row) == Some("revoked"))
     })
     .await;
     gone(target, &name).await;
@@ -88,7 +98,10 @@ async fn stopped_in_the_middle_of_a_removal() {
     // It has gone on when it does something new.
     first.tell(&Tell::Token { role: "api-read".to_owned(), time: "1m".to_owned() }).await;
     said(&mut first, "a token", |s| if let Said::Token { token } = s { Some(token) } else { None }).await;
-    eventually_within(SOON, "the stale outcome to be refused", || async { first.log().contains("the outcome was not recorded").then_some(()) }).await;
+    eventually_within(SOON, "the stale outcome to be refused", || async {
+        first.log().contains("the outcome was not recorded").then_some(())
+    })
+    .await;
     assert_eq!(credential(&mut outsider).await, done, "the stale server changed a finished row");
     first.kill().await;
     second.kill().await;
@@ -118,7 +131,8 @@ async fn stopped_in_the_middle_of_an_issue() {
     ready(&mut second).await;
     let shared = tokio::sync::Mutex::new(&mut outsider);
     let done = eventually_within(LEASE, "the other server to remove what was never finished", || async {
-        Some(credential(&mut *shared.lock().await).await).filter(|row| state(row) == Some("revoked"))
+        let mut held = shared.lock().await;
+        Some(credential(&mut held).await).filter(|row| state(row) == Some("revoked"))
     })
     .await;
     gone(target, &name).await;

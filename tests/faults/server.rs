@@ -47,8 +47,10 @@ async fn serve() -> Result<(), StartError> {
     hallpassd::logging::start("warn", false);
     let place = std::env::var(PLACE).map_err(|e| StartError::because(PLACE, e))?;
     let place: Place = serde_json::from_str(&place).map_err(|e| StartError::because(PLACE, e))?;
-    let folder = FolderNotifier::new(place.data.join("mail"), mail::sender(&hallpassd::config::Mail::default())?);
-    let notifier = Recorded { inner: folder.map_err(|e| StartError::because("mail", e))?, place: place.clone() };
+    let folder =
+        FolderNotifier::new(place.data.join("mail"), mail::sender(&hallpassd::config::Mail::default())?);
+    let notifier =
+        Recorded { inner: folder.map_err(|e| StartError::because("mail", e))?, place: place.clone() };
     let world = World::open(&place, Given { notifier: Some(Arc::new(notifier)), ..Given::default() }).await?;
     let world = Arc::new(world);
     let _running = world.run();
@@ -74,11 +76,18 @@ async fn serve() -> Result<(), StartError> {
 /// Lines of standard input, read by a thread of its own.
 fn lines() -> tokio::sync::mpsc::UnboundedReceiver<String> {
     let (tell, lines) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    std::thread::spawn(move || {
+        std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+    });
     lines
 }
 
-async fn obey(world: &Arc<World>, tell: Tell, newest: &Mutex<Option<IssuedToken>>, targets: &[(String, u16)]) -> Result<(), Refusal> {
+async fn obey(
+    world: &Arc<World>,
+    tell: Tell,
+    newest: &Mutex<Option<IssuedToken>>,
+    targets: &[(String, u16)],
+) -> Result<(), Refusal> {
     match tell {
         Tell::Login { role, time } => login(world, &role, &time).await.map(drop),
         Tell::Token { role, time } => {
@@ -176,9 +185,13 @@ impl Notifier for Recorded {
 
     async fn deliver(&self, mail: &RenderedMail) -> Result<String, NotifyError> {
         let answer = self.inner.deliver(mail).await?;
-        let content = SecretHash::of(&format!("{} {} {} {}", mail.to_email, mail.subject, mail.text, mail.html)).hex();
+        let content =
+            SecretHash::of(&format!("{} {} {} {}", mail.to_email, mail.subject, mail.text, mail.html)).hex();
         let line = format!("{} {content}\n", mail.message_id);
-        std::fs::OpenOptions::new().create(true).append(true).open(self.place.data.join("deliveries"))
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.place.data.join("deliveries"))
             .and_then(|mut file| file.write_all(line.as_bytes()))
             .map_err(|e| NotifyError::Transient(e.to_string()))?;
         Ok(answer)

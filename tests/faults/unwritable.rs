@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hallpass_broker::Caller;
 use hallpass_broker::credentials::login::IssuedLogin;
 use hallpass_broker::credentials::token::IssuedToken;
 use hallpass_domain::credential::CredentialState;
@@ -10,7 +11,7 @@ use hallpass_tests::outsider::Outsider;
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::process::{children, signal};
 use hallpass_tests::wait::eventually_within;
-use hallpass_tests::world::{DATABASE, World};
+use hallpass_tests::world::{DATABASE, REQUESTER, World};
 use hallpassd::compose::Given;
 use secrecy::ExposeSecret as _;
 
@@ -23,6 +24,7 @@ struct Scene {
     world: World,
     token: IssuedToken,
     login: IssuedLogin,
+    requester: Caller,
     _running: hallpass_tests::world::Running,
     _session: tokio_postgres::Client,
 }
@@ -35,30 +37,49 @@ async fn scene(bed: &Bed) -> Scene {
     let token = world.token(&reading).await.expect("a token");
     let grant = world.grant("db-read", "4s").await.expect("a grant");
     let login = world.login(&grant).await.expect("a login");
-    let session = target().await.connect(&login.credential.external_name, login.password.expose_secret(), DATABASE).await.expect("a session");
+    let session = target()
+        .await
+        .connect(&login.credential.external_name, login.password.expose_secret(), DATABASE)
+        .await
+        .expect("a session");
     session.batch_execute("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE").await.expect("a lock");
     assert!(world.is_active(&token).await);
-    Scene { world, token, login, _running: running, _session: session }
+    let requester = world.caller(REQUESTER).await.expect("the requester");
+    Scene { world, token, login, requester, _running: running, _session: session }
 }
 
 impl Scene {
     /// While the store is gone.
     async fn fails_closed_and_removes(&self) {
-        eventually_within(SOON, "tokens to answer inactive", || async { (!self.world.is_active(&self.token).await).then_some(()) }).await;
-        let refusal = self.world.broker.may_issue().expect_err("nothing is issued");
+        eventually_within(SOON, "tokens to answer inactive", || async {
+            (!self.world.is_active(&self.token).await).then_some(())
+        })
+        .await;
+        eventually_within(SOON, "the store to be known as gone", || async {
+            self.world.broker.may_issue().is_err().then_some(())
+        })
+        .await;
+        let refusal = self
+            .world
+            .broker
+            .issue_token(&self.requester, self.token.record.grant_id)
+            .await
+            .expect_err("nothing is issued");
         assert_eq!(refusal.code, "store_unavailable");
-        let reading = self.token.record.grant_id;
-        let caller = hallpass_broker::Caller::Workload { workload: hallpass_domain::ids::WorkloadId::new(self.world.broker.now()), client: hallpass_domain::ids::ClientId::new(self.world.broker.now()) };
-        assert!(self.world.broker.issue_token(&caller, reading).await.is_err());
+        assert!(!self.world.is_active(&self.token).await);
         // Nobody can write it down, and still it goes.
         gone(target().await, &self.login.credential.external_name).await;
     }
 
     /// Once it is back.
     async fn goes_on_and_records(&self) {
-        eventually_within(SOON, "the token to be active again", || async { self.world.is_active(&self.token).await.then_some(()) }).await;
+        eventually_within(SOON, "the token to be active again", || async {
+            self.world.is_active(&self.token).await.then_some(())
+        })
+        .await;
         let done = eventually_within(SOON, "the end to be recorded", || async {
-            Some(row(&self.world, self.login.credential.id).await).filter(|c| c.state == CredentialState::Revoked)
+            Some(row(&self.world, self.login.credential.id).await)
+                .filter(|c| c.state == CredentialState::Revoked)
         })
         .await;
         // It was seen gone before that could be recorded, and the record says when.
@@ -129,8 +150,10 @@ struct Hung(Vec<u32>);
 
 impl Hung {
     fn hang(cluster: &Cluster) -> Self {
-        let text = std::fs::read_to_string(cluster.socket_dir().join("data/postmaster.pid")).expect("the postmaster's id");
-        let postmaster: u32 = text.lines().next().and_then(|l| l.trim().parse().ok()).expect("the postmaster's id");
+        let text = std::fs::read_to_string(cluster.socket_dir().join("data/postmaster.pid"))
+            .expect("the postmaster's id");
+        let postmaster: u32 =
+            text.lines().next().and_then(|l| l.trim().parse().ok()).expect("the postmaster's id");
         signal(postmaster, "STOP");
         let mut all = vec![postmaster];
         all.extend(children(postmaster));

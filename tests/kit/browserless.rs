@@ -40,7 +40,9 @@ impl Page {
     /// Where there is none.
     pub fn form(&self, action: &str) -> Form {
         let found = self.forms().into_iter().find(|f| f.action == action);
-        found.unwrap_or_else(|| panic!("no form to {action} on {} ({}): {}", self.path, self.status, self.words()))
+        found.unwrap_or_else(|| {
+            panic!("no form to {action} on {} ({}): {}", self.path, self.status, self.words())
+        })
     }
     /// Local links.
     pub fn links(&self) -> Vec<String> {
@@ -60,7 +62,10 @@ impl Page {
 /// A browser of one person, or of nobody.
 pub struct Browser {
     http: reqwest::Client,
-    base: String,
+    /// Where it connects to.
+    address: String,
+    /// The origin of our pages, as people know it.
+    origin: String,
     cookies: Mutex<BTreeMap<String, String>>,
     secrets: Secrets,
     /// The CSRF token of the newest page that had one.
@@ -68,9 +73,16 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// A fresh one.
-    pub fn new(base: &str, http: reqwest::Client, secrets: Secrets) -> Self {
-        Self { http, base: base.to_owned(), cookies: Mutex::default(), secrets, csrf: Mutex::default() }
+    /// A fresh one, connecting to `address` for pages of `origin`.
+    pub fn new(address: &str, origin: &str, http: reqwest::Client, secrets: Secrets) -> Self {
+        Self {
+            http,
+            address: address.to_owned(),
+            origin: origin.to_owned(),
+            cookies: Mutex::default(),
+            secrets,
+            csrf: Mutex::default(),
+        }
     }
 
     /// The CSRF token of the newest page that had one: what a script on our pages would send.
@@ -104,8 +116,14 @@ impl Browser {
     ///
     /// # Panics
     /// Where no answer comes.
-    pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Page {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Page {
+        let mut request = self.http.request(method, format!("{}{path}", self.address));
         let cookies = self.cookies.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if !cookies.is_empty() {
             let line: Vec<String> = cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
@@ -170,7 +188,7 @@ impl Browser {
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         let headers = [
             ("content-type", "application/x-www-form-urlencoded"),
-            ("origin", self.base.as_str()),
+            ("origin", self.origin.as_str()),
             ("sec-fetch-site", "same-origin"),
             ("accept", "text/html"),
         ];
@@ -198,7 +216,9 @@ pub fn encode(fields: &[(&str, &str)]) -> String {
     let one = |text: &str| -> String {
         text.bytes()
             .map(|b| match b {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    char::from(b).to_string()
+                }
                 b' ' => "+".to_owned(),
                 b => format!("%{b:02X}"),
             })

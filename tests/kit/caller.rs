@@ -78,7 +78,13 @@ impl Caller {
     ///
     /// # Panics
     /// Where no answer comes.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Answer {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -110,18 +116,25 @@ impl Caller {
     /// POST of JSON below `/api/v1` with an idempotency key.
     pub async fn post_once(&self, path: &str, key: &str, body: Value) -> Answer {
         let headers = [("content-type", "application/json"), ("idempotency-key", key)];
-        self.send(Method::POST, &format!("/api/v1{path}"), &headers, Some(body.to_string().into_bytes())).await
+        self.send(Method::POST, &format!("/api/v1{path}"), &headers, Some(body.to_string().into_bytes()))
+            .await
     }
 
     /// POST of a form to an OAuth endpoint, with HTTP Basic where there is a client.
     pub async fn oauth(&self, path: &str, basic: Option<(&str, &str)>, fields: &[(&str, &str)]) -> Answer {
         let authorization = basic.map(|(id, secret)| {
-            let text = format!("{}:{}", encode(&[("", id)])[1..].to_owned(), encode(&[("", secret)])[1..].to_owned());
+            let text = format!(
+                "{}:{}",
+                encode(&[("", id)])[1..].to_owned(),
+                encode(&[("", secret)])[1..].to_owned()
+            );
             format!("Basic {}", data_encoding::BASE64.encode(text.as_bytes()))
         });
         let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
         headers.extend(authorization.as_deref().map(|a| ("authorization", a)));
         let nobody = Self { token: None, ..self.clone() };
-        nobody.send(Method::POST, &format!("/oauth/{path}"), &headers, Some(encode(fields).into_bytes())).await
+        nobody
+            .send(Method::POST, &format!("/oauth/{path}"), &headers, Some(encode(fields).into_bytes()))
+            .await
     }
 }

@@ -96,8 +96,13 @@ async fn at_targets(server: &TestServer) -> Vec<String> {
     let mut out = Vec::new();
     for cluster in &server.clusters {
         let client = cluster.superuser("postgres").await;
-        let rows = client.query("SELECT rolname::text FROM pg_roles WHERE rolname LIKE $1", &[&pattern]).await;
-        out.extend(rows.expect("roles").iter().map(|row| format!("role {} is at the target", row.get::<_, String>(0))));
+        let rows =
+            client.query("SELECT rolname::text FROM pg_roles WHERE rolname LIKE $1", &[&pattern]).await;
+        out.extend(
+            rows.expect("roles")
+                .iter()
+                .map(|row| format!("role {} is at the target", row.get::<_, String>(0))),
+        );
     }
     out
 }

@@ -195,7 +195,8 @@ pub fn unescape(text: &str) -> String {
         rest = &rest[at..];
         let known = [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"')];
         let numeric = rest.strip_prefix("&#").and_then(|r| r.split_once(';')).and_then(|(n, after)| {
-            let code = n.strip_prefix('x').map_or_else(|| n.parse().ok(), |h| u32::from_str_radix(h, 16).ok());
+            let code =
+                n.strip_prefix('x').map_or_else(|| n.parse().ok(), |h| u32::from_str_radix(h, 16).ok());
             Some((char::from_u32(code?)?, after))
         });
         if let Some((name, c)) = known.iter().find(|(name, _)| rest.starts_with(name)) {

@@ -51,8 +51,10 @@ pub fn links(mail: &RenderedMail, base: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for part in [&mail.text, &mail.html] {
         for rest in part.split(base).skip(1) {
-            let path: String =
-                rest.chars().take_while(|c| !c.is_whitespace() && !matches!(c, '"' | '<' | '>' | ')')).collect();
+            let path: String = rest
+                .chars()
+                .take_while(|c| !c.is_whitespace() && !matches!(c, '"' | '<' | '>' | ')'))
+                .collect();
             let path = path.trim_end_matches(['.', ',']).replace("&amp;", "&").replace("&#38;", "&");
             if path.starts_with('/') && !out.contains(&path) {
                 out.push(path);

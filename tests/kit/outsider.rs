@@ -42,13 +42,28 @@ impl Outsider {
     /// Connects to a store by its address, `sqlite:…` or `postgres://…`.
     pub async fn connect(database: &str) -> Self {
         match database.strip_prefix("sqlite:") {
-            Some(path) => Self::Lite(Box::new(Lite::open(Path::new(path)))),
+            Some(path) => Self::Lite(Box::new(Lite::open(Command::new("/usr/bin/python3"), Path::new(path)))),
             None => {
-                let (client, connection) = tokio_postgres::connect(database, NoTls).await.expect("the store's cluster");
+                let (client, connection) =
+                    tokio_postgres::connect(database, NoTls).await.expect("the store's cluster");
                 tokio::spawn(connection);
                 Self::Pg(client)
             }
         }
+    }
+
+    /// Opens an SQLite file that only a process in other name spaces sees.
+    pub fn within(process: u32, path: &Path) -> Self {
+        let mut command = Command::new("nsenter");
+        command.args([
+            "--target",
+            &process.to_string(),
+            "--user",
+            "--preserve-credentials",
+            "--mount",
+            "/usr/bin/python3",
+        ]);
+        Self::Lite(Box::new(Lite::open(command, path)))
     }
 
     /// Rows of a statement, or why there are none.
@@ -58,7 +73,9 @@ impl Outsider {
             Self::Pg(client) => {
                 let messages = client.simple_query(sql).await.map_err(|e| e.to_string())?;
                 let rows = messages.into_iter().filter_map(|m| match m {
-                    SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
+                    SimpleQueryMessage::Row(row) => {
+                        Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect())
+                    }
                     _ => None,
                 });
                 Ok(rows.collect())
@@ -77,7 +94,11 @@ impl Outsider {
     /// The one number that a statement answers.
     pub async fn number(&mut self, sql: &str) -> i64 {
         let rows = self.sql(sql).await;
-        rows.first().and_then(|r| r.first()).and_then(|v| v.as_deref()).and_then(|v| v.parse().ok()).expect("a number")
+        rows.first()
+            .and_then(|r| r.first())
+            .and_then(|v| v.as_deref())
+            .and_then(|v| v.parse().ok())
+            .expect("a number")
     }
 
     /// The first value of the first row.
@@ -87,8 +108,8 @@ impl Outsider {
 }
 
 impl Lite {
-    fn open(path: &Path) -> Self {
-        let mut child = Command::new("/usr/bin/python3")
+    fn open(mut python: Command, path: &Path) -> Self {
+        let mut child = python
             .args(["-c", LITE])
             .arg(path)
             .stdin(Stdio::piped())

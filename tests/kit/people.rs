@@ -41,14 +41,23 @@ impl TestServer {
         let password = format!("pass-{key}-{}", random_alphanumeric(20).expect("randomness"));
         let made_at = broker.now() - TimeDelta::hours(1);
         let secret = SecretString::from(password.clone());
-        let prepared = broker.prepare_account(user, &secret, cast::person(key).totp, made_at).await.expect("an account");
+        let prepared =
+            broker.prepare_account(user, &secret, cast::person(key).totp, made_at).await.expect("an account");
         let seed = prepared.otpauth_uri.map(|uri| {
             let (_, rest) = uri.expose_secret().split_once("secret=").expect("a seed");
             rest.split('&').next().unwrap_or_default().to_owned()
         });
         let mut account = prepared.account;
-        account.version = broker.store.account(user.id).await.expect("the store").map_or(1, |a| a.version + 1);
-        let made = event(broker.now(), "password.set", "system:test", &[("user", user.id.to_string())], json!({}), json!({}));
+        account.version =
+            broker.store.account(user.id).await.expect("the store").map_or(1, |a| a.version + 1);
+        let made = event(
+            broker.now(),
+            "password.set",
+            "system:test",
+            &[("user", user.id.to_string())],
+            json!({}),
+            json!({}),
+        );
         let transition = Transition::new(broker.now()).with(Change::Account(Box::new(account))).event(made);
         broker.commit(transition).await.expect("the account is stored");
         self.secrets.plant(&format!("{key}'s password"), &password);
@@ -142,7 +151,8 @@ impl TestServer {
     pub fn client(&self) -> hallpass_client::Client {
         let base = hallpass_client::BaseUrl::parse(&self.base_url).expect("the base URL");
         let timeout = std::time::Duration::from_secs(40);
-        let config = hallpass_client::Config { base, timeout, ca_file: None, trace: None, trace_bodies: false };
+        let config =
+            hallpass_client::Config { base, timeout, ca_file: None, trace: None, trace_bodies: false };
         hallpass_client::Client::new(config).expect("a client")
     }
 
@@ -157,7 +167,8 @@ impl TestServer {
     /// Where it is refused.
     pub async fn workload(&self, client_id: &str) -> Caller {
         let fields = [("grant_type", "client_credentials"), ("scope", "hallpass.api")];
-        let answer = self.nobody().oauth("token", Some((client_id, self.secret(client_id))), &fields).await.ok(200);
+        let answer =
+            self.nobody().oauth("token", Some((client_id, self.secret(client_id))), &fields).await.ok(200);
         let token = answer["access_token"].as_str().expect("a token");
         self.secrets.plant("a workload's API token", token);
         self.nobody().with(token)
@@ -182,7 +193,8 @@ impl TestServer {
     /// # Panics
     /// Where nobody has.
     pub async fn human(&self, browser: &Browser) -> HumanCaller {
-        let cookie = browser.cookie("hallpass").expect("a session");
+        let cookie =
+            browser.cookie("hallpass").or_else(|| browser.cookie("__Host-hallpass")).expect("a session");
         let visitor = self.broker().session_for_cookie(&cookie, self.now()).await.expect("the store");
         visitor.expect("a live session").human().expect("signed in")
     }

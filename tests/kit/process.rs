@@ -69,14 +69,17 @@ impl Process {
     /// The next line; none once it has ended and everything it said was heard.
     pub async fn line<T: DeserializeOwned>(&mut self) -> Option<T> {
         let line = tokio::time::timeout(PATIENCE, self.lines.recv()).await;
-        let line = line.unwrap_or_else(|_| panic!("the server said nothing for {PATIENCE:?}:\n{}", self.log()))?;
+        let line =
+            line.unwrap_or_else(|_| panic!("the server said nothing for {PATIENCE:?}:\n{}", self.log()))?;
         // A process that is killed while it speaks leaves half a line.
         serde_json::from_str(&line).ok()
     }
 
     /// Everything that it said and nobody has listened to.
     pub fn unheard<T: DeserializeOwned>(&mut self) -> Vec<T> {
-        std::iter::from_fn(|| self.lines.try_recv().ok()).filter_map(|line| serde_json::from_str(&line).ok()).collect()
+        std::iter::from_fn(|| self.lines.try_recv().ok())
+            .filter_map(|line| serde_json::from_str(&line).ok())
+            .collect()
     }
 
     /// Kills it as a power cut would.
@@ -88,7 +91,9 @@ impl Process {
     /// Waits until it has ended.
     pub async fn ended(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        ended.unwrap_or_else(|_| panic!("the server still runs after {PATIENCE:?}:\n{}", self.log())).expect("a status")
+        ended
+            .unwrap_or_else(|_| panic!("the server still runs after {PATIENCE:?}:\n{}", self.log()))
+            .expect("a status")
     }
 
     /// Whether it has ended.
@@ -104,7 +109,8 @@ impl Process {
     /// Waits until it is stopped by a signal.
     pub async fn stopped(&self) {
         let id = self.id();
-        eventually("the server to be stopped", || async move { (state(id) == Some('T')).then_some(()) }).await;
+        eventually("the server to be stopped", || async move { (state(id) == Some('T')).then_some(()) })
+            .await;
     }
 
     /// What it wrote to standard error.
@@ -115,7 +121,8 @@ impl Process {
 
 /// Sends a signal to a process; one that has ended hears nothing.
 pub fn signal(id: u32, name: &str) {
-    let _ = std::process::Command::new("kill").args(["-s", name, &id.to_string()]).stderr(Stdio::null()).status();
+    let _ =
+        std::process::Command::new("kill").args(["-s", name, &id.to_string()]).stderr(Stdio::null()).status();
 }
 
 /// State letter of a process (`proc(5)`): `T` is stopped.

@@ -28,7 +28,9 @@ impl Secrets {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let stands = |needle: &[u8]| find(bytes, needle);
         all.iter()
-            .filter(|(_, s)| stands(s.as_bytes()) || stands(data_encoding::HEXLOWER.encode(s.as_bytes()).as_bytes()))
+            .filter(|(_, s)| {
+                stands(s.as_bytes()) || stands(data_encoding::HEXLOWER.encode(s.as_bytes()).as_bytes())
+            })
             .map(|(what, _)| what.clone())
             .collect()
     }

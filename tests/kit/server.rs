@@ -63,8 +63,10 @@ pub struct Node {
 
 /// The servers of one test.
 pub struct TestServer {
-    /// Base URL.
+    /// Base URL, as people know it.
     pub base_url: String,
+    /// Where it listens; the same, unless [`Setup::base_url`] says otherwise.
+    pub address: String,
     /// The servers; the first one takes the steps of [`Self::settle`], with the others.
     pub nodes: Vec<Node>,
     /// Mails as they were delivered.
@@ -142,8 +144,13 @@ impl TestServer {
         let clock = (!setup.real_time).then(|| Arc::new(FakeClock::new(dawn())));
         let two = setup.backend == Backend::PostgresTwo;
         let (front, front_address) = listen();
-        let listeners = if two { vec![listen(), listen()] } else { vec![(front.try_clone().expect("a listener"), front_address)] };
-        let base_url = setup.base_url.clone().unwrap_or_else(|| format!("http://{front_address}"));
+        let listeners = if two {
+            vec![listen(), listen()]
+        } else {
+            vec![(front.try_clone().expect("a listener"), front_address)]
+        };
+        let address = format!("http://{front_address}");
+        let base_url = setup.base_url.clone().unwrap_or_else(|| address.clone());
         let mailbox = Mailbox::default();
         let config = config(folder.path(), &database.url().await, two);
         let mut nodes = Vec::new();
@@ -167,6 +174,7 @@ impl TestServer {
         let targets = setup.targets.iter().map(|(n, c)| (n.clone(), c.port())).collect();
         let mut server = Self {
             base_url,
+            address,
             nodes,
             mailbox,
             secrets: Secrets::default(),
@@ -247,12 +255,12 @@ impl TestServer {
 
     /// A browser that nobody has signed in with.
     pub fn browser(&self) -> Browser {
-        Browser::new(&self.base_url, self.http.clone(), self.secrets.clone())
+        Browser::new(&self.address, &self.base_url, self.http.clone(), self.secrets.clone())
     }
 
     /// Calls without a token.
     pub fn nobody(&self) -> Caller {
-        Caller::nobody(&self.base_url, self.http.clone())
+        Caller::nobody(&self.address, self.http.clone())
     }
 
     /// What was logged since this server started (by others of the process, too).
@@ -358,14 +366,23 @@ impl TestServer {
 }
 
 impl Node {
-    async fn start(config: &Config, base_url: &str, listener: TcpListener, given: Given, reconcile: bool) -> Self {
-        let composed = compose::compose(config, base_url, Making::Allowed, given).await.expect("the server starts");
+    async fn start(
+        config: &Config,
+        base_url: &str,
+        listener: TcpListener,
+        given: Given,
+        reconcile: bool,
+    ) -> Self {
+        let composed =
+            compose::compose(config, base_url, Making::Allowed, given).await.expect("the server starts");
         let mut http = HttpConfig::new(base_url);
         http.plain_http_on_loopback = base_url.starts_with("http://");
         http.workers = 1;
-        let state = AppState::new(Arc::clone(&composed.broker), http).with_secrets(Arc::new(target_secrets()));
+        let state =
+            AppState::new(Arc::clone(&composed.broker), http).with_secrets(Arc::new(target_secrets()));
         let state = Arc::new(state);
-        let server = hallpass_http::serve(vec![listener], Arc::clone(&state).into()).expect("the server listens");
+        let server =
+            hallpass_http::serve(vec![listener], Arc::clone(&state).into()).expect("the server listens");
         let handle = server.handle();
         let running = tokio::spawn(server);
         let stop: Stop = Box::new(move || {
@@ -375,8 +392,11 @@ impl Node {
             })
         });
         // With the fake clock only what hears other servers runs by itself.
-        let tasks =
-            if reconcile { compose::tasks::start(&composed) } else { vec![compose::tasks::hear_notices(&composed)] };
+        let tasks = if reconcile {
+            compose::tasks::start(&composed)
+        } else {
+            vec![compose::tasks::hear_notices(&composed)]
+        };
         Self { composed, state, stop: Some(stop), tasks }
     }
 

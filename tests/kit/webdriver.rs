@@ -40,7 +40,10 @@ impl Fault {
     pub fn is_passing(&self) -> bool {
         matches!(
             self.error.as_str(),
-            "stale element reference" | "no such element" | "element not interactable" | "element click intercepted"
+            "stale element reference"
+                | "no such element"
+                | "element not interactable"
+                | "element click intercepted"
         ) || self.message.contains("aborted by navigation")
             || self.message.contains("does not belong to the document")
     }
@@ -86,7 +89,11 @@ impl Driver {
     pub async fn start(script: bool) -> Self {
         hallpassd::compose::tls::install_provider();
         let place = PLACES.acquire().await.expect("never closed");
-        let profile = tempfile::Builder::new().prefix("hallpass-chromium-").tempdir().expect("a temporary folder").keep();
+        let profile = tempfile::Builder::new()
+            .prefix("hallpass-chromium-")
+            .tempdir()
+            .expect("a temporary folder")
+            .keep();
         let mut guard = Command::new("sh")
             .args(["-c", GUARD])
             .arg(&profile)
@@ -102,7 +109,8 @@ impl Driver {
         let port = started.rsplit(' ').next().unwrap_or_default().trim_end_matches('.').to_owned();
         std::thread::spawn(move || lines.for_each(drop));
 
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client");
+        let http =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client");
         let mut prefs = json!({ "intl.accept_languages": "en-GB", "credentials_enable_service": false });
         if !script {
             prefs["profile.managed_default_content_settings.javascript"] = json!(2);
@@ -249,7 +257,9 @@ impl Driver {
     /// What the driver says is wrong.
     pub async fn property(&self, element: &Element, name: &str) -> Result<String, Fault> {
         let value = self.get(&format!("/element/{}/property/{name}", element.0)).await?;
-        Ok(value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned))
+        Ok(value
+            .as_str()
+            .map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned))
     }
 
     /// The element with the focus.

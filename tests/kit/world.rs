@@ -77,7 +77,12 @@ impl Place {
     /// In a folder, with the store on SQLite there.
     pub fn on_sqlite(data: PathBuf, targets: &[(&str, u16)]) -> Self {
         let database = format!("sqlite:{}", data.join("hallpass.db").display());
-        Self { data, database, targets: targets.iter().map(|(n, p)| ((*n).to_owned(), *p)).collect(), replicated: false }
+        Self {
+            data,
+            database,
+            targets: targets.iter().map(|(n, p)| ((*n).to_owned(), *p)).collect(),
+            replicated: false,
+        }
     }
 
     /// In a folder, with the store in a database of a cluster.
@@ -129,13 +134,17 @@ impl World {
     /// As [`compose::compose`], and where the catalogue is refused.
     pub async fn open(place: &Place, given: Given) -> Result<Self, StartError> {
         compose::tls::install_provider();
-        let composed = compose::compose(&place.config(), "http://127.0.0.1:1", Making::Allowed, given).await?;
+        let composed =
+            compose::compose(&place.config(), "http://127.0.0.1:1", Making::Allowed, given).await?;
         let secret = SecretRef::Env("HALLPASS_SECRET_TARGET".to_owned());
         let secrets = MemorySecrets([(secret, SecretString::from(ADMIN_PASSWORD))].into());
-        let applied = composed.broker.apply_catalogue(By::System("demo"), &place.catalogue(), false, &secrets).await;
+        let applied =
+            composed.broker.apply_catalogue(By::System("demo"), &place.catalogue(), false, &secrets).await;
         applied.map_err(|error| match error {
             ApplyError::Refused(refusal) => StartError(refusal.message),
-            ApplyError::Mistakes(all) => StartError(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+            ApplyError::Mistakes(all) => {
+                StartError(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            }
         })?;
         Ok(Self { broker: Arc::clone(&composed.broker), composed })
     }
@@ -148,16 +157,30 @@ impl World {
     /// A person, as by the command line.
     pub async fn caller(&self, email: &str) -> Result<Caller, Refusal> {
         let catalogue = self.broker.catalogue().await?;
-        let user = catalogue.users.values().find(|u| u.email.as_str() == email).ok_or_else(|| Refusal::not_found("user"))?;
+        let user = catalogue
+            .users
+            .values()
+            .find(|u| u.email.as_str() == email)
+            .ok_or_else(|| Refusal::not_found("user"))?;
         let now = self.broker.now();
         let clients = self.broker.store.clients().await.map_err(hallpass_broker::broker::unreadable)?;
-        let client = clients.iter().find(|c| matches!(c.of, ClientOf::CommandLine)).map(|c| c.id).ok_or_else(|| Refusal::not_found("client"))?;
-        Ok(Caller::CommandLine { user: user.id, duties: user.duties.iter().copied().collect(), token: ApiTokenId::new(now), client })
+        let client = clients
+            .iter()
+            .find(|c| matches!(c.of, ClientOf::CommandLine))
+            .map(|c| c.id)
+            .ok_or_else(|| Refusal::not_found("client"))?;
+        Ok(Caller::CommandLine {
+            user: user.id,
+            duties: user.duties.iter().copied().collect(),
+            token: ApiTokenId::new(now),
+            client,
+        })
     }
 
     /// The requester asks for a role.
     pub async fn ask(&self, role: &str, time: &str) -> Result<Request, Refusal> {
-        let reason = random_from(b"abcdefghijklmnopqrstuvwxyz", 20).map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
+        let reason = random_from(b"abcdefghijklmnopqrstuvwxyz", 20)
+            .map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
         let form = AskForm { role: role.to_owned(), time: time.to_owned(), reason, ..AskForm::default() };
         self.broker.submit_request(&self.caller(REQUESTER).await?, &form, None).await
     }
@@ -165,7 +188,12 @@ impl World {
     /// The approver approves.
     pub async fn approve(&self, request: &Request) -> Result<Grant, Refusal> {
         let human = self.caller(APPROVER).await?.human()?;
-        let form = DecisionForm { verdict: Verdict::Approve, cap_seconds: None, comment: String::new(), digest: request.digest.clone() };
+        let form = DecisionForm {
+            verdict: Verdict::Approve,
+            cap_seconds: None,
+            comment: String::new(),
+            digest: request.digest.clone(),
+        };
         match self.broker.decide_request(&human, &request.reference, &form, None).await? {
             (_, Outcome::Approved(grant)) => Ok(*grant),
             _ => Err(Refusal::conflict("no_grant", "The approval gave no grant.")),
@@ -198,7 +226,12 @@ impl World {
     /// Id of a target.
     pub async fn target(&self, name: &str) -> Result<TargetId, Refusal> {
         let catalogue: Arc<Catalogue> = self.broker.catalogue().await?;
-        catalogue.targets.values().find(|t| t.name.to_string() == name).map(|t| t.id).ok_or_else(|| Refusal::not_found("target"))
+        catalogue
+            .targets
+            .values()
+            .find(|t| t.name.to_string() == name)
+            .map(|t| t.id)
+            .ok_or_else(|| Refusal::not_found("target"))
     }
 }
 

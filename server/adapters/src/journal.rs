@@ -22,7 +22,14 @@ impl FileJournal {
     /// In words: what could not be done with the file.
     pub fn open(path: &Path) -> Result<Self, String> {
         let told = |e: std::io::Error| format!("{}: {e}", path.display());
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(told)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(told)?;
         let have = usize::try_from(file.metadata().map_err(told)?.len()).unwrap_or(usize::MAX);
         if have < SIZE {
             file.seek(SeekFrom::End(0)).map_err(told)?;
@@ -61,13 +68,19 @@ impl Journal for FileJournal {
         let text = Self::text(&mut file).map_err(|e| e.to_string())?;
         // A line cut off by a crash has no end: what it told is found again at the target.
         let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        Ok(String::from_utf8_lossy(text.get(..whole).unwrap_or_default()).lines().map(str::to_owned).collect())
+        Ok(String::from_utf8_lossy(text.get(..whole).unwrap_or_default())
+            .lines()
+            .map(str::to_owned)
+            .collect())
     }
 
     fn clear(&self) -> Result<(), String> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let used = Self::text(&mut file).map_err(|e| e.to_string())?.len();
-        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&vec![0; used])).and_then(|()| file.sync_data()).map_err(|e| e.to_string())
+        file.seek(SeekFrom::Start(0))
+            .and_then(|_| file.write_all(&vec![0; used]))
+            .and_then(|()| file.sync_data())
+            .map_err(|e| e.to_string())
     }
 }
 

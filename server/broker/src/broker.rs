@@ -15,8 +15,8 @@ use hallpass_domain::refusal::Refusal;
 use hallpass_domain::transition::Transition;
 
 use crate::access::Access;
-use crate::health::Health;
 use crate::credentials::token_cache::TokenCache;
+use crate::health::Health;
 use crate::nudge::Nudges;
 use crate::reconcile::reports::Reports;
 
@@ -122,11 +122,24 @@ impl Broker {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self {
-            store: parts.store, clock: parts.clock, sealer: parts.sealer, signer: parts.signer, targets: parts.targets,
-            notifier: parts.notifier, renderer: parts.renderer, log_signer: parts.log_signer,
-            checkpoint_sinks: parts.checkpoint_sinks, settings: parts.settings,
-            tokens: TokenCache::new(), nudges: Nudges::new(), reports: Reports::new(), access: Access::new(),
-            health: Health::new(), journal: parts.journal, breakers: crate::reconcile::breaker::Breakers::new(), window: crate::reconcile::window::Window::new(),
+            store: parts.store,
+            clock: parts.clock,
+            sealer: parts.sealer,
+            signer: parts.signer,
+            targets: parts.targets,
+            notifier: parts.notifier,
+            renderer: parts.renderer,
+            log_signer: parts.log_signer,
+            checkpoint_sinks: parts.checkpoint_sinks,
+            settings: parts.settings,
+            tokens: TokenCache::new(),
+            nudges: Nudges::new(),
+            reports: Reports::new(),
+            access: Access::new(),
+            health: Health::new(),
+            journal: parts.journal,
+            breakers: crate::reconcile::breaker::Breakers::new(),
+            window: crate::reconcile::window::Window::new(),
         }
     }
 
@@ -143,12 +156,21 @@ impl Broker {
     /// Refuses while the clock may not be trusted for issuing, or the store cannot be written (fail closed).
     pub fn may_issue(&self) -> Result<(), Refusal> {
         if !self.health.is_writable() {
-            return Err(Refusal::unavailable("store_unavailable", "The database cannot be written right now, so nothing is issued. Try again in a moment."));
+            return Err(Refusal::unavailable(
+                "store_unavailable",
+                "The database cannot be written right now, so nothing is issued. Try again in a moment.",
+            ));
         }
         match self.clock.trust() {
             Trust::Good => Ok(()),
-            Trust::HoldBulk => Err(Refusal::unavailable("clock_skew", "The server's clock has just jumped, and nothing is issued until that is confirmed (a minute at most). Try again then.")),
-            Trust::NoIssuing => Err(Refusal::unavailable("clock_skew", "The server's clock differs from its database's by more than 30 s, so nothing is issued until that is mended. Access that ends still ends.")),
+            Trust::HoldBulk => Err(Refusal::unavailable(
+                "clock_skew",
+                "The server's clock has just jumped, and nothing is issued until that is confirmed (a minute at most). Try again then.",
+            )),
+            Trust::NoIssuing => Err(Refusal::unavailable(
+                "clock_skew",
+                "The server's clock differs from its database's by more than 30 s, so nothing is issued until that is mended. Access that ends still ends.",
+            )),
         }
     }
 
@@ -198,7 +220,10 @@ impl Broker {
 /// A read error as a refusal.
 pub fn unreadable(error: ReadError) -> Refusal {
     tracing::error!(%error, "store read failed");
-    Refusal::unavailable("store_unavailable", "The database cannot be read right now. Nothing was changed; try again in a moment.")
+    Refusal::unavailable(
+        "store_unavailable",
+        "The database cannot be read right now. Nothing was changed; try again in a moment.",
+    )
 }
 
 /// A commit error as a refusal.
@@ -206,15 +231,24 @@ pub fn uncommitted(error: CommitError) -> Refusal {
     match error {
         CommitError::Conflict(what) => {
             tracing::info!(what, "conflict");
-            Refusal::conflict("conflict", "Somebody else changed this at the same moment. Look at it again and repeat what you meant to do.")
+            Refusal::conflict(
+                "conflict",
+                "Somebody else changed this at the same moment. Look at it again and repeat what you meant to do.",
+            )
         }
         CommitError::Refused(what) => {
             tracing::error!(what, "the database refused a change");
-            Refusal::conflict("refused_by_store", "The database refused this change, so nothing was changed. Look at it again.")
+            Refusal::conflict(
+                "refused_by_store",
+                "The database refused this change, so nothing was changed. Look at it again.",
+            )
         }
         CommitError::Unavailable(what) => {
             tracing::error!(what, "store cannot be written");
-            Refusal::unavailable("store_unavailable", "The database cannot be written right now, so nothing was changed. Try again in a moment.")
+            Refusal::unavailable(
+                "store_unavailable",
+                "The database cannot be written right now, so nothing was changed. Try again in a moment.",
+            )
         }
     }
 }

@@ -119,10 +119,15 @@ impl Caller {
     pub fn human(&self) -> Result<HumanCaller, Refusal> {
         match self {
             Self::Human(h) => Ok(h.clone()),
-            Self::CommandLine { user, duties, .. } => {
-                Ok(HumanCaller { user: *user, duties: duties.clone(), session: None, strength: Strength::Session })
+            Self::CommandLine { user, duties, .. } => Ok(HumanCaller {
+                user: *user,
+                duties: duties.clone(),
+                session: None,
+                strength: Strength::Session,
+            }),
+            Self::Workload { .. } => {
+                Err(Refusal::forbidden("people_only", "Only a person may do this; programs cannot decide."))
             }
-            Self::Workload { .. } => Err(Refusal::forbidden("people_only", "Only a person may do this; programs cannot decide.")),
         }
     }
     /// `user:<id>` or `workload:<id>`: the actor of audit events.

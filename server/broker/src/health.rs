@@ -27,7 +27,9 @@ impl Health {
     /// A commit or probe failed.
     pub fn failed(&self) {
         if self.writable.swap(false, Ordering::AcqRel) {
-            tracing::error!("the store cannot be written: issuing stops and tokens answer inactive until it can");
+            tracing::error!(
+                "the store cannot be written: issuing stops and tokens answer inactive until it can"
+            );
         }
     }
     /// Whether the store can be written.

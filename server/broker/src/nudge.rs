@@ -45,7 +45,10 @@ impl Nudges {
 /// Who acts on a transition.
 pub fn wakes(transition: &Transition) -> Wake {
     Wake {
-        mail: transition.changes.iter().any(|c| matches!(c, Change::Mail(m) if m.state == MailState::Queued && m.attempts == 0)),
+        mail: transition
+            .changes
+            .iter()
+            .any(|c| matches!(c, Change::Mail(m) if m.state == MailState::Queued && m.attempts == 0)),
         ends: transition.changes.iter().any(|c| matches!(c, Change::Grant(_) | Change::Credential(_))),
         seal: !transition.events.is_empty(),
     }

@@ -42,7 +42,8 @@ pub struct Catalogue {
 impl Catalogue {
     /// Whether `who` is `principal` or in it.
     pub fn covers(&self, principal: Principal, who: Principal) -> bool {
-        principal == who || matches!(principal, Principal::Group(g) if self.groups.get(&g).is_some_and(|g| g.members.contains(&who)))
+        principal == who
+            || matches!(principal, Principal::Group(g) if self.groups.get(&g).is_some_and(|g| g.members.contains(&who)))
     }
 
     /// Whether `who` may ask for `role` (and is not disabled).
@@ -61,7 +62,8 @@ impl Catalogue {
 
     /// The enabled people who may decide at `stage`, leaving out `requesters`.
     pub fn deciders(&self, stage: &Stage, requesters: &[UserId]) -> BTreeSet<UserId> {
-        self.users.values()
+        self.users
+            .values()
             .filter(|u| !u.disabled && !requesters.contains(&u.id))
             .filter(|u| stage.approvers.iter().any(|p| self.covers(*p, Principal::User(u.id))))
             .map(|u| u.id)
@@ -73,7 +75,9 @@ impl Catalogue {
         let mut all: BTreeSet<UserId> = submitter.into_iter().collect();
         match subject {
             Principal::User(id) => drop(all.insert(id)),
-            Principal::Workload(id) => all.extend(self.workloads.get(&id).into_iter().flat_map(|w| w.owners.iter().copied())),
+            Principal::Workload(id) => {
+                all.extend(self.workloads.get(&id).into_iter().flat_map(|w| w.owners.iter().copied()))
+            }
             Principal::Group(_) => {}
         }
         all.into_iter().collect()
@@ -82,8 +86,14 @@ impl Catalogue {
     /// Whether distinct people could fill every stage (each person counts in one stage), leaving out `requesters`.
     /// Bipartite matching by augmenting paths: stages need `needed` people each.
     pub fn can_be_approved(&self, stages: &[Stage], requesters: &[UserId]) -> bool {
-        let seats: Vec<BTreeSet<UserId>> = stages.iter()
-            .flat_map(|s| std::iter::repeat_n(self.deciders(s, requesters), usize::try_from(s.needed).unwrap_or(usize::MAX).min(1_000)))
+        let seats: Vec<BTreeSet<UserId>> = stages
+            .iter()
+            .flat_map(|s| {
+                std::iter::repeat_n(
+                    self.deciders(s, requesters),
+                    usize::try_from(s.needed).unwrap_or(usize::MAX).min(1_000),
+                )
+            })
             .collect();
         let mut seat_of: BTreeMap<UserId, usize> = BTreeMap::new();
         (0..seats.len()).all(|seat| place(seat, &seats, &mut seat_of, &mut BTreeSet::new()))
@@ -106,7 +116,12 @@ impl Catalogue {
 }
 
 /// Finds `seat` a person, moving others to other seats where that helps.
-fn place(seat: usize, seats: &[BTreeSet<UserId>], seat_of: &mut BTreeMap<UserId, usize>, tried: &mut BTreeSet<UserId>) -> bool {
+fn place(
+    seat: usize,
+    seats: &[BTreeSet<UserId>],
+    seat_of: &mut BTreeMap<UserId, usize>,
+    tried: &mut BTreeSet<UserId>,
+) -> bool {
     let Some(people) = seats.get(seat) else { return false };
     for person in people {
         if !tried.insert(*person) {

@@ -8,15 +8,24 @@
 
 /// Every fail point there is. A point that is hit but not listed here kills the process at once, in builds with the feature.
 pub const ALL: &[&str] = &[
-    "store.commit.before", "store.commit.after",
-    "target.create.before", "target.create.after",
-    "target.deny.before", "target.deny.after",
-    "target.end_sessions.before", "target.end_sessions.after",
-    "target.remove.before", "target.remove.after",
-    "target.verify.before", "target.verify.after",
-    "mail.deliver.before", "mail.deliver.after",
-    "audit.seal.before", "audit.seal.after",
-    "audit.publish.before", "audit.publish.after",
+    "store.commit.before",
+    "store.commit.after",
+    "target.create.before",
+    "target.create.after",
+    "target.deny.before",
+    "target.deny.after",
+    "target.end_sessions.before",
+    "target.end_sessions.after",
+    "target.remove.before",
+    "target.remove.after",
+    "target.verify.before",
+    "target.verify.after",
+    "mail.deliver.before",
+    "mail.deliver.after",
+    "audit.seal.before",
+    "audit.seal.after",
+    "audit.publish.before",
+    "audit.publish.after",
 ];
 
 /// A fail point.
@@ -38,7 +47,8 @@ pub fn hit(name: &'static str) {
         let _ = writeln!(file, "{name}");
     }
     let count = {
-        let mut hits = HITS.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut hits =
+            HITS.get_or_init(Mutex::default).lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let count = hits.entry(name).or_default();
         *count += 1;
         *count

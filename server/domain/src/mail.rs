@@ -63,8 +63,18 @@ impl MailKind {
     }
     /// Every kind.
     pub const ALL: [Self; 12] = [
-        Self::ApprovalAsked, Self::NoActionNeeded, Self::RequestReceived, Self::RequestApproved, Self::RequestDenied, Self::RequestLapsed,
-        Self::GrantEnded, Self::GrantRevoked, Self::RevocationOverdue, Self::RevocationRecovered, Self::CatalogueChanged, Self::AccountNotice,
+        Self::ApprovalAsked,
+        Self::NoActionNeeded,
+        Self::RequestReceived,
+        Self::RequestApproved,
+        Self::RequestDenied,
+        Self::RequestLapsed,
+        Self::GrantEnded,
+        Self::GrantRevoked,
+        Self::RevocationOverdue,
+        Self::RevocationRecovered,
+        Self::CatalogueChanged,
+        Self::AccountNotice,
     ];
     /// Reads [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {

@@ -46,7 +46,11 @@ impl Refusal {
     }
     /// Absent or not for this caller.
     pub fn not_found(what: &str) -> Self {
-        Self::new(Class::NotFound, "not_found", format!("There is no such {what}, or it is not yours to see."))
+        Self::new(
+            Class::NotFound,
+            "not_found",
+            format!("There is no such {what}, or it is not yours to see."),
+        )
     }
     /// Somebody else was first.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {

@@ -64,7 +64,11 @@ impl Scope {
                 return Err(ScopeError::UnknownParam(param.clone(), hint));
             };
             if let Some(value) = values.iter().find(|v| !rule.allowed.contains(v)) {
-                return Err(ScopeError::Outside { param: param.clone(), value: value.clone(), allowed: rule.allowed.join(", ") });
+                return Err(ScopeError::Outside {
+                    param: param.clone(),
+                    value: value.clone(),
+                    allowed: rule.allowed.join(", "),
+                });
             }
             if values.len() > 1 && !rule.multiple {
                 return Err(ScopeError::TooMany(param.clone()));
@@ -80,18 +84,29 @@ impl Scope {
 
     /// The scope that a schema preselects.
     pub fn defaults(schema: &ScopeSchema) -> Self {
-        Self(schema.iter().filter(|(_, p)| !p.default.is_empty()).map(|(n, p)| (n.clone(), p.default.iter().cloned().collect())).collect())
+        Self(
+            schema
+                .iter()
+                .filter(|(_, p)| !p.default.is_empty())
+                .map(|(n, p)| (n.clone(), p.default.iter().cloned().collect()))
+                .collect(),
+        )
     }
 
     /// True where everything in `self` is also in `other` (granted ⊆ approved).
     pub fn is_within(&self, other: &Self) -> bool {
-        self.0.iter().all(|(param, values)| values.is_empty() || other.0.get(param).is_some_and(|o| values.is_subset(o)))
+        self.0.iter().all(|(param, values)| {
+            values.is_empty() || other.0.get(param).is_some_and(|o| values.is_subset(o))
+        })
     }
 
     /// `param: a, b; other: c` for people, empty where there is no scope.
     pub fn describe(&self) -> String {
-        self.0.iter().filter(|(_, v)| !v.is_empty())
+        self.0
+            .iter()
+            .filter(|(_, v)| !v.is_empty())
             .map(|(p, v)| format!("{p}: {}", v.iter().cloned().collect::<Vec<_>>().join(", ")))
-            .collect::<Vec<_>>().join("; ")
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 }

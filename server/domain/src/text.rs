@@ -24,8 +24,21 @@ fn is_bidi(c: char) -> bool {
 pub fn clean_multiline(raw: &str) -> String {
     raw.replace("\r\n", "\n")
         .chars()
-        .map(|c| if c == '\r' { '\n' } else if c == '\t' { ' ' } else { c })
-        .filter(|c| *c == '\n' || !(c.is_control() || is_bidi(*c) || matches!(c, '\u{200B}' | '\u{FEFF}' | '\u{2028}' | '\u{2029}')))
+        .map(|c| {
+            if c == '\r' {
+                '\n'
+            } else if c == '\t' {
+                ' '
+            } else {
+                c
+            }
+        })
+        .filter(|c| {
+            *c == '\n'
+                || !(c.is_control()
+                    || is_bidi(*c)
+                    || matches!(c, '\u{200B}' | '\u{FEFF}' | '\u{2028}' | '\u{2029}'))
+        })
         .collect::<String>()
         .trim()
         .to_owned()
@@ -67,8 +80,13 @@ impl Name {
         const FORM: &str = "must be 1 to 63 of a-z 0-9 . _ : - and begin with a letter or digit";
         let mut chars = raw.chars();
         let head = chars.next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let tail = chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | ':' | '-'));
-        if head && tail && raw.len() <= 63 { Ok(Self(raw.to_owned())) } else { Err(TextError::Form("the name", FORM)) }
+        let tail =
+            chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | ':' | '-'));
+        if head && tail && raw.len() <= 63 {
+            Ok(Self(raw.to_owned()))
+        } else {
+            Err(TextError::Form("the name", FORM))
+        }
     }
     /// The name as text.
     pub fn as_str(&self) -> &str {
@@ -101,14 +119,25 @@ impl Email {
     /// Parses an address as people type it. Deliverability is the mail server's business.
     pub fn parse(raw: &str) -> Result<Self, TextError> {
         let text = raw.trim().to_lowercase();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '\'' | '%' | '=' | '~' | '!' | '#' | '&' | '/');
+        let plain = |c: char| {
+            c.is_ascii_alphanumeric()
+                || matches!(c, '.' | '-' | '_' | '+' | '\'' | '%' | '=' | '~' | '!' | '#' | '&' | '/')
+        };
         let ok = text.len() <= 254
             && text.split_once('@').is_some_and(|(local, host)| {
-                !local.is_empty() && local.len() <= 64 && local.chars().all(plain)
-                    && !host.is_empty() && !host.starts_with('.') && !host.ends_with('.')
+                !local.is_empty()
+                    && local.len() <= 64
+                    && local.chars().all(plain)
+                    && !host.is_empty()
+                    && !host.starts_with('.')
+                    && !host.ends_with('.')
                     && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
             });
-        if ok { Ok(Self(text)) } else { Err(TextError::Form("the mail address", "must look like name@example.org")) }
+        if ok {
+            Ok(Self(text))
+        } else {
+            Err(TextError::Form("the mail address", "must look like name@example.org"))
+        }
     }
     /// The address as text.
     pub fn as_str(&self) -> &str {

@@ -106,7 +106,13 @@ pub struct Idempotency {
 impl Transition {
     /// An empty transition at `now`.
     pub fn new(now: crate::Timestamp) -> Self {
-        Self { command_id: CommandId::new(now), rested: Vec::new(), changes: Vec::new(), events: Vec::new(), idempotency: None }
+        Self {
+            command_id: CommandId::new(now),
+            rested: Vec::new(),
+            changes: Vec::new(),
+            events: Vec::new(),
+            idempotency: None,
+        }
     }
     /// Adds a changed row.
     #[must_use]

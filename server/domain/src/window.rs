@@ -36,7 +36,9 @@ impl Ask {
     pub fn check(self, max_seconds: i64, now: Timestamp) -> Result<(), WindowError> {
         let seconds = match self {
             Self::Seconds(s) => s,
-            Self::Until(end) if end <= now => return Err(WindowError::EndInPast(end.format("%Y-%m-%d %H:%M UTC").to_string())),
+            Self::Until(end) if end <= now => {
+                return Err(WindowError::EndInPast(end.format("%Y-%m-%d %H:%M UTC").to_string()));
+            }
             Self::Until(end) => (end - now).num_seconds(),
         };
         if seconds <= 0 {
@@ -131,7 +133,12 @@ pub fn parse_duration(raw: &str) -> Result<i64, WindowError> {
 }
 
 /// Reads what people type for a time: a duration, `until 17:30` (next such time in `zone_offset` seconds east of UTC), or an RFC 3339 end.
-pub fn parse_ask(raw: &str, now: Timestamp, zone: impl Fn(chrono::NaiveDateTime) -> Option<Timestamp>, local_now: chrono::NaiveDateTime) -> Result<Ask, WindowError> {
+pub fn parse_ask(
+    raw: &str,
+    now: Timestamp,
+    zone: impl Fn(chrono::NaiveDateTime) -> Option<Timestamp>,
+    local_now: chrono::NaiveDateTime,
+) -> Result<Ask, WindowError> {
     let text = raw.trim();
     let unreadable = || WindowError::Unreadable(crate::text::clean_line(raw).chars().take(40).collect());
     let (end_wanted, rest) = match text.strip_prefix("until").or_else(|| text.strip_prefix("till")) {
@@ -171,7 +178,17 @@ mod tests {
 
     #[test]
     fn durations_as_people_write_them() {
-        for (text, seconds) in [("90m", 5400), ("2h", 7200), ("1h30m", 5400), ("45s", 45), ("1d", 86_400), ("90", 5400), ("PT2H", 7200), ("2 hours", 7200), ("0m", 0)] {
+        for (text, seconds) in [
+            ("90m", 5400),
+            ("2h", 7200),
+            ("1h30m", 5400),
+            ("45s", 45),
+            ("1d", 86_400),
+            ("90", 5400),
+            ("PT2H", 7200),
+            ("2 hours", 7200),
+            ("0m", 0),
+        ] {
             assert_eq!(parse_duration(text).unwrap(), seconds, "{text}");
         }
         for bad in ["", "m", "1x", "1h30", "9999999999999999999h", "1.5h", "😀"] {
@@ -196,13 +213,26 @@ mod tests {
     fn the_end_is_the_least_of_all_caps() {
         let now = at("2026-11-23T16:00:00Z");
         assert_eq!(Ask::Seconds(7200).end_if_approved(now, [3600, 5400]), Some(at("2026-11-23T17:00:00Z")));
-        assert_eq!(Ask::Until(at("2026-11-23T16:30:00Z")).end_if_approved(now, [3600]), Some(at("2026-11-23T16:30:00Z")));
+        assert_eq!(
+            Ask::Until(at("2026-11-23T16:30:00Z")).end_if_approved(now, [3600]),
+            Some(at("2026-11-23T16:30:00Z"))
+        );
         assert_eq!(Ask::Until(at("2026-11-23T16:00:00Z")).end_if_approved(now, []), None, "too late lapses");
     }
 
     #[test]
     fn words_for_seconds() {
-        for (s, words) in [(45, "45 s"), (120, "2 min"), (5400, "90 min"), (3600, "1 h"), (7200, "2 h"), (9000, "2 h 30 min"), (86_400, "1 d"), (0, "0 s"), (-3, "0 s")] {
+        for (s, words) in [
+            (45, "45 s"),
+            (120, "2 min"),
+            (5400, "90 min"),
+            (3600, "1 h"),
+            (7200, "2 h"),
+            (9000, "2 h 30 min"),
+            (86_400, "1 d"),
+            (0, "0 s"),
+            (-3, "0 s"),
+        ] {
             assert_eq!(describe_seconds(s), words);
         }
     }

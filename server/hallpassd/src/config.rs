@@ -47,8 +47,13 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:8420".to_owned(), base_url: String::new(), tls_certificate_file: None, tls_key_file: None,
-            trusted_proxies: Vec::new(), workers: 0, replicated: false,
+            listen: "127.0.0.1:8420".to_owned(),
+            base_url: String::new(),
+            tls_certificate_file: None,
+            tls_key_file: None,
+            trusted_proxies: Vec::new(),
+            workers: 0,
+            replicated: false,
         }
     }
 }
@@ -137,8 +142,16 @@ pub struct Mail {
 impl Default for Mail {
     fn default() -> Self {
         Self {
-            transport: MailTransport::File, directory: PathBuf::from("mail"), host: "localhost".to_owned(), port: 587, tls: MailTls::Starttls,
-            ca_file: None, user: None, password_file: None, from: "Hallpass <hallpass@localhost>".to_owned(), reply_to: None,
+            transport: MailTransport::File,
+            directory: PathBuf::from("mail"),
+            host: "localhost".to_owned(),
+            port: 587,
+            tls: MailTls::Starttls,
+            ca_file: None,
+            user: None,
+            password_file: None,
+            from: "Hallpass <hallpass@localhost>".to_owned(),
+            reply_to: None,
         }
     }
 }
@@ -186,12 +199,21 @@ pub type Override = (&'static str, String);
 const PREFIX: &str = "HALLPASSD_";
 
 /// Reads file, environment and flags; every mistake there is.
-pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>, flags: &[Override]) -> Result<Config, Vec<ConfigMistake>> {
+pub fn load(
+    path: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &[Override],
+) -> Result<Config, Vec<ConfigMistake>> {
     let (text, name) = match path {
         None => (String::new(), "configuration".to_owned()),
         Some(path) => match std::fs::read_to_string(path) {
             Ok(text) => (text, path.display().to_string()),
-            Err(error) => return Err(vec![ConfigMistake { place: path.display().to_string(), what: format!("cannot be read: {error}") }]),
+            Err(error) => {
+                return Err(vec![ConfigMistake {
+                    place: path.display().to_string(),
+                    what: format!("cannot be read: {error}"),
+                }]);
+            }
         },
     };
     // The file alone first: its mistakes have lines.
@@ -209,16 +231,22 @@ pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, 
     }
     for (key, value) in flags {
         set(&mut table, key, value);
-        origin.insert((*key).to_owned(), format!("flag --{}", key.rsplit('.').next().unwrap_or(key).replace('_', "-")));
+        origin.insert(
+            (*key).to_owned(),
+            format!("flag --{}", key.rsplit('.').next().unwrap_or(key).replace('_', "-")),
+        );
     }
     let config: Config = table.try_into().map_err(|e: toml::de::Error| {
         let place = origin.values().cloned().collect::<Vec<_>>().join(", ");
         vec![ConfigMistake { place, what: e.message().to_owned() }]
     })?;
-    let mistakes: Vec<ConfigMistake> = check(&config).into_iter().map(|(key, what)| ConfigMistake {
-        place: origin.get(key).cloned().unwrap_or_else(|| line_of(&name, &text, key)),
-        what,
-    }).collect();
+    let mistakes: Vec<ConfigMistake> = check(&config)
+        .into_iter()
+        .map(|(key, what)| ConfigMistake {
+            place: origin.get(key).cloned().unwrap_or_else(|| line_of(&name, &text, key)),
+            what,
+        })
+        .collect();
     if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
 }
 
@@ -227,8 +255,11 @@ fn set(table: &mut toml::Table, key: &str, value: &str) {
     let entry = table.entry(section.to_owned()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
     if let toml::Value::Table(section) = entry {
         // Numbers, booleans and lists as TOML writes them; anything else is text.
-        let parsed = toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v"));
-        let parsed = parsed.filter(|v| matches!(v, toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_)));
+        let parsed =
+            toml::from_str::<toml::Table>(&format!("v = {value}")).ok().and_then(|mut t| t.remove("v"));
+        let parsed = parsed.filter(|v| {
+            matches!(v, toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_))
+        });
         section.insert(name.to_owned(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
     }
 }
@@ -259,18 +290,33 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
     let listen: Result<std::net::SocketAddr, _> = config.server.listen.parse();
     let loopback = listen.as_ref().is_ok_and(|a| a.ip().is_loopback());
     if listen.is_err() {
-        out.push(("server.listen", format!("“{}” is not an address and port; write 127.0.0.1:8420 or [::]:8420", config.server.listen)));
+        out.push((
+            "server.listen",
+            format!(
+                "“{}” is not an address and port; write 127.0.0.1:8420 or [::]:8420",
+                config.server.listen
+            ),
+        ));
     }
     let base = &config.server.base_url;
     if !base.is_empty() {
         if base.ends_with('/') {
             out.push(("server.base_url", "must not end with a slash".to_owned()));
         }
-        if !["https://", "http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|p| base.starts_with(p)) {
-            out.push(("server.base_url", "must begin with https://; plain http is accepted on loopback only".to_owned()));
+        if !["https://", "http://127.0.0.1", "http://localhost", "http://[::1]"]
+            .iter()
+            .any(|p| base.starts_with(p))
+        {
+            out.push((
+                "server.base_url",
+                "must begin with https://; plain http is accepted on loopback only".to_owned(),
+            ));
         }
     } else if !loopback {
-        out.push(("server.base_url", "is needed where the server does not listen on loopback: mails and tokens name it".to_owned()));
+        out.push((
+            "server.base_url",
+            "is needed where the server does not listen on loopback: mails and tokens name it".to_owned(),
+        ));
     }
     match (&config.server.tls_certificate_file, &config.server.tls_key_file) {
         (Some(_), None) => out.push(("server.tls_certificate_file", "needs tls_key_file too".to_owned())),
@@ -280,18 +326,29 @@ fn check(config: &Config) -> Vec<(&'static str, String)> {
         }
         _ => {}
     }
-    for (key, file) in [("server.tls_certificate_file", &config.server.tls_certificate_file), ("server.tls_key_file", &config.server.tls_key_file), ("mail.ca_file", &config.mail.ca_file), ("mail.password_file", &config.mail.password_file)] {
+    for (key, file) in [
+        ("server.tls_certificate_file", &config.server.tls_certificate_file),
+        ("server.tls_key_file", &config.server.tls_key_file),
+        ("mail.ca_file", &config.mail.ca_file),
+        ("mail.password_file", &config.mail.password_file),
+    ] {
         if let Some(path) = file.as_ref().filter(|p| !p.is_file()) {
             out.push((key, format!("{} is not a file that can be read", path.display())));
         }
     }
-    if !(config.database.url.starts_with("sqlite:") || config.database.url.starts_with("postgres://") || config.database.url.starts_with("postgresql://")) {
+    if !(config.database.url.starts_with("sqlite:")
+        || config.database.url.starts_with("postgres://")
+        || config.database.url.starts_with("postgresql://"))
+    {
         out.push(("database.url", "must be sqlite:PATH or postgres://user@host/database".to_owned()));
     }
     if config.server.replicated && config.database.url.starts_with("sqlite:") {
         out.push(("server.replicated", "needs PostgreSQL: an SQLite file belongs to one server".to_owned()));
     }
-    if config.mail.transport == MailTransport::Smtp && config.mail.tls == MailTls::None && !matches!(config.mail.host.as_str(), "localhost" | "127.0.0.1" | "::1") {
+    if config.mail.transport == MailTransport::Smtp
+        && config.mail.tls == MailTls::None
+        && !matches!(config.mail.host.as_str(), "localhost" | "127.0.0.1" | "::1")
+    {
         out.push(("mail.tls", "may be none on loopback only".to_owned()));
     }
     if !config.mail.from.contains('@') {
@@ -325,8 +382,20 @@ mod tests {
     #[test]
     fn flags_override_environment_overrides_file() {
         let text = "[server]\nlisten = \"127.0.0.1:1\"\nworkers = 1\n[mail]\nhost = \"a\"\n";
-        let config = load_text(text, &[("HALLPASSD_SERVER_LISTEN", "127.0.0.1:2"), ("HALLPASSD_SERVER_WORKERS", "2"), ("HALLPASSD_MAIL_HOST", "b")], &[("server.listen", "127.0.0.1:3".to_owned())]).unwrap();
-        assert_eq!((config.server.listen.as_str(), config.server.workers, config.mail.host.as_str()), ("127.0.0.1:3", 2, "b"));
+        let config = load_text(
+            text,
+            &[
+                ("HALLPASSD_SERVER_LISTEN", "127.0.0.1:2"),
+                ("HALLPASSD_SERVER_WORKERS", "2"),
+                ("HALLPASSD_MAIL_HOST", "b"),
+            ],
+            &[("server.listen", "127.0.0.1:3".to_owned())],
+        )
+        .unwrap();
+        assert_eq!(
+            (config.server.listen.as_str(), config.server.workers, config.mail.host.as_str()),
+            ("127.0.0.1:3", 2, "b")
+        );
     }
 
     #[test]
@@ -340,7 +409,10 @@ mod tests {
             ("[server]\nlisten = \"127.0.0.1:1\"\nbase_url = \"http://example.org\"\n", ":3", "https"),
         ] {
             let mistakes = load_text(text, &[], &[]).unwrap_err();
-            assert!(mistakes.iter().any(|m| m.place.ends_with(line) && m.what.contains(word)), "{text:?}: {mistakes:?}");
+            assert!(
+                mistakes.iter().any(|m| m.place.ends_with(line) && m.what.contains(word)),
+                "{text:?}: {mistakes:?}"
+            );
         }
     }
 

@@ -6,12 +6,22 @@ use hallpass_tests::server::TestServer;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-on_both!(mistakes_in_asking, mistakes_in_bodies, mistakes_in_deciding, mistakes_in_queries, tokens_that_do_not_work);
+on_both!(
+    mistakes_in_asking,
+    mistakes_in_bodies,
+    mistakes_in_deciding,
+    mistakes_in_queries,
+    tokens_that_do_not_work
+);
 
 fn ask(change: Value) -> Value {
     let mut body = json!({ "role": "billing-read", "for": "1h", "reason": "why" });
     for (name, value) in change.as_object().unwrap() {
-        if value.is_null() { body.as_object_mut().unwrap().remove(name) } else { body.as_object_mut().unwrap().insert(name.clone(), value.clone()) };
+        if value.is_null() {
+            body.as_object_mut().unwrap().remove(name)
+        } else {
+            body.as_object_mut().unwrap().insert(name.clone(), value.clone())
+        };
     }
     body
 }
@@ -60,7 +70,12 @@ async fn mistakes_in_asking(backend: Backend) {
             let mut body = ask(change.clone());
             body["dry_run"] = json!(dry_run);
             let answer = dana.post("/requests", body).await;
-            assert_eq!((answer.status, answer.code(), answer.json["field"].as_str()), (status, code, Some(field)), "{change}: {}", answer.text);
+            assert_eq!(
+                (answer.status, answer.code(), answer.json["field"].as_str()),
+                (status, code, Some(field)),
+                "{change}: {}",
+                answer.text
+            );
             assert_problem(&server, &answer, "/api/v1/requests");
         }
     }
@@ -84,7 +99,9 @@ async fn mistakes_in_bodies(backend: Backend) {
     let dana = server.api("dana").await;
     let path = "/api/v1/requests";
     let json_type = [("content-type", "application/json")];
-    let send = async |headers: &[(&str, &str)], body: Vec<u8>| dana.send(Method::POST, path, headers, Some(body)).await;
+    let send = async |headers: &[(&str, &str)], body: Vec<u8>| {
+        dana.send(Method::POST, path, headers, Some(body)).await
+    };
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     for (body, status, code) in [
         ("{".to_owned(), 400, "malformed"),
@@ -102,7 +119,9 @@ async fn mistakes_in_bodies(backend: Backend) {
     }
     let good = ask(json!({})).to_string().into_bytes();
     send(&json_type, b"{\"role\":\"\xff\"}".to_vec()).await.refused(400, "malformed");
-    for headers in [&[][..], &[("content-type", "text/plain")], &[("content-type", "application/x-www-form-urlencoded")]] {
+    for headers in
+        [&[][..], &[("content-type", "text/plain")], &[("content-type", "application/x-www-form-urlencoded")]]
+    {
         let answer = send(headers, good.clone()).await;
         assert_problem(&server, &answer, path);
         answer.refused(415, "unsupported_media_type");
@@ -112,7 +131,11 @@ async fn mistakes_in_bodies(backend: Backend) {
         send(&headers, good.clone()).await.refused(400, "malformed");
     }
     let wrong = dana.send(Method::DELETE, path, &[], None).await;
-    assert!(wrong.header("allow").contains("GET") && wrong.header("allow").contains("POST"), "{:?}", wrong.headers);
+    assert!(
+        wrong.header("allow").contains("GET") && wrong.header("allow").contains("POST"),
+        "{:?}",
+        wrong.headers
+    );
     assert_problem(&server, &wrong, path);
     wrong.refused(405, "method_not_allowed");
     let nowhere = dana.get("/nothing/here").await;
@@ -154,7 +177,10 @@ async fn mistakes_in_deciding(backend: Backend) {
     server.api("kim").await.post(&path, decide(json!({}))).await.refused(404, "not_found");
     ana.post("/requests/R-2222222222/decisions", decide(json!({}))).await.refused(404, "not_found");
     let done = ana.post(&path, decide(json!({ "for": "30m" }))).await.ok(201);
-    assert_eq!((done["state"].as_str(), done["shortened_to"]["seconds"].as_i64()), (Some("approved"), Some(1_800)));
+    assert_eq!(
+        (done["state"].as_str(), done["shortened_to"]["seconds"].as_i64()),
+        (Some("approved"), Some(1_800))
+    );
     ana.post(&path, decide(json!({}))).await.refused(409, "not_pending");
 
     // Under the grant: what is not, what is not theirs, what is over.
@@ -221,7 +247,11 @@ async fn tokens_that_do_not_work(backend: Backend) {
     let server = TestServer::start(backend).await;
     let nobody = server.nobody();
     let none = nobody.get("/me").await;
-    assert_eq!(none.header("www-authenticate"), "Bearer", "no error code where no token came (RFC 6750 §3.1)");
+    assert_eq!(
+        none.header("www-authenticate"),
+        "Bearer",
+        "no error code where no token came (RFC 6750 §3.1)"
+    );
     none.refused(401, "not_signed_in");
     let dana = server.api("dana").await;
     let me = dana.get("/me").await.ok(200);
@@ -234,7 +264,14 @@ async fn tokens_that_do_not_work(backend: Backend) {
             answer.refused(401, "invalid_token");
         }
     };
-    for token in ["hpa_wrong", "x", "eyJhbGciOiJub25lIn0.e30.", &dana.token()[..dana.token().len() - 1], &format!("{}A", dana.token()), &dana.token().to_uppercase()] {
+    for token in [
+        "hpa_wrong",
+        "x",
+        "eyJhbGciOiJub25lIn0.e30.",
+        &dana.token()[..dana.token().len() - 1],
+        &format!("{}A", dana.token()),
+        &dana.token().to_uppercase(),
+    ] {
         bad(&nobody.with(token)).await;
     }
     // Never from a query, a body or a cookie.

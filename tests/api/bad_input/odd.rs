@@ -7,7 +7,14 @@ use crate::steps;
 
 on_both!(odd_text_breaks_nothing, text_loses_its_control_characters);
 
-const ODD: [&str; 6] = ["\u{0}", "a\u{0}b", "\u{202e}evil\u{2066}", "\r\nBcc: x@y.z", "'; DROP TABLE requests; --", "{{7*7}}<script>alert(1)</script>"];
+const ODD: [&str; 6] = [
+    "\u{0}",
+    "a\u{0}b",
+    "\u{202e}evil\u{2066}",
+    "\r\nBcc: x@y.z",
+    "'; DROP TABLE requests; --",
+    "{{7*7}}<script>alert(1)</script>",
+];
 
 async fn odd_text_breaks_nothing(backend: Backend) {
     let server = TestServer::start(backend).await;
@@ -72,7 +79,8 @@ async fn text_loses_its_control_characters(backend: Backend) {
         server.advance(1);
         let reason = format!("because {odd} of it");
         let form = dana.get("/request?role=billing-read").await.form("/request").with("for_text", "1h");
-        let form = form.with("reason", reason.as_str()).with("ticket", format!("T{odd}")).with("action", "send");
+        let form =
+            form.with("reason", reason.as_str()).with("ticket", format!("T{odd}")).with("action", "send");
         let sent = dana.send(&form).await;
         if sent.status == 422 {
             assert!(sent.words().contains("ticket"), "a ticket is one line: {}", sent.words());
@@ -80,9 +88,13 @@ async fn text_loses_its_control_characters(backend: Backend) {
         } else {
             assert_eq!(sent.status, 303, "{odd:?}: {}", sent.words());
         }
-        let reference = hallpass_tests::facts::requests(server.broker().store.as_ref()).await[0].reference.clone();
+        let reference =
+            hallpass_tests::facts::requests(server.broker().store.as_ref()).await[0].reference.clone();
         let request = steps::request(&server, &reference).await;
-        let hidden = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}');
+        let hidden = |c: char| {
+            (c.is_control() && c != '\n')
+                || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}')
+        };
         assert!(!request.reason.contains(hidden), "{:?}", request.reason);
         server.settle().await;
         for mail in server.mailbox.to("ana") {

@@ -40,7 +40,10 @@ async fn mistakes_in_asking_come_back_to_the_form(backend: Backend) {
             assert_says(&page, words);
             let again = page.form("/request");
             for (kept, typed) in [("reason", "why I need it"), ("ticket", "INC-1"), ("for_text", "90m")] {
-                assert!(kept == field || again.value(kept) == typed, "{kept} was lost with {field} {value:?}");
+                assert!(
+                    kept == field || again.value(kept) == typed,
+                    "{kept} was lost with {field} {value:?}"
+                );
             }
         }
     }

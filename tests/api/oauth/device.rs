@@ -57,7 +57,11 @@ mod refusals {
         let ana = server.sign_in("ana").await;
         server.advance(301);
         let page = ana.get("/device").await;
-        let page = if page.status == 200 { ana.send(&page.form("/device").with("user_code", code)).await } else { page };
+        let page = if page.status == 200 {
+            ana.send(&page.form("/device").with("user_code", code)).await
+        } else {
+            page
+        };
         assert_eq!((page.status, page.header("location")), (303, "/sign-in"), "{}", page.words());
         poll(&server, &asked).await.refused(400, "authorization_pending");
         server.stop().await;
@@ -115,11 +119,18 @@ async fn allowed_and_redeemed_once(backend: Backend) {
 
     let api = server.nobody().with(token);
     let me = api.get("/me").await.ok(200);
-    assert_eq!((me["handle"].as_str(), me["kind"].as_str(), me["client_id"].as_str()), (Some("dana@hall.test"), Some("user"), Some("hallpass-cli")));
+    assert_eq!(
+        (me["handle"].as_str(), me["kind"].as_str(), me["client_id"].as_str()),
+        (Some("dana@hall.test"), Some("user"), Some("hallpass-cli"))
+    );
     // It is listed with the sessions, and ended there.
     let account = dana.get("/account").await.expect(200);
     assert!(account.words().contains("dana's <laptop>"), "{}", account.words());
-    let ends: Vec<_> = account.forms().into_iter().filter(|f| f.action.ends_with("/end") && f.action.starts_with("/account/sessions/")).collect();
+    let ends: Vec<_> = account
+        .forms()
+        .into_iter()
+        .filter(|f| f.action.ends_with("/end") && f.action.starts_with("/account/sessions/"))
+        .collect();
     for form in ends {
         let _ = dana.send(&form).await;
     }

@@ -14,7 +14,20 @@ async fn active_only_for_its_own_audience(backend: Backend) {
     let token = steps::token(&server, &dana, &grant).await;
     let answer = server.introspect("ledger-api", &token).await;
     let members: Vec<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
-    for member in ["active", "scope", "client_id", "sub", "aud", "iss", "exp", "iat", "nbf", "jti", "token_type", "authorization_details"] {
+    for member in [
+        "active",
+        "scope",
+        "client_id",
+        "sub",
+        "aud",
+        "iss",
+        "exp",
+        "iat",
+        "nbf",
+        "jti",
+        "token_type",
+        "authorization_details",
+    ] {
         assert!(members.contains(&member), "{member} in {answer}");
     }
     assert_eq!(answer["aud"], hallpass_tests::cast::LEDGER);
@@ -54,7 +67,13 @@ async fn a_client_revokes_its_own_tokens(backend: Backend) {
     nobody.oauth("revoke", basic("indexer"), &[("token", &tokens[0])]).await.refused(400, "invalid_grant");
     assert!(steps::is_active(&server, "billing-api", &tokens[0]).await, "not by another client");
 
-    let revoked = nobody.oauth("revoke", basic("nightly-report"), &[("token", &tokens[0]), ("token_type_hint", "refresh_token")]).await;
+    let revoked = nobody
+        .oauth(
+            "revoke",
+            basic("nightly-report"),
+            &[("token", &tokens[0]), ("token_type_hint", "refresh_token")],
+        )
+        .await;
     assert_eq!((revoked.status, revoked.text.as_str()), (200, ""));
     for _ in 0..4 {
         assert!(!steps::is_active(&server, "billing-api", &tokens[0]).await);
@@ -68,7 +87,9 @@ async fn a_client_revokes_its_own_tokens(backend: Backend) {
     // `hallpass logout`: the command's own token, without a secret; the workload's is not its to revoke.
     let api = server.api("dana").await;
     let workload = server.workload("nightly-report").await;
-    let logout = |token: &str| vec![("token".to_owned(), token.to_owned()), ("client_id".to_owned(), "hallpass-cli".to_owned())];
+    let logout = |token: &str| {
+        vec![("token".to_owned(), token.to_owned()), ("client_id".to_owned(), "hallpass-cli".to_owned())]
+    };
     for (token, status) in [(workload.token(), 400), (api.token(), 200)] {
         let fields = logout(token);
         let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();

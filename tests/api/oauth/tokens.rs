@@ -60,16 +60,24 @@ async fn metadata_and_keys_verify_the_tokens(backend: Backend) {
         assert_eq!(claims["authorization_details"], json!([detail]));
 
         // The signature covers every byte; audience and time are checked.
-        let verify = |token: &str, audience: &str, now| verify_access_token(token, &keys, &Expected { issuer: &server.base_url, audience, now });
+        let verify = |token: &str, audience: &str, now| {
+            verify_access_token(token, &keys, &Expected { issuer: &server.base_url, audience, now })
+        };
         assert_eq!(verify(&token, "https://other.test", server.now()).unwrap_err(), VerifyError::Audience);
         let exp = claims["exp"].as_i64().unwrap();
-        assert_eq!(verify(&token, audience, chrono::DateTime::from_timestamp(exp, 0).unwrap()).unwrap_err(), VerifyError::Expired);
+        assert_eq!(
+            verify(&token, audience, chrono::DateTime::from_timestamp(exp, 0).unwrap()).unwrap_err(),
+            VerifyError::Expired
+        );
         let mut forged = token.clone().into_bytes();
         let at = token.find('.').unwrap() + 10;
         forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(forged).unwrap();
         assert!(verify(&forged, audience, server.now()).is_err());
-        assert!(!steps::is_active(&server, if alg == "EdDSA" { "billing-api" } else { "ledger-api" }, &forged).await);
+        assert!(
+            !steps::is_active(&server, if alg == "EdDSA" { "billing-api" } else { "ledger-api" }, &forged)
+                .await
+        );
     }
     server.stop().await;
 }

@@ -57,8 +57,16 @@ async fn stages_in_order(backend: Backend) {
     assert_eq!(server.mailbox.recipients("Approve?"), ["ana", "bo", "olga"], "the first stage only");
     let cleo = server.sign_in("cleo").await;
     let early = cleo.get(&format!("/r/{reference}")).await;
-    assert!(early.forms().iter().all(|f| f.action != format!("/r/{reference}")), "no form before its stage: {}", early.words());
-    assert!(!early.words().contains("a customer asks"), "a stage that is not open reads nothing: {}", early.words());
+    assert!(
+        early.forms().iter().all(|f| f.action != format!("/r/{reference}")),
+        "no form before its stage: {}",
+        early.words()
+    );
+    assert!(
+        !early.words().contains("a customer asks"),
+        "a stage that is not open reads nothing: {}",
+        early.words()
+    );
 
     let bo = server.sign_in("bo").await;
     steps::approve(&bo, &reference).await;
@@ -138,7 +146,8 @@ async fn a_high_tier_needs_a_fresh_second_factor_used_once(backend: Backend) {
 
     // Without a code, and with a wrong one: the page comes back, with what was typed, and nothing is decided.
     for code in ["", "000000"] {
-        let page = steps::decide(&ana, &reference, "approve", &[("comment", "looked at it"), ("totp", code)]).await;
+        let page =
+            steps::decide(&ana, &reference, "approve", &[("comment", "looked at it"), ("totp", code)]).await;
         assert_eq!(page.status, 401, "{code:?}: {}", page.words());
         assert_eq!(page.form(&format!("/r/{reference}")).value("comment"), "looked at it");
     }
@@ -146,7 +155,9 @@ async fn a_high_tier_needs_a_fresh_second_factor_used_once(backend: Backend) {
 
     // A code that came with a decision for another digest is not used up for it.
     let code = server.totp("ana").await;
-    let moved = steps::decide(&ana, &reference, "approve", &[("digest", "0".repeat(64).as_str()), ("totp", &code)]).await;
+    let moved =
+        steps::decide(&ana, &reference, "approve", &[("digest", "0".repeat(64).as_str()), ("totp", &code)])
+            .await;
     assert_eq!(moved.status, 409, "{}", moved.words());
     steps::assert_outcome(&moved, "It changed while you looked");
     let page = steps::decide(&ana, &reference, "approve", &[("totp", &code)]).await.expect(200);
@@ -169,7 +180,10 @@ async fn a_high_tier_needs_a_fresh_second_factor_used_once(backend: Backend) {
     let fields = [("digest", digest.as_str()), ("decision", "approve"), ("totp", "123456")];
     let refused = olga.send(&olga.made_up(&format!("/r/{second}"), &fields)).await;
     assert_eq!(refused.status, 401, "{}", refused.words());
-    let _ = dana.submit(&dana.get(&format!("/requests/{second}")).await.form(&format!("/requests/{second}/withdraw"))).await.expect(200);
+    let _ = dana
+        .submit(&dana.get(&format!("/requests/{second}")).await.form(&format!("/requests/{second}/withdraw")))
+        .await
+        .expect(200);
     server.stop().await;
 }
 
@@ -213,7 +227,8 @@ async fn deny_ends_it(backend: Backend) {
     let bare = steps::decide(&bo, &reference, "deny", &[]).await;
     assert_eq!(bare.status, 422);
     assert!(bare.words().contains("Say why you deny it"), "{}", bare.words());
-    let page = steps::decide(&bo, &reference, "deny", &[("comment", "not during the freeze")]).await.expect(200);
+    let page =
+        steps::decide(&bo, &reference, "deny", &[("comment", "not during the freeze")]).await.expect(200);
     steps::assert_outcome(&page, "Your denial is recorded");
     assert_eq!(steps::request(&server, &reference).await.state, RequestState::Denied, "one deny ends it");
     server.settle().await;

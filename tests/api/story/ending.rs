@@ -70,7 +70,10 @@ async fn the_holder_ends_early(backend: Backend) {
     assert!(!steps::is_active(&server, "billing-api", &issued).await);
     server.settle().await;
     let ended = server.broker().store.grant(grant.id).await.unwrap().unwrap();
-    assert_eq!((ended.state, ended.end_reason, ended.ends_at), (GrantState::Ended, Some(EndReason::Released), server.now()));
+    assert_eq!(
+        (ended.state, ended.end_reason, ended.ends_at),
+        (GrantState::Ended, Some(EndReason::Released), server.now())
+    );
     assert!(server.mailbox.newest("dana", "Ended and checked").text.contains("you ended it"));
     server.stop().await;
 }

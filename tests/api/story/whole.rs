@@ -18,7 +18,8 @@ async fn ask_approve_use_end(backend: Backend) {
     let catalogue = dana.get("/catalogue").await.expect(200).words();
     assert!(catalogue.contains("billing-read") && catalogue.contains("Look up an invoice"), "{catalogue}");
     let form = dana.get("/request?role=billing-read").await.expect(200).form("/request");
-    let form = form.with("for_text", "90m").with("reason", "invoice 4711 is wrong").with("ticket", "INC-4711");
+    let form =
+        form.with("for_text", "90m").with("reason", "invoice 4711 is wrong").with("ticket", "INC-4711");
     let checked = dana.send(&form.clone().with("action", "check")).await.expect(200).words();
     assert!(checked.contains("90 min") && checked.contains("Database on-call"), "{checked}");
     assert!(checked.contains("Ana Ruiz") && checked.contains("Bo Lind"), "who can decide: {checked}");
@@ -34,7 +35,15 @@ async fn ask_approve_use_end(backend: Backend) {
     assert_eq!(server.mailbox.recipients("Received"), ["dana"]);
     let mail = server.mailbox.newest("ana", "Approve?");
     for part in [&mail.text, &mail.html] {
-        for word in ["Dana Kim", "billing-read", "billing-api", "90 min", "invoice 4711 is wrong", "INC-4711", "18:00"] {
+        for word in [
+            "Dana Kim",
+            "billing-read",
+            "billing-api",
+            "90 min",
+            "invoice 4711 is wrong",
+            "INC-4711",
+            "18:00",
+        ] {
             assert!(part.contains(word), "{word} in {part}");
         }
     }
@@ -60,7 +69,11 @@ async fn ask_approve_use_end(backend: Backend) {
     assert_eq!((grant.starts_at, grant.ends_at), (approved_at, approved_at + chrono::TimeDelta::minutes(90)));
     server.settle().await;
     assert_eq!(server.mailbox.recipients("Approved until"), ["dana"]);
-    assert_eq!(server.mailbox.recipients("No action needed"), ["bo", "olga"], "those who need not decide any more");
+    assert_eq!(
+        server.mailbox.recipients("No action needed"),
+        ["bo", "olga"],
+        "those who need not decide any more"
+    );
 
     // A token, under it, for the one who asked.
     let issued = steps::token(&server, &dana, &grant).await;

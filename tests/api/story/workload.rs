@@ -44,7 +44,10 @@ async fn a_workload_asks_is_approved_and_fetches(backend: Backend) {
     let answer = server.nobody().oauth("token", basic, &fields).await.ok(200);
     let token = answer["access_token"].as_str().unwrap();
     server.secrets.plant("an access token", token);
-    assert_eq!((answer["token_type"].as_str(), answer["scope"].as_str()), (Some("Bearer"), Some("billing-read")));
+    assert_eq!(
+        (answer["token_type"].as_str(), answer["scope"].as_str()),
+        (Some("Bearer"), Some("billing-read"))
+    );
     assert_eq!(answer["authorization_details"][0]["scope"], json!({ "region": ["us"] }));
     let active = server.introspect("billing-api", token).await;
     assert_eq!(active["client_id"].as_str().map(str::is_empty), Some(false));
@@ -73,9 +76,14 @@ async fn offline_tokens_say_until_when_they_may_be_accepted(backend: Backend) {
     let dana = server.sign_in("dana").await;
     let grant = steps::granted(&server, &dana, "reports-read", "10m").await;
     let token = steps::token(&server, &dana, &grant).await;
-    let keys: Vec<PublicJwk> =
-        serde_json::from_value(server.nobody().send(reqwest::Method::GET, "/oauth/jwks.json", &[], None).await.ok(200)["keys"].clone()).unwrap();
-    let check = |now| verify_access_token(&token, &keys, &Expected { issuer: &server.base_url, audience: REPORTS, now });
+    let keys: Vec<PublicJwk> = serde_json::from_value(
+        server.nobody().send(reqwest::Method::GET, "/oauth/jwks.json", &[], None).await.ok(200)["keys"]
+            .clone(),
+    )
+    .unwrap();
+    let check = |now| {
+        verify_access_token(&token, &keys, &Expected { issuer: &server.base_url, audience: REPORTS, now })
+    };
     let claims = check(server.now()).expect("the resource server accepts it by its signature alone");
     let exp = claims["exp"].as_i64().unwrap();
     assert_eq!(exp, server.now().timestamp() + 60, "offline lifetimes are short");
@@ -88,10 +96,15 @@ async fn offline_tokens_say_until_when_they_may_be_accepted(backend: Backend) {
     assert!(check(server.now()).is_ok(), "offline it is still accepted");
     server.settle().await;
     let ending = server.broker().store.grant(grant.id).await.unwrap().unwrap();
-    assert_eq!(ending.state, GrantState::Ending, "it is not called ended while something may still be accepted");
+    assert_eq!(
+        ending.state,
+        GrantState::Ending,
+        "it is not called ended while something may still be accepted"
+    );
     let api = server.api_with(&dana).await;
     let shown = api.get(&format!("/grants/{}", grant.id)).await.ok(200);
-    let until: hallpass_domain::Timestamp = shown["at_target"]["may_work_until"].as_str().expect("until when").parse().unwrap();
+    let until: hallpass_domain::Timestamp =
+        shown["at_target"]["may_work_until"].as_str().expect("until when").parse().unwrap();
     assert_eq!(until.timestamp(), exp + 5, "{shown}");
     assert!(dana.get(&path).await.words().contains("may still"), "the page says so, too");
     assert!(server.mailbox.recipients("Ended and checked").is_empty());

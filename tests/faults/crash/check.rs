@@ -25,7 +25,12 @@ impl Past {
     /// What there was, in a line.
     pub(crate) fn summary(&self) -> String {
         let live = self.credentials.values().filter(|c| c.live_at.is_some()).count();
-        format!("{} grants, {} credentials of which {live} were handed out, {} mails again", self.grants.len(), self.credentials.len(), self.again)
+        format!(
+            "{} grants, {} credentials of which {live} were handed out, {} mails again",
+            self.grants.len(),
+            self.credentials.len(),
+            self.again
+        )
     }
 
     /// The log's key is the same at every start.
@@ -37,13 +42,25 @@ impl Past {
 }
 
 /// Reads the whole store and checks it against what was answered, what was seen at the target, and what was before.
-pub(crate) async fn check(after: &str, place: &Place, said: &[Said], seen: &BTreeMap<String, i64>, past: &mut Past) {
+pub(crate) async fn check(
+    after: &str,
+    place: &Place,
+    said: &[Said],
+    seen: &BTreeMap<String, i64>,
+    past: &mut Past,
+) {
     let world = World::open(place, Given::default()).await.unwrap_or_else(|e| panic!("after {after}: {e}"));
     let ledger = Ledger::read(&world.broker).await;
     for name in seen.keys() {
-        assert!(ledger.credentials.iter().any(|c| c.external_name == *name), "after {after}: {name} was at the target and has no row");
+        assert!(
+            ledger.credentials.iter().any(|c| c.external_name == *name),
+            "after {after}: {name} was at the target and has no row"
+        );
     }
-    assert!(ledger.credentials.iter().all(|c| c.state == CredentialState::Revoked), "after {after}: not all are revoked");
+    assert!(
+        ledger.credentials.iter().all(|c| c.state == CredentialState::Revoked),
+        "after {after}: not all are revoked"
+    );
     assert!(ledger.grants.iter().all(|g| g.state == GrantState::Ended), "after {after}: not all are ended");
     ledger.rows_and_events_agree(after);
     ledger.ends_are_kept(after);
@@ -59,13 +76,20 @@ async fn what_was_answered_holds(after: &str, world: &World, ledger: &Ledger, sa
     for said in said {
         let holds = match said {
             Said::Asked { reference } => ledger.requests.iter().any(|r| r.reference == *reference),
-            Said::Granted { grant, ends_at } => ledger.grants.iter().any(|g| g.id == *grant && g.ends_at <= *ends_at),
+            Said::Granted { grant, ends_at } => {
+                ledger.grants.iter().any(|g| g.id == *grant && g.ends_at <= *ends_at)
+            }
             // A secret leaves only after its row is live and its event is committed.
             Said::Login { credential, name, .. } => {
-                ledger.credentials.iter().any(|c| c.id == *credential && c.external_name == *name && c.live_at.is_some())
+                ledger
+                    .credentials
+                    .iter()
+                    .any(|c| c.id == *credential && c.external_name == *name && c.live_at.is_some())
                     && ledger.count("credential.live", "credential", credential) == 1
             }
-            Said::Token { token } => world.broker.store.token_by_hash(&SecretHash::of(token)).await.expect("tokens").is_some(),
+            Said::Token { token } => {
+                world.broker.store.token_by_hash(&SecretHash::of(token)).await.expect("tokens").is_some()
+            }
             Said::Ended { grant } => ledger.count("grant.ending", "grant", grant) == 1,
             Said::Ready { .. } | Said::Active { .. } | Said::Refused { .. } => true,
         };
@@ -81,7 +105,13 @@ fn nothing_is_revived(after: &str, ledger: &Ledger, past: &mut Past) {
     }
     for credential in &ledger.credentials {
         let before = past.credentials.insert(credential.id, credential.clone());
-        assert!(before.is_none_or(|b| b == *credential), "after {after}: a revoked credential changed to {credential:?}");
+        assert!(
+            before.is_none_or(|b| b == *credential),
+            "after {after}: a revoked credential changed to {credential:?}"
+        );
     }
-    assert!(past.grants.len() == ledger.grants.len() && past.credentials.len() == ledger.credentials.len(), "after {after}: rows are gone");
+    assert!(
+        past.grants.len() == ledger.grants.len() && past.credentials.len() == ledger.credentials.len(),
+        "after {after}: rows are gone"
+    );
 }

@@ -48,8 +48,26 @@ impl Clients {
         // A process each for one in four is enough.
         let psql = self.holders.len().is_multiple_of(4).then(|| {
             tokio::process::Command::new("psql")
-                .args(["-X", "-q", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", name, "-d", DATABASE])
-                .args(["-c", "BEGIN", "-c", "LOCK TABLE orders IN ACCESS SHARE MODE", "-c", "SELECT pg_sleep(600)"])
+                .args([
+                    "-X",
+                    "-q",
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    &self.port.to_string(),
+                    "-U",
+                    name,
+                    "-d",
+                    DATABASE,
+                ])
+                .args([
+                    "-c",
+                    "BEGIN",
+                    "-c",
+                    "LOCK TABLE orders IN ACCESS SHARE MODE",
+                    "-c",
+                    "SELECT pg_sleep(600)",
+                ])
                 .env("PGPASSWORD", password)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
@@ -64,12 +82,19 @@ impl Clients {
     /// Nobody is in, and nobody comes in.
     pub(crate) async fn all_out(&mut self, after: &str) {
         for mut holder in self.holders.drain(..) {
-            assert!(holder.config.connect(NoTls).await.is_err(), "after {after}: {:?} still logs in", holder.config.get_user());
+            assert!(
+                holder.config.connect(NoTls).await.is_err(),
+                "after {after}: {:?} still logs in",
+                holder.config.get_user()
+            );
             holder.stop.store(true, Ordering::SeqCst);
             // The server's end is gone; that the client's has heard of it takes a moment.
             eventually("holders to notice that they are out", || {
                 let out = holder.idle.is_finished() && holder.returning.is_finished();
-                let psql = holder.psql.as_mut().is_none_or(|p| p.try_wait().is_ok_and(|status| status.is_some_and(|s| !s.success())));
+                let psql = holder
+                    .psql
+                    .as_mut()
+                    .is_none_or(|p| p.try_wait().is_ok_and(|status| status.is_some_and(|s| !s.success())));
                 async move { (out && psql).then_some(()) }
             })
             .await;
@@ -81,7 +106,11 @@ impl Clients {
 async fn idle(config: Config, entered: Arc<AtomicUsize>) {
     let Ok((client, connection)) = config.connect(NoTls).await else { return };
     let driver = tokio::spawn(connection);
-    if client.batch_execute("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE; SELECT * FROM orders").await.is_ok() {
+    if client
+        .batch_execute("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE; SELECT * FROM orders")
+        .await
+        .is_ok()
+    {
         entered.fetch_add(1, Ordering::SeqCst);
     }
     let _ = driver.await;

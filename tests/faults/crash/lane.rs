@@ -23,7 +23,8 @@ const DRAIN: Duration = Duration::from_secs(25);
 const LATEST: u64 = 3_000;
 
 /// Refusals of a story whose grant ended, or that met others at one target. Any other is a fault.
-const ORDINARY: [&str; 6] = ["grant_over", "grant_not_active", "already_over", "conflict", "target_slow", "target_down"];
+const ORDINARY: [&str; 6] =
+    ["grant_over", "grant_not_active", "already_over", "conflict", "target_slow", "target_down"];
 
 /// Everything is over and recorded.
 const OPEN: &str = "SELECT (SELECT count(*) FROM credentials WHERE state <> 'revoked') + (SELECT count(*) FROM grants WHERE state <> 'ended')
@@ -47,7 +48,17 @@ impl Lane {
         let watch = Watch::start(target, &bed.place).await;
         let outsider = Outsider::connect(&bed.place.database).await;
         let clients = Clients::new(target.port());
-        Self { bed, target, watch, clients, outsider, said: Vec::new(), past: Past::default(), killed: BTreeMap::new(), round: 0 }
+        Self {
+            bed,
+            target,
+            watch,
+            clients,
+            outsider,
+            said: Vec::new(),
+            past: Past::default(),
+            killed: BTreeMap::new(),
+            round: 0,
+        }
     }
 
     /// Kills the server at the n-th hit of a point, and checks.
@@ -55,12 +66,20 @@ impl Lane {
         self.round += 1;
         let log = self.bed.place.data.join(format!("points-{}", self.round));
         let wanted = format!("{point}:{hit}");
-        let mut server = server(&self.bed.place, &[("HALLPASS_FAILPOINT", &wanted), ("HALLPASS_FAILPOINT_LOG", &log.display().to_string())]);
+        let mut server = server(
+            &self.bed.place,
+            &[("HALLPASS_FAILPOINT", &wanted), ("HALLPASS_FAILPOINT_LOG", &log.display().to_string())],
+        );
         while let Some(said) = server.line().await {
             self.hear(&mut server, said).await;
         }
         let status = server.ended().await;
-        assert_eq!(status.signal(), Some(9), "{wanted}: the server was not killed but ended with {status}:\n{}", server.log());
+        assert_eq!(
+            status.signal(),
+            Some(9),
+            "{wanted}: the server was not killed but ended with {status}:\n{}",
+            server.log()
+        );
         let points = std::fs::read_to_string(&log).unwrap_or_default();
         let hits = points.lines().filter(|name| *name == point).count();
         assert!(hits >= hit as usize, "{wanted}: {hits} hits");
@@ -96,7 +115,9 @@ impl Lane {
                 server.tell(&Tell::Story).await;
             }
             Said::Login { name, password, .. } => self.clients.open(name, password),
-            Said::Refused { code, .. } => assert!(ORDINARY.contains(&code.as_str()), "{said:?}:\n{}", server.log()),
+            Said::Refused { code, .. } => {
+                assert!(ORDINARY.contains(&code.as_str()), "{said:?}:\n{}", server.log())
+            }
             _ => {}
         }
         self.said.push(said);
@@ -105,8 +126,12 @@ impl Lane {
     /// Starts the server without the fail point, waits until all that is due is over, and checks every promise.
     async fn recover(&mut self, after: &str) {
         let mut server = server(&self.bed.place, &[]);
-        let Some(ready) = server.line::<Said>().await else { panic!("after {after} the server did not start:\n{}", server.log()) };
-        let Said::Ready { instance, .. } = &ready else { panic!("after {after}: {ready:?}\n{}", server.log()) };
+        let Some(ready) = server.line::<Said>().await else {
+            panic!("after {after} the server did not start:\n{}", server.log())
+        };
+        let Said::Ready { instance, .. } = &ready else {
+            panic!("after {after}: {ready:?}\n{}", server.log())
+        };
         self.watch.instance(instance);
         self.past.ready(&ready);
         let outsider = tokio::sync::Mutex::new(&mut self.outsider);
@@ -122,7 +147,10 @@ impl Lane {
         self.nothing_is_left(after, instance).await;
         server.kill().await;
         let unrecorded = self.watch.violations();
-        assert!(unrecorded.is_empty(), "after {after}: accounts without a row committed before: {unrecorded:?}");
+        assert!(
+            unrecorded.is_empty(),
+            "after {after}: accounts without a row committed before: {unrecorded:?}"
+        );
         check(after, &self.bed.place, &self.said, &self.watch.seen(), &mut self.past).await;
         self.said.clear();
     }
@@ -147,7 +175,10 @@ impl Lane {
             .get(0);
         assert_eq!(sessions, 0, "after {after}: sessions of ended logins");
         let locks: i64 = superuser
-            .query_one("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.usename LIKE $1", &[&like])
+            .query_one(
+                "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.usename LIKE $1",
+                &[&like],
+            )
             .await
             .expect("locks")
             .get(0);
@@ -157,7 +188,12 @@ impl Lane {
 
     /// The last checks over the whole run.
     pub(crate) async fn finish(self) -> BTreeMap<String, usize> {
-        eprintln!("{} kills, {}, {} sessions", self.killed.values().sum::<usize>(), self.past.summary(), self.clients.entered());
+        eprintln!(
+            "{} kills, {}, {} sessions",
+            self.killed.values().sum::<usize>(),
+            self.past.summary(),
+            self.clients.entered()
+        );
         assert!(self.clients.entered() > 0, "no login was ever used");
         self.killed
     }

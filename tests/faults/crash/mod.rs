@@ -60,9 +60,13 @@ enum Work {
 }
 
 async fn every_point(store: Store) {
-    let work = failpoint::ALL.iter().flat_map(|point| hits(point).iter().map(|hit| Work::Point(point, *hit))).collect();
+    let work = failpoint::ALL
+        .iter()
+        .flat_map(|point| hits(point).iter().map(|hit| Work::Point(point, *hit)))
+        .collect();
     let killed = run(store, work).await;
-    let missed: Vec<_> = failpoint::ALL.iter().filter(|point| killed.get(**point).copied().unwrap_or(0) < 3).collect();
+    let missed: Vec<_> =
+        failpoint::ALL.iter().filter(|point| killed.get(**point).copied().unwrap_or(0) < 3).collect();
     assert!(missed.is_empty(), "not hit three times each: {missed:?} of {killed:?}");
 }
 

@@ -41,13 +41,18 @@ impl Watch {
                 tick.tick().await;
                 let Some(instance) = shared.lock().expect("seen").instance.clone() else { continue };
                 let like = format!("hp\\_{instance}\\_%");
-                let rows = superuser.query("SELECT rolname, oid::bigint FROM pg_roles WHERE rolname LIKE $1", &[&like]).await.expect("roles");
+                let rows = superuser
+                    .query("SELECT rolname, oid::bigint FROM pg_roles WHERE rolname LIKE $1", &[&like])
+                    .await
+                    .expect("roles");
                 for row in rows {
                     let (name, oid): (String, i64) = (row.get(0), row.get(1));
                     if shared.lock().expect("seen").accounts.insert(name.clone(), oid).is_some() {
                         continue;
                     }
-                    let known = store.number(&format!("SELECT count(*) FROM credentials WHERE external_name = '{name}'")).await;
+                    let known = store
+                        .number(&format!("SELECT count(*) FROM credentials WHERE external_name = '{name}'"))
+                        .await;
                     if known != 1 {
                         shared.lock().expect("seen").violations.push(name);
                     }

@@ -36,8 +36,25 @@ impl Broker {
         dry_run: bool,
         secrets: &dyn SecretSource,
     ) -> Result<Applied, ApplyError> {
-        let decided =
-            self.commit_deciding(async || self.decide_apply(by, text, dry_run, secrets).await).await?;
+        self.apply_catalogue_at(None, by, text, dry_run, secrets).await
+    }
+
+    /// As [`Self::apply_catalogue`], where `wanted` is there only if the catalogue is still at that revision: what was
+    /// shown is what is applied, also where two people apply at once.
+    ///
+    /// # Errors
+    /// `Conflict` where it is at another one.
+    pub async fn apply_catalogue_at(
+        &self,
+        wanted: Option<i64>,
+        by: By<'_>,
+        text: &str,
+        dry_run: bool,
+        secrets: &dyn SecretSource,
+    ) -> Result<Applied, ApplyError> {
+        let decided = self
+            .commit_deciding(async || self.decide_apply(wanted, by, text, dry_run, secrets).await)
+            .await?;
         let mut applied = decided.map_err(ApplyError::Mistakes)?;
         if !dry_run {
             // Also where nothing changed: an earlier apply may have been cut off between its commit and this.
@@ -51,6 +68,7 @@ impl Broker {
 
     async fn decide_apply(
         &self,
+        wanted: Option<i64>,
         by: By<'_>,
         text: &str,
         dry_run: bool,
@@ -63,6 +81,14 @@ impl Broker {
         let current = State::new(Catalogue::clone(&catalogue), clients);
         let stored = self.store.meta(MARK).await.map_err(unreadable)?;
         let revision = stored.as_deref().map_or(Ok(0), revision_of)?;
+        if let Some(wanted) = wanted.filter(|w| *w != revision) {
+            return Err(Refusal::conflict(
+                "conflict",
+                format!(
+                    "The catalogue is at revision {revision}, not at {wanted}: somebody else changed it. Look at the difference again."
+                ),
+            ));
+        }
 
         let mut mistakes = Mistakes::new(text);
         let file = read(text, &mut mistakes);

@@ -11,6 +11,9 @@ use crate::broker::Broker;
 /// The answer for anything that is not active, and nothing else in it (RFC 7662 §2.2).
 pub const INACTIVE: &str = r#"{"active":false}"#;
 
+/// Longest wait for the store: a resource server is waiting, and an answer that does not come is no better than inactive.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
 impl Broker {
     /// Whether `token` is active for the resource server of `target`, as the JSON to answer. Found by the hash of its
     /// exact bytes, never by a claim in it; time limits are compared at every answer; when the store cannot be
@@ -24,14 +27,29 @@ impl Broker {
         if let Some(known) = self.tokens.get(&hash, now) {
             return known.filter(|t| t.target == target).map_or_else(|| INACTIVE.into(), |t| t.answer);
         }
-        self.introspect_cold(target, hash, now).await.unwrap_or_else(|| INACTIVE.into())
+        let read = tokio::time::timeout(PATIENCE, self.introspect_cold(target, hash, now)).await;
+        read.ok().flatten().unwrap_or_else(|| INACTIVE.into())
     }
 
-    async fn introspect_cold(&self, target: TargetId, hash: SecretHash, now: hallpass_domain::Timestamp) -> Option<std::sync::Arc<str>> {
+    async fn introspect_cold(
+        &self,
+        target: TargetId,
+        hash: SecretHash,
+        now: hallpass_domain::Timestamp,
+    ) -> Option<std::sync::Arc<str>> {
         let epoch = self.tokens.epoch();
-        let (token, grant) = self.store.token_by_hash(&hash).await.inspect_err(|e| tracing::error!(error = %e, "introspection answers inactive")).ok()??;
+        let (token, grant) = self
+            .store
+            .token_by_hash(&hash)
+            .await
+            .inspect_err(|e| tracing::error!(error = %e, "introspection answers inactive"))
+            .ok()??;
         let catalogue = self.store.catalogue().await.ok()?;
-        if token.revoked_at.is_some() || now >= token.expires_at || !grant.allows_at(now) || !catalogue.is_enabled(grant.principal) {
+        if token.revoked_at.is_some()
+            || now >= token.expires_at
+            || !grant.allows_at(now)
+            || !catalogue.is_enabled(grant.principal)
+        {
             return None;
         }
         let (role, place) = (catalogue.roles.get(&grant.role_id)?, catalogue.targets.get(&token.target_id)?);
@@ -43,7 +61,13 @@ impl Broker {
             "exp": token.expires_at.timestamp(), "iat": token.issued_at.timestamp(), "nbf": grant.starts_at.timestamp(), "jti": token.id,
             "authorization_details": [authorization_details(role, place, &grant)],
         }).to_string().into();
-        let cached = CachedToken { id: token.id, grant: grant.id, target: token.target_id, expires_at: token.expires_at, answer: answer.clone() };
+        let cached = CachedToken {
+            id: token.id,
+            grant: grant.id,
+            target: token.target_id,
+            expires_at: token.expires_at,
+            answer: answer.clone(),
+        };
         self.tokens.put(epoch, hash, cached, &grant);
         (token.target_id == target).then_some(answer)
     }

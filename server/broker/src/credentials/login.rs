@@ -40,20 +40,35 @@ pub struct IssuedLogin {
 
 impl Broker {
     /// Issues a login under `grant` to its principal.
-    pub async fn issue_login(self: &Arc<Self>, caller: &Caller, grant: GrantId) -> Result<IssuedLogin, Refusal> {
+    pub async fn issue_login(
+        self: &Arc<Self>,
+        caller: &Caller,
+        grant: GrantId,
+    ) -> Result<IssuedLogin, Refusal> {
         // The work goes on where the caller hangs up: a dropped future must not leave a create unfinished for its lease.
         let (broker, caller) = (Arc::clone(self), caller.clone());
-        tokio::spawn(async move { broker.issue_login_inner(&caller, grant).await })
-            .await
-            .unwrap_or_else(|_| Err(Refusal::unavailable("internal", "Issuing was interrupted. What was begun is removed; try again.")))
+        tokio::spawn(async move { broker.issue_login_inner(&caller, grant).await }).await.unwrap_or_else(
+            |_| {
+                Err(Refusal::unavailable(
+                    "internal",
+                    "Issuing was interrupted. What was begun is removed; try again.",
+                ))
+            },
+        )
     }
 
     async fn issue_login_inner(&self, caller: &Caller, grant_id: GrantId) -> Result<IssuedLogin, Refusal> {
         self.may_issue()?;
         let intended = self.intend_login(caller, grant_id).await?;
         let catalogue = self.catalogue().await?;
-        let password = random_alphanumeric(32).map(SecretString::from).map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
-        let connector = catalogue.targets.get(&intended.target_id).ok_or_else(|| Refusal::not_found("target")).and_then(|t| self.targets.connector(t).map_err(target_trouble));
+        let password = random_alphanumeric(32)
+            .map(SecretString::from)
+            .map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
+        let connector = catalogue
+            .targets
+            .get(&intended.target_id)
+            .ok_or_else(|| Refusal::not_found("target"))
+            .and_then(|t| self.targets.connector(t).map_err(target_trouble));
         let created = match &connector {
             Ok(connector) => {
                 hallpass_domain::failpoint::hit("target.create.before");
@@ -67,7 +82,11 @@ impl Broker {
             Ok((created, connector)) => {
                 let live = self.go_live(caller, &intended, created.external_oid).await;
                 match live {
-                    Ok(credential) => Ok(IssuedLogin { connection: connector.connection_info(&credential), credential, password }),
+                    Ok(credential) => Ok(IssuedLogin {
+                        connection: connector.connection_info(&credential),
+                        credential,
+                        password,
+                    }),
                     Err(refusal) => {
                         self.abandon(&intended, created.external_oid, "not_live").await;
                         Err(refusal)
@@ -112,7 +131,12 @@ impl Broker {
     }
 
     /// `intended → live`: guarded by our fence, the grant still allowing use, and time.
-    async fn go_live(&self, caller: &Caller, intended: &Credential, external_oid: Option<i64>) -> Result<Credential, Refusal> {
+    async fn go_live(
+        &self,
+        caller: &Caller,
+        intended: &Credential,
+        external_oid: Option<i64>,
+    ) -> Result<Credential, Refusal> {
         self.commit_deciding(move || async move {
             let now = self.now();
             let over = || Refusal::conflict("grant_over", "The grant ended while the login was being made, so it is not given out and is removed.");
@@ -138,19 +162,36 @@ impl Broker {
     /// Hands an unfinished create to the reconcilers: whatever is or may come to be at the target is made absent.
     /// Best effort: where this cannot be committed, the lease's end does the same.
     async fn abandon(&self, intended: &Credential, external_oid: Option<i64>, why: &str) {
-        let handed = self.commit_deciding(move || async move {
-            let now = self.now();
-            let Some(current) = self.store.credential(intended.id).await.map_err(unreadable)? else { return Ok(Decided::Answer(())) };
-            if current.fence != intended.fence || matches!(current.state, CredentialState::Revoking | CredentialState::Revoked) {
-                return Ok(Decided::Answer(()));
-            }
-            let next = Credential {
-                state: CredentialState::Revoking, due_at: now, next_attempt_at: now, claimed_by: None, claimed_until: None,
-                last_error: Some(why.to_owned()), external_oid: external_oid.or(current.external_oid), version: current.version + 1, ..current
-            };
-            Ok(Decided::Commit(Transition::new(now).event(revoking_event(&next, "system:issue", now)).with(Change::Credential(Box::new(next))), ()))
-        })
-        .await;
+        let handed = self
+            .commit_deciding(move || async move {
+                let now = self.now();
+                let Some(current) = self.store.credential(intended.id).await.map_err(unreadable)? else {
+                    return Ok(Decided::Answer(()));
+                };
+                if current.fence != intended.fence
+                    || matches!(current.state, CredentialState::Revoking | CredentialState::Revoked)
+                {
+                    return Ok(Decided::Answer(()));
+                }
+                let next = Credential {
+                    state: CredentialState::Revoking,
+                    due_at: now,
+                    next_attempt_at: now,
+                    claimed_by: None,
+                    claimed_until: None,
+                    last_error: Some(why.to_owned()),
+                    external_oid: external_oid.or(current.external_oid),
+                    version: current.version + 1,
+                    ..current
+                };
+                Ok(Decided::Commit(
+                    Transition::new(now)
+                        .event(revoking_event(&next, "system:issue", now))
+                        .with(Change::Credential(Box::new(next))),
+                    (),
+                ))
+            })
+            .await;
         if let Err(refusal) = handed {
             tracing::warn!(credential = %intended.id, %refusal, "an unfinished create waits for the end of its lease");
         }
@@ -166,23 +207,45 @@ pub(crate) fn subjects(c: &Credential) -> [(&'static str, String); 3] {
 fn target_trouble(error: TargetError) -> Refusal {
     tracing::warn!(%error, "issuing at a target failed");
     match error {
-        TargetError::Down(_) => Refusal::unavailable("target_down", "The target cannot be reached right now, so no login was made. Try again in a minute."),
-        TargetError::TooLate => Refusal::unavailable("target_slow", "The target was too slow to make the login, so none was made. Try again."),
-        TargetError::Refused(_) | TargetError::NotOurs => Refusal::unavailable("target_refused", "The target refused to make the login. Its owner and the administrators see why in the log."),
+        TargetError::Down(_) => Refusal::unavailable(
+            "target_down",
+            "The target cannot be reached right now, so no login was made. Try again in a minute.",
+        ),
+        TargetError::TooLate => Refusal::unavailable(
+            "target_slow",
+            "The target was too slow to make the login, so none was made. Try again.",
+        ),
+        TargetError::Refused(_) | TargetError::NotOurs => Refusal::unavailable(
+            "target_refused",
+            "The target refused to make the login. Its owner and the administrators see why in the log.",
+        ),
     }
 }
 
-fn login_plan(catalogue: &Catalogue, grant: &Grant, now: hallpass_domain::Timestamp) -> Result<Plan, Refusal> {
+fn login_plan(
+    catalogue: &Catalogue,
+    grant: &Grant,
+    now: hallpass_domain::Timestamp,
+) -> Result<Plan, Refusal> {
     let (role, _) = issuable(catalogue, grant, now)?;
     let RoleSettings::PostgresqlLogin(settings) = &role.settings else {
         return Err(Refusal::invalid("wrong_kind", "kind", "This role does not give logins."));
     };
-    Ok(Plan::PostgresqlLogin { database: database(settings, &grant.scope), groups: groups(settings, &grant.scope), connection_limit: settings.connection_limit })
+    Ok(Plan::PostgresqlLogin {
+        database: database(settings, &grant.scope),
+        groups: groups(settings, &grant.scope),
+        connection_limit: settings.connection_limit,
+    })
 }
 
 /// The role's database, or the one in scope parameter `database`.
 fn database(settings: &PostgresqlRole, scope: &Scope) -> String {
-    scope.0.get("database").and_then(|v| v.iter().next()).cloned().unwrap_or_else(|| settings.database.clone())
+    scope
+        .0
+        .get("database")
+        .and_then(|v| v.iter().next())
+        .cloned()
+        .unwrap_or_else(|| settings.database.clone())
 }
 
 /// Groups of the role and of the scope values, each once.

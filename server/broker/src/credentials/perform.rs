@@ -62,11 +62,18 @@ impl Broker {
     }
 
     /// The steps alone, for what cannot be recorded now.
-    pub(crate) async fn remove_without_record(&self, connector: &dyn TargetConnector, batch: Vec<Credential>) -> Seen {
+    pub(crate) async fn remove_without_record(
+        &self,
+        connector: &dyn TargetConnector,
+        batch: Vec<Credential>,
+    ) -> Seen {
         let mut work: Vec<Work> = batch.into_iter().map(Work::new).collect();
         self.run_steps(connector, &mut work).await;
         let down = work.iter().any(|w| matches!(w.failed, Some(TargetError::Down(_))));
-        Seen { down, credentials: work.into_iter().map(|w| (w.credential, w.failed.is_none() && w.verified)).collect() }
+        Seen {
+            down,
+            credentials: work.into_iter().map(|w| (w.credential, w.failed.is_none() && w.verified)).collect(),
+        }
     }
 
     async fn run_steps(&self, connector: &dyn TargetConnector, work: &mut [Work]) {
@@ -103,7 +110,8 @@ impl Broker {
     }
 
     async fn run_step(&self, connector: &dyn TargetConnector, step: Step, work: &mut [Work]) {
-        let batch: Vec<Credential> = work.iter().filter(|w| w.failed.is_none()).map(|w| w.credential.clone()).collect();
+        let batch: Vec<Credential> =
+            work.iter().filter(|w| w.failed.is_none()).map(|w| w.credential.clone()).collect();
         if batch.is_empty() {
             return;
         }
@@ -135,17 +143,26 @@ impl Broker {
         let now = self.now();
         let revoked = work.failed.is_none() && work.verified;
         let c = work.credential;
-        let mut next = Credential { version: c.version + 1, claimed_by: None, claimed_until: None, ..c.clone() };
+        let mut next =
+            Credential { version: c.version + 1, claimed_by: None, claimed_until: None, ..c.clone() };
         let mut transition = Transition::new(now);
         if revoked {
             next.state = CredentialState::Revoked;
             next.verified_at = Some(now);
             next.last_error = None;
-            transition = transition.event(event(now, "credential.revoked", ACTOR, &subjects(&next), evidence(&next, &work.left), json!({})));
+            transition = transition.event(event(
+                now,
+                "credential.revoked",
+                ACTOR,
+                &subjects(&next),
+                evidence(&next, &work.left),
+                json!({}),
+            ));
             if next.alerted_at.is_some()
-                && let Ok(catalogue) = self.catalogue().await {
-                    transition = transition.mails(mails::revocation_alert(&catalogue, &next, true, now));
-                }
+                && let Ok(catalogue) = self.catalogue().await
+            {
+                transition = transition.mails(mails::revocation_alert(&catalogue, &next, true, now));
+            }
         } else {
             let down = matches!(work.failed, Some(TargetError::Down(_)));
             next.last_error = work.failed.as_ref().map(|e| e.class().to_owned());

@@ -39,7 +39,13 @@ impl Broker {
         self.may_issue()?;
         self.commit_deciding(move || async move {
             let catalogue = self.catalogue().await?;
-            let grant = self.store.grant(grant).await.map_err(unreadable)?.filter(|g| g.principal == caller.principal()).ok_or_else(|| Refusal::not_found("grant"))?;
+            let grant = self
+                .store
+                .grant(grant)
+                .await
+                .map_err(unreadable)?
+                .filter(|g| g.principal == caller.principal())
+                .ok_or_else(|| Refusal::not_found("grant"))?;
             let client = self.client_name(caller.client()).await?;
             self.build_token(&catalogue, caller, &client, &grant)
         })
@@ -53,23 +59,45 @@ impl Broker {
             let catalogue = self.catalogue().await?;
             let principal = caller.principal();
             let client = self.client_name(caller.client()).await?;
-            let role = catalogue.role_named(role).filter(|r| catalogue.is_eligible(r, principal))
-                .ok_or_else(|| Refusal::new(Class::NotFound, "unknown_role", "There is no such role for this client."))?;
+            let role = catalogue
+                .role_named(role)
+                .filter(|r| catalogue.is_eligible(r, principal))
+                .ok_or_else(|| {
+                    Refusal::new(Class::NotFound, "unknown_role", "There is no such role for this client.")
+                })?;
             if let Some(grant) = self.usable_grant(principal, role.id).await? {
                 return self.build_token(&catalogue, caller, &client, &grant);
             }
             if !role.standing || !matches!(principal, Principal::Workload(_)) {
-                return Err(Refusal::forbidden("no_grant", format!("There is no active grant of {} for this client. Ask for it first.", role.name)));
+                return Err(Refusal::forbidden(
+                    "no_grant",
+                    format!("There is no active grant of {} for this client. Ask for it first.", role.name),
+                ));
             }
             let grant = self.standing_grant(role, principal);
-            let Decided::Commit(mut transition, issued) = self.build_token(&catalogue, caller, &client, &grant)? else {
+            let Decided::Commit(mut transition, issued) =
+                self.build_token(&catalogue, caller, &client, &grant)?
+            else {
                 return Err(Refusal::conflict("conflict", "Try again."));
             };
             transition.rested.retain(|r| !matches!(r, Rested::GrantHeld(..)));
             transition.changes.insert(0, Change::Grant(Box::new(grant.clone())));
-            transition.events.insert(0, event(grant.created_at, "grant.standing", caller.actor(),
-                &[("grant", grant.id.to_string()), ("role", role.id.to_string()), ("target", role.target_id.to_string()), ("subject", principal.to_string())],
-                json!({ "role_revision": role.revision, "ends_at": grant.ends_at.to_rfc3339() }), json!({})));
+            transition.events.insert(
+                0,
+                event(
+                    grant.created_at,
+                    "grant.standing",
+                    caller.actor(),
+                    &[
+                        ("grant", grant.id.to_string()),
+                        ("role", role.id.to_string()),
+                        ("target", role.target_id.to_string()),
+                        ("subject", principal.to_string()),
+                    ],
+                    json!({ "role_revision": role.revision, "ends_at": grant.ends_at.to_rfc3339() }),
+                    json!({}),
+                ),
+            );
             Ok(Decided::Commit(transition, issued))
         })
         .await
@@ -94,7 +122,8 @@ impl Broker {
             tier: role.tier,
             scope: hallpass_domain::scope::Scope::defaults(&role.scope_schema),
             starts_at: now,
-            ends_at: now + Duration::try_seconds(role.usual_seconds.min(role.max_seconds)).unwrap_or_default(),
+            ends_at: now
+                + Duration::try_seconds(role.usual_seconds.min(role.max_seconds)).unwrap_or_default(),
             state: GrantState::Active,
             end_reason: None,
             ended_by: None,
@@ -104,49 +133,105 @@ impl Broker {
         }
     }
 
-    fn build_token(&self, catalogue: &Catalogue, caller: &Caller, client_name: &str, grant: &Grant) -> Result<Decided<IssuedToken>, Refusal> {
+    fn build_token(
+        &self,
+        catalogue: &Catalogue,
+        caller: &Caller,
+        client_name: &str,
+        grant: &Grant,
+    ) -> Result<Decided<IssuedToken>, Refusal> {
         let now = self.now();
         let (role, target) = issuable(catalogue, grant, now)?;
-        let (RoleSettings::AccessToken(settings), TargetSettings::Oauth(oauth)) = (&role.settings, &target.settings) else {
+        let (RoleSettings::AccessToken(settings), TargetSettings::Oauth(oauth)) =
+            (&role.settings, &target.settings)
+        else {
             return Err(Refusal::invalid("wrong_kind", "kind", "This role does not give access tokens."));
         };
         let expires_at = token_end(settings.token_seconds, oauth, grant, now);
         let id = TokenId::new(now);
         let client = caller.client();
         let details = json!([authorization_details(role, target, grant)]);
-        let claims = claims(&self.settings.base_url, id, role, oauth, grant, client_name, now, expires_at, &details);
+        let claims =
+            claims(&self.settings.base_url, id, role, oauth, grant, client_name, now, expires_at, &details);
         let token = self.signer.sign_jwt(oauth.alg, "at+jwt", &claims, now).map_err(|e| {
             tracing::error!(error = %e, "token signing failed");
-            Refusal::unavailable("signing_failed", "The token could not be signed. Nothing was issued; an administrator sees why in the log.")
+            Refusal::unavailable(
+                "signing_failed",
+                "The token could not be signed. Nothing was issued; an administrator sees why in the log.",
+            )
         })?;
         let record = Token {
-            id, hash: SecretHash::of(&token), grant_id: grant.id, target_id: target.id, client_id: client,
-            issued_at: now, expires_at, revoked_at: None, version: 1,
+            id,
+            hash: SecretHash::of(&token),
+            grant_id: grant.id,
+            target_id: target.id,
+            client_id: client,
+            issued_at: now,
+            expires_at,
+            revoked_at: None,
+            version: 1,
         };
         let transition = Transition::new(now)
             .rests_on(Rested::GrantHeld(grant.id, grant.version))
             .with(Change::Token(Box::new(record.clone())))
-            .event(event(now, "token.issued", caller.actor(),
-                &[("token", id.to_string()), ("grant", grant.id.to_string()), ("role", role.id.to_string()), ("target", target.id.to_string())],
-                json!({ "expires_at": expires_at.to_rfc3339(), "hash": record.hash.hex(), "client": client }), json!({})));
-        Ok(Decided::Commit(transition, IssuedToken { token: SecretString::from(token), record, role: role.name.to_string(), details }))
+            .event(event(
+                now,
+                "token.issued",
+                caller.actor(),
+                &[
+                    ("token", id.to_string()),
+                    ("grant", grant.id.to_string()),
+                    ("role", role.id.to_string()),
+                    ("target", target.id.to_string()),
+                ],
+                json!({ "expires_at": expires_at.to_rfc3339(), "hash": record.hash.hex(), "client": client }),
+                json!({}),
+            ));
+        Ok(Decided::Commit(
+            transition,
+            IssuedToken { token: SecretString::from(token), record, role: role.name.to_string(), details },
+        ))
     }
 }
 
 /// The role and target under which something may be issued now; eligibility and state are checked again here.
-pub fn issuable<'c>(catalogue: &'c Catalogue, grant: &Grant, now: hallpass_domain::Timestamp) -> Result<(&'c Role, &'c Target), Refusal> {
+pub fn issuable<'c>(
+    catalogue: &'c Catalogue,
+    grant: &Grant,
+    now: hallpass_domain::Timestamp,
+) -> Result<(&'c Role, &'c Target), Refusal> {
     if !grant.allows_at(now) {
-        return Err(Refusal::conflict("grant_not_active", "This grant is not active, so nothing is issued under it. Ask again if you still need access."));
+        return Err(Refusal::conflict(
+            "grant_not_active",
+            "This grant is not active, so nothing is issued under it. Ask again if you still need access.",
+        ));
     }
-    let role = catalogue.roles.get(&grant.role_id).filter(|r| catalogue.is_eligible(r, grant.principal))
-        .ok_or_else(|| Refusal::forbidden("no_longer_eligible", "You may no longer have this role, so nothing is issued under this grant."))?;
-    let target = catalogue.targets.get(&grant.target_id).filter(|t| !t.disabled)
-        .ok_or_else(|| Refusal::unavailable("target_disabled", "The target is switched off at the moment. Ask its owner when it comes back."))?;
+    let role = catalogue
+        .roles
+        .get(&grant.role_id)
+        .filter(|r| catalogue.is_eligible(r, grant.principal))
+        .ok_or_else(|| {
+            Refusal::forbidden(
+                "no_longer_eligible",
+                "You may no longer have this role, so nothing is issued under this grant.",
+            )
+        })?;
+    let target = catalogue.targets.get(&grant.target_id).filter(|t| !t.disabled).ok_or_else(|| {
+        Refusal::unavailable(
+            "target_disabled",
+            "The target is switched off at the moment. Ask its owner when it comes back.",
+        )
+    })?;
     Ok((role, target))
 }
 
 /// `exp`: the least of the role's token life, the offline limit, and the grant's end, in whole seconds (RFC 7519 NumericDate, never rounded up).
-fn token_end(token_seconds: i64, oauth: &OauthTarget, grant: &Grant, now: hallpass_domain::Timestamp) -> hallpass_domain::Timestamp {
+fn token_end(
+    token_seconds: i64,
+    oauth: &OauthTarget,
+    grant: &Grant,
+    now: hallpass_domain::Timestamp,
+) -> hallpass_domain::Timestamp {
     let seconds = match oauth.verification {
         Verification::Offline => token_seconds.min(OFFLINE_SECONDS),
         Verification::Introspect => token_seconds,
@@ -161,7 +246,17 @@ pub fn authorization_details(role: &Role, target: &Target, grant: &Grant) -> Val
 }
 
 #[expect(clippy::too_many_arguments, reason = "one argument a claim source; a struct would only rename them")]
-fn claims(issuer: &str, id: TokenId, role: &Role, oauth: &OauthTarget, grant: &Grant, client: &str, now: hallpass_domain::Timestamp, expires_at: hallpass_domain::Timestamp, details: &Value) -> Value {
+fn claims(
+    issuer: &str,
+    id: TokenId,
+    role: &Role,
+    oauth: &OauthTarget,
+    grant: &Grant,
+    client: &str,
+    now: hallpass_domain::Timestamp,
+    expires_at: hallpass_domain::Timestamp,
+    details: &Value,
+) -> Value {
     json!({
         "iss": issuer, "sub": grant.principal.to_string(), "aud": oauth.audience,
         "client_id": client,

@@ -86,7 +86,14 @@ impl Default for TokenCache {
 impl TokenCache {
     /// Empty.
     pub fn new() -> Self {
-        Self { young: DashMap::new(), old: DashMap::new(), grants: DashMap::new(), dead: DashMap::new(), epoch: AtomicU64::new(0), fresh: AtomicBool::new(true) }
+        Self {
+            young: DashMap::new(),
+            old: DashMap::new(),
+            grants: DashMap::new(),
+            dead: DashMap::new(),
+            epoch: AtomicU64::new(0),
+            fresh: AtomicBool::new(true),
+        }
     }
 
     /// Epoch to be read before a cold read of the store.
@@ -202,9 +209,21 @@ mod tests {
 
     fn grant(now: Timestamp) -> Grant {
         Grant {
-            id: GrantId::new(now), request_id: None, principal: Principal::User(UserId::new(now)), role_id: RoleId::new(now), target_id: TargetId::new(now),
-            tier: hallpass_domain::role::Tier::Low, scope: Default::default(), starts_at: now, ends_at: now + chrono::Duration::seconds(60),
-            state: GrantState::Active, end_reason: None, ended_by: None, verified_at: None, created_at: now, version: 1,
+            id: GrantId::new(now),
+            request_id: None,
+            principal: Principal::User(UserId::new(now)),
+            role_id: RoleId::new(now),
+            target_id: TargetId::new(now),
+            tier: hallpass_domain::role::Tier::Low,
+            scope: Default::default(),
+            starts_at: now,
+            ends_at: now + chrono::Duration::seconds(60),
+            state: GrantState::Active,
+            end_reason: None,
+            ended_by: None,
+            verified_at: None,
+            created_at: now,
+            version: 1,
         }
     }
 
@@ -212,7 +231,13 @@ mod tests {
     fn a_stale_cold_read_is_not_put_back() {
         let now: Timestamp = "2026-11-23T16:00:00Z".parse().unwrap();
         let (cache, grant, hash) = (TokenCache::new(), grant(now), SecretHash::of("t"));
-        let token = CachedToken { id: TokenId::new(now), grant: grant.id, target: grant.target_id, expires_at: grant.ends_at, answer: "{}".into() };
+        let token = CachedToken {
+            id: TokenId::new(now),
+            grant: grant.id,
+            target: grant.target_id,
+            expires_at: grant.ends_at,
+            answer: "{}".into(),
+        };
         cache.put(cache.epoch(), hash, token.clone(), &grant);
         assert!(matches!(cache.get(&hash, now), Some(Some(_))), "known and active");
         assert!(matches!(cache.get(&hash, grant.ends_at), Some(None)), "inactive at the very instant");

@@ -18,7 +18,10 @@ impl Broker {
     pub async fn release_grant(&self, caller: &Caller, id: GrantId) -> Result<Grant, Refusal> {
         let grant = self.visible_grant(caller, id).await?;
         if !self.holds(caller, &grant).await? {
-            return Err(Refusal::forbidden("not_holder", "Only the holder ends a grant this way; administrators and approvers may revoke it."));
+            return Err(Refusal::forbidden(
+                "not_holder",
+                "Only the holder ends a grant this way; administrators and approvers may revoke it.",
+            ));
         }
         self.end_grant(id, EndReason::Released, caller, "").await
     }
@@ -28,49 +31,93 @@ impl Broker {
         let human = caller.human()?;
         let grant = self.visible_grant(caller, id).await?;
         if !human.has(Duty::Administrator) && !self.approved_by(&grant, human.user()).await? {
-            return Err(Refusal::forbidden("may_not_revoke", "Only an administrator, or somebody who approved it, may revoke this grant."));
+            return Err(Refusal::forbidden(
+                "may_not_revoke",
+                "Only an administrator, or somebody who approved it, may revoke this grant.",
+            ));
         }
-        let why = text::multiline("the reason", why, 2_000)
-            .map_err(|e| Refusal::invalid("bad_reason", "reason", format!("{e}. Say why: the holder reads this.")))?;
+        let why = text::multiline("the reason", why, 2_000).map_err(|e| {
+            Refusal::invalid("bad_reason", "reason", format!("{e}. Say why: the holder reads this."))
+        })?;
         self.end_grant(id, EndReason::Revoked, caller, &why).await
     }
 
-    async fn end_grant(&self, id: GrantId, reason: EndReason, caller: &Caller, why: &str) -> Result<Grant, Refusal> {
-        let ended = self.commit_deciding(move || async move {
-            let now = self.now();
-            let grant = self.store.grant(id).await.map_err(unreadable)?.ok_or_else(|| Refusal::not_found("grant"))?;
-            if !matches!(grant.state, GrantState::Active | GrantState::Scheduled) || grant.ends_at <= now {
-                return Err(Refusal::conflict("already_over", "This grant is already over."));
-            }
-            let credentials = self.store.credentials_of(id).await.map_err(unreadable)?;
-            let (mut transition, next) = ending(&grant, &credentials, reason, caller.user(), why, caller.actor(), now);
-            if reason == EndReason::Revoked {
-                let catalogue = self.catalogue().await?;
-                transition = transition.mails(mails::grant_revoked(&catalogue, &next, &catalogue.name_of(caller.principal()), why, now));
-            }
-            Ok(Decided::Commit(transition, next))
-        }).await?;
+    async fn end_grant(
+        &self,
+        id: GrantId,
+        reason: EndReason,
+        caller: &Caller,
+        why: &str,
+    ) -> Result<Grant, Refusal> {
+        let ended = self
+            .commit_deciding(move || async move {
+                let now = self.now();
+                let grant = self
+                    .store
+                    .grant(id)
+                    .await
+                    .map_err(unreadable)?
+                    .ok_or_else(|| Refusal::not_found("grant"))?;
+                if !matches!(grant.state, GrantState::Active | GrantState::Scheduled) || grant.ends_at <= now
+                {
+                    return Err(Refusal::conflict("already_over", "This grant is already over."));
+                }
+                let credentials = self.store.credentials_of(id).await.map_err(unreadable)?;
+                let (mut transition, next) =
+                    ending(&grant, &credentials, reason, caller.user(), why, caller.actor(), now);
+                if reason == EndReason::Revoked {
+                    let catalogue = self.catalogue().await?;
+                    transition = transition.mails(mails::grant_revoked(
+                        &catalogue,
+                        &next,
+                        &catalogue.name_of(caller.principal()),
+                        why,
+                        now,
+                    ));
+                }
+                Ok(Decided::Commit(transition, next))
+            })
+            .await?;
         self.tokens.wait_for_replicas(self.settings.replicated).await;
         Ok(ended)
     }
 
     /// Ends every grant of a principal (disabled, removed, no longer eligible); how many.
     pub async fn end_grants_of_principal(&self, principal: Principal, why: &str) -> Result<usize, Refusal> {
-        let filter = GrantFilter { principal: Some(principal), states: vec![GrantState::Scheduled, GrantState::Active], role: None };
+        let filter = GrantFilter {
+            principal: Some(principal),
+            states: vec![GrantState::Scheduled, GrantState::Active],
+            role: None,
+        };
         let mut ended = 0;
         for grant in self.store.grants(&filter, Page::first(200)).await.map_err(unreadable)? {
             let id = grant.id;
-            let done = self.commit_deciding(move || async move {
-                let now = self.now();
-                let Some(grant) = self.store.grant(id).await.map_err(unreadable)? else { return Ok(Decided::Answer(false)) };
-                if !matches!(grant.state, GrantState::Active | GrantState::Scheduled) {
-                    return Ok(Decided::Answer(false));
-                }
-                let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
-                let (transition, next) = ending(&grant, &credentials, EndReason::Revoked, None, why, "system:policy".to_owned(), now);
-                let catalogue = self.catalogue().await?;
-                Ok(Decided::Commit(transition.mails(mails::grant_revoked(&catalogue, &next, "Hallpass", why, now)), true))
-            }).await?;
+            let done = self
+                .commit_deciding(move || async move {
+                    let now = self.now();
+                    let Some(grant) = self.store.grant(id).await.map_err(unreadable)? else {
+                        return Ok(Decided::Answer(false));
+                    };
+                    if !matches!(grant.state, GrantState::Active | GrantState::Scheduled) {
+                        return Ok(Decided::Answer(false));
+                    }
+                    let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
+                    let (transition, next) = ending(
+                        &grant,
+                        &credentials,
+                        EndReason::Revoked,
+                        None,
+                        why,
+                        "system:policy".to_owned(),
+                        now,
+                    );
+                    let catalogue = self.catalogue().await?;
+                    Ok(Decided::Commit(
+                        transition.mails(mails::grant_revoked(&catalogue, &next, "Hallpass", why, now)),
+                        true,
+                    ))
+                })
+                .await?;
             ended += usize::from(done);
         }
         Ok(ended)
@@ -78,15 +125,17 @@ impl Broker {
 
     /// A grant that this caller may see: its holder, requesters, deciders, administrators, auditors; else absent.
     pub async fn visible_grant(&self, caller: &Caller, id: GrantId) -> Result<Grant, Refusal> {
-        let grant = self.store.grant(id).await.map_err(unreadable)?.ok_or_else(|| Refusal::not_found("grant"))?;
+        let grant =
+            self.store.grant(id).await.map_err(unreadable)?.ok_or_else(|| Refusal::not_found("grant"))?;
         if caller.has(Duty::Administrator) || caller.has(Duty::Auditor) || self.holds(caller, &grant).await? {
             return Ok(grant);
         }
         if let (Some(request), Some(user)) = (grant.request_id, caller.user())
             && let Some(request) = self.store.request(request).await.map_err(unreadable)?
-                && (self.may_read(caller, &request).await? || request.requesters.contains(&user)) {
-                    return Ok(grant);
-                }
+            && (self.may_read(caller, &request).await? || request.requesters.contains(&user))
+        {
+            return Ok(grant);
+        }
         Err(Refusal::not_found("grant"))
     }
 
@@ -95,20 +144,33 @@ impl Broker {
         if caller.principal() == grant.principal {
             return Ok(true);
         }
-        let (Principal::Workload(workload), Some(user)) = (grant.principal, caller.user()) else { return Ok(false) };
+        let (Principal::Workload(workload), Some(user)) = (grant.principal, caller.user()) else {
+            return Ok(false);
+        };
         Ok(self.catalogue().await?.workloads.get(&workload).is_some_and(|w| w.owners.contains(&user)))
     }
 
     /// Whether this person approved the request behind a grant.
-    pub async fn approved_by(&self, grant: &Grant, user: hallpass_domain::ids::UserId) -> Result<bool, Refusal> {
+    pub async fn approved_by(
+        &self,
+        grant: &Grant,
+        user: hallpass_domain::ids::UserId,
+    ) -> Result<bool, Refusal> {
         let Some(request) = grant.request_id else { return Ok(false) };
         let decisions = self.store.decisions(request).await.map_err(unreadable)?;
         Ok(decisions.iter().any(|d| d.approver == user && d.verdict == Verdict::Approve))
     }
 
     /// Who may read a request: requesters, the subject, deciders of opened stages, administrators, auditors.
-    pub async fn may_read(&self, caller: &Caller, request: &hallpass_domain::request::Request) -> Result<bool, Refusal> {
-        if caller.has(Duty::Administrator) || caller.has(Duty::Auditor) || caller.principal() == request.subject {
+    pub async fn may_read(
+        &self,
+        caller: &Caller,
+        request: &hallpass_domain::request::Request,
+    ) -> Result<bool, Refusal> {
+        if caller.has(Duty::Administrator)
+            || caller.has(Duty::Auditor)
+            || caller.principal() == request.subject
+        {
             return Ok(true);
         }
         let Some(user) = caller.user() else { return Ok(false) };
@@ -117,12 +179,21 @@ impl Broker {
         }
         let catalogue = self.catalogue().await?;
         let opened = usize::try_from(request.stage).unwrap_or(usize::MAX);
-        Ok(request.stages.iter().take(opened.saturating_add(1)).any(|s| catalogue.deciders(s, &request.requesters).contains(&user)))
+        Ok(request
+            .stages
+            .iter()
+            .take(opened.saturating_add(1))
+            .any(|s| catalogue.deciders(s, &request.requesters).contains(&user)))
     }
 
     /// A request that this caller may read; else absent.
-    pub async fn visible_request(&self, caller: &Caller, reference: &str) -> Result<hallpass_domain::request::Request, Refusal> {
-        let request = self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
+    pub async fn visible_request(
+        &self,
+        caller: &Caller,
+        reference: &str,
+    ) -> Result<hallpass_domain::request::Request, Refusal> {
+        let request =
+            self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
         if self.may_read(caller, &request).await? { Ok(request) } else { Err(Refusal::not_found("request")) }
     }
 }

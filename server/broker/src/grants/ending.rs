@@ -10,7 +10,15 @@ use crate::events::event;
 
 /// The transition that ends `grant` at `now`: the grant becomes `ending`, every credential not yet revoked is due
 /// now, and `Live` ones become `revoking`. An `intended` one stays so: its issuer or the lease's end decides what it is.
-pub fn ending(grant: &Grant, credentials: &[Credential], reason: EndReason, by: Option<UserId>, why: &str, actor: String, now: Timestamp) -> (Transition, Grant) {
+pub fn ending(
+    grant: &Grant,
+    credentials: &[Credential],
+    reason: EndReason,
+    by: Option<UserId>,
+    why: &str,
+    actor: String,
+    now: Timestamp,
+) -> (Transition, Grant) {
     let mut next = Grant { version: grant.version + 1, ..grant.clone() };
     next.state = GrantState::Ending;
     next.end_reason = Some(reason);
@@ -18,7 +26,12 @@ pub fn ending(grant: &Grant, credentials: &[Credential], reason: EndReason, by: 
     // Nothing moves an end later: expiry keeps the approved end, an early end moves it earlier.
     next.ends_at = grant.ends_at.min(now.max(grant.starts_at));
     let mut transition = Transition::new(now).with(Change::Grant(Box::new(next.clone())));
-    let mut subjects = vec![("grant", grant.id.to_string()), ("role", grant.role_id.to_string()), ("target", grant.target_id.to_string()), ("subject", grant.principal.to_string())];
+    let mut subjects = vec![
+        ("grant", grant.id.to_string()),
+        ("role", grant.role_id.to_string()),
+        ("target", grant.target_id.to_string()),
+        ("subject", grant.principal.to_string()),
+    ];
     subjects.extend(grant.request_id.map(|r| ("request", r.to_string())));
     for credential in credentials.iter().filter(|c| c.state != CredentialState::Revoked) {
         if let Some(due) = made_due(credential, now) {
@@ -46,8 +59,21 @@ pub fn made_due(credential: &Credential, now: Timestamp) -> Option<Credential> {
 }
 
 /// `credential.revoking`.
-pub fn revoking_event(credential: &Credential, actor: &str, now: Timestamp) -> hallpass_domain::audit::event::Event {
-    event(now, "credential.revoking", actor,
-        &[("credential", credential.id.to_string()), ("grant", credential.grant_id.to_string()), ("target", credential.target_id.to_string())],
-        json!({ "due_at": credential.due_at.to_rfc3339(), "external_name": credential.external_name }), json!({}))
+pub fn revoking_event(
+    credential: &Credential,
+    actor: &str,
+    now: Timestamp,
+) -> hallpass_domain::audit::event::Event {
+    event(
+        now,
+        "credential.revoking",
+        actor,
+        &[
+            ("credential", credential.id.to_string()),
+            ("grant", credential.grant_id.to_string()),
+            ("target", credential.target_id.to_string()),
+        ],
+        json!({ "due_at": credential.due_at.to_rfc3339(), "external_name": credential.external_name }),
+        json!({}),
+    )
 }

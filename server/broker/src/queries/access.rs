@@ -17,12 +17,21 @@ impl Broker {
     /// The caller's grants.
     pub async fn access_view(&self, caller: &Caller) -> Result<AccessView, Refusal> {
         let catalogue = self.catalogue().await?;
-        let of = |states: Vec<GrantState>| GrantFilter { principal: Some(caller.principal()), states, role: None };
-        let current = self.store.grants(&of(vec![GrantState::Active, GrantState::Ending]), Page::first(100)).await.map_err(unreadable)?;
-        let scheduled = self.store.grants(&of(vec![GrantState::Scheduled]), Page::first(50)).await.map_err(unreadable)?;
-        let ended = self.store.grants(&of(vec![GrantState::Ended]), Page::first(20)).await.map_err(unreadable)?;
+        let of =
+            |states: Vec<GrantState>| GrantFilter { principal: Some(caller.principal()), states, role: None };
+        let current = self
+            .store
+            .grants(&of(vec![GrantState::Active, GrantState::Ending]), Page::first(100))
+            .await
+            .map_err(unreadable)?;
+        let scheduled =
+            self.store.grants(&of(vec![GrantState::Scheduled]), Page::first(50)).await.map_err(unreadable)?;
+        let ended =
+            self.store.grants(&of(vec![GrantState::Ended]), Page::first(20)).await.map_err(unreadable)?;
         let mut view = AccessView { current: Vec::new(), scheduled: Vec::new(), ended: Vec::new() };
-        for (from, to) in [(current, &mut view.current), (scheduled, &mut view.scheduled), (ended, &mut view.ended)] {
+        for (from, to) in
+            [(current, &mut view.current), (scheduled, &mut view.scheduled), (ended, &mut view.ended)]
+        {
             for grant in from {
                 to.push(self.grant_card(&catalogue, caller, &grant).await?);
             }
@@ -33,11 +42,20 @@ impl Broker {
 
     /// `active` past its end reads `ending`, whatever the reconciler has got round to.
     pub fn grant_state_now(&self, grant: &Grant) -> String {
-        if matches!(grant.state, GrantState::Active | GrantState::Scheduled) && grant.ends_at <= self.now() { "ending".to_owned() } else { grant.state.as_str().to_owned() }
+        if matches!(grant.state, GrantState::Active | GrantState::Scheduled) && grant.ends_at <= self.now() {
+            "ending".to_owned()
+        } else {
+            grant.state.as_str().to_owned()
+        }
     }
 
     /// One grant with its three facts.
-    pub async fn grant_card(&self, catalogue: &Catalogue, caller: &Caller, grant: &Grant) -> Result<GrantCard, Refusal> {
+    pub async fn grant_card(
+        &self,
+        catalogue: &Catalogue,
+        caller: &Caller,
+        grant: &Grant,
+    ) -> Result<GrantCard, Refusal> {
         let now = self.now();
         let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
         let (live_tokens, last_exp) = self.store.live_tokens(grant.id, now).await.map_err(unreadable)?;
@@ -67,8 +85,17 @@ impl Broker {
     }
 }
 
-fn works(grant: &Grant, credentials: &[Credential], live_tokens: u64, now: hallpass_domain::Timestamp) -> Works {
-    let of = |state: &str, at: Option<hallpass_domain::Timestamp>, detail: &str| Works { state: state.to_owned(), checked_at: at, detail: detail.to_owned() };
+fn works(
+    grant: &Grant,
+    credentials: &[Credential],
+    live_tokens: u64,
+    now: hallpass_domain::Timestamp,
+) -> Works {
+    let of = |state: &str, at: Option<hallpass_domain::Timestamp>, detail: &str| Works {
+        state: state.to_owned(),
+        checked_at: at,
+        detail: detail.to_owned(),
+    };
     if now < grant.starts_at {
         return of("not_started", None, "It has not begun");
     }
@@ -78,12 +105,21 @@ fn works(grant: &Grant, credentials: &[Credential], live_tokens: u64, now: hallp
     match credentials.iter().filter(|c| c.state == CredentialState::Live).filter_map(|c| c.live_at).max() {
         Some(at) => of("works", Some(at), "The target made the login and accepts it"),
         None if live_tokens > 0 => of("works", Some(now), "Introspection answers active"),
-        None if credentials.iter().any(|c| c.state == CredentialState::Intended) => of("checking", None, "A login is being made"),
+        None if credentials.iter().any(|c| c.state == CredentialState::Intended) => {
+            of("checking", None, "A login is being made")
+        }
         None => of("not_issued", None, "Nothing has been issued under it yet"),
     }
 }
 
-fn at_target(grant: &Grant, credentials: &[Credential], live_tokens: u64, until: Option<hallpass_domain::Timestamp>, last_exp: Option<hallpass_domain::Timestamp>, now: hallpass_domain::Timestamp) -> AtTarget {
+fn at_target(
+    grant: &Grant,
+    credentials: &[Credential],
+    live_tokens: u64,
+    until: Option<hallpass_domain::Timestamp>,
+    last_exp: Option<hallpass_domain::Timestamp>,
+    now: hallpass_domain::Timestamp,
+) -> AtTarget {
     let unrevoked = credentials.iter().filter(|c| c.state != CredentialState::Revoked).count();
     let active = grant.allows_at(now);
     let verified = grant.verified_at;
@@ -105,7 +141,8 @@ fn at_target(grant: &Grant, credentials: &[Credential], live_tokens: u64, until:
     let check = verified.map(|_| check_sentence(grant, credentials, last_exp.filter(|_| until.is_some())));
     AtTarget {
         state: state.to_owned(),
-        credentials: i64::try_from(unrevoked).unwrap_or(0) + if active { i64::try_from(live_tokens).unwrap_or(0) } else { 0 },
+        credentials: i64::try_from(unrevoked).unwrap_or(0)
+            + if active { i64::try_from(live_tokens).unwrap_or(0) } else { 0 },
         sessions: None,
         may_work_until: until,
         verified_at: verified,

@@ -16,18 +16,38 @@ const PAGE: u32 = 50;
 
 /// Families of events that the filter offers.
 const FAMILIES: [(&str, &str); 12] = [
-    ("request.", "requests"), ("grant.", "grants"), ("credential.", "logins at targets"), ("token.", "tokens"), ("session.", "sessions"), ("sign_in.", "sign-in"),
-    ("second_factor.", "second factors"), ("password.", "passwords"), ("device.", "devices"), ("api_token.", "API tokens"), ("catalogue.", "catalogue"), ("mail.", "mail"),
+    ("request.", "requests"),
+    ("grant.", "grants"),
+    ("credential.", "logins at targets"),
+    ("token.", "tokens"),
+    ("session.", "sessions"),
+    ("sign_in.", "sign-in"),
+    ("second_factor.", "second factors"),
+    ("password.", "passwords"),
+    ("device.", "devices"),
+    ("api_token.", "API tokens"),
+    ("catalogue.", "catalogue"),
+    ("mail.", "mail"),
 ];
 
 impl Broker {
     /// Administrators and auditors only.
     pub fn may_audit(&self, caller: &Caller) -> Result<(), Refusal> {
-        if caller.has(Duty::Auditor) || caller.has(Duty::Administrator) { Ok(()) } else { Err(Refusal::not_found("page")) }
+        if caller.has(Duty::Auditor) || caller.has(Duty::Administrator) {
+            Ok(())
+        } else {
+            Err(Refusal::not_found("page"))
+        }
     }
 
     /// One page of events. `from` and `to` are local times in `zone`.
-    pub async fn audit_view(&self, caller: &Caller, filter: AuditFilter, before: Option<uuid::Uuid>, zone: &str) -> Result<AuditView, Refusal> {
+    pub async fn audit_view(
+        &self,
+        caller: &Caller,
+        filter: AuditFilter,
+        before: Option<uuid::Uuid>,
+        zone: &str,
+    ) -> Result<AuditView, Refusal> {
         self.may_audit(caller)?;
         let catalogue = self.catalogue().await?;
         let mut errors = Vec::new();
@@ -38,13 +58,28 @@ impl Broker {
             from: read_time("from", &filter.from, zone, &mut errors),
             until: read_time("to", &filter.to, zone, &mut errors),
         };
-        let mut events = if errors.is_empty() { self.store.events(&wanted, before, PAGE + 1).await.map_err(unreadable)? } else { Vec::new() };
+        let mut events = if errors.is_empty() {
+            self.store.events(&wanted, before, PAGE + 1).await.map_err(unreadable)?
+        } else {
+            Vec::new()
+        };
         let more = events.len() > usize::try_from(PAGE).unwrap_or(0);
         events.truncate(usize::try_from(PAGE).unwrap_or(0));
-        let filtered = [&filter.actor, &filter.action, &filter.object, &filter.from, &filter.to].iter().any(|f| !f.trim().is_empty());
+        let filtered = [&filter.actor, &filter.action, &filter.object, &filter.from, &filter.to]
+            .iter()
+            .any(|f| !f.trim().is_empty());
         Ok(AuditView {
-            actions: std::iter::once(Choice { value: String::new(), label: "everything".to_owned(), chosen: filter.action.is_empty() })
-                .chain(FAMILIES.iter().map(|(v, l)| Choice { value: (*v).to_owned(), label: (*l).to_owned(), chosen: *v == filter.action })).collect(),
+            actions: std::iter::once(Choice {
+                value: String::new(),
+                label: "everything".to_owned(),
+                chosen: filter.action.is_empty(),
+            })
+            .chain(FAMILIES.iter().map(|(v, l)| Choice {
+                value: (*v).to_owned(),
+                label: (*l).to_owned(),
+                chosen: *v == filter.action,
+            }))
+            .collect(),
             next: events.last().filter(|_| more).map(|e| e.event.parts().id.to_string()),
             events: events.iter().map(|e| row(&catalogue, e)).collect(),
             filtered,
@@ -55,17 +90,35 @@ impl Broker {
     }
 
     /// What the events shall be about: a request's reference, a role or target by name, or a noun and an id.
-    async fn read_object(&self, catalogue: &Catalogue, text: &str, errors: &mut Vec<FieldError>) -> Result<Option<(String, String)>, Refusal> {
+    async fn read_object(
+        &self,
+        catalogue: &Catalogue,
+        text: &str,
+        errors: &mut Vec<FieldError>,
+    ) -> Result<Option<(String, String)>, Refusal> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(None);
         }
-        if let Some(request) = self.store.request_by_reference(&text.to_uppercase()).await.map_err(unreadable)? {
+        if let Some(request) =
+            self.store.request_by_reference(&text.to_uppercase()).await.map_err(unreadable)?
+        {
             return Ok(Some(("request".to_owned(), request.id.to_string())));
         }
-        let role = catalogue.roles.values().find(|r| r.name.as_str() == text).map(|r| ("role".to_owned(), r.id.to_string()));
-        let target = catalogue.targets.values().find(|t| t.name.as_str() == text).map(|t| ("target".to_owned(), t.id.to_string()));
-        let spelt = text.split_once([':', ' ']).map(|(n, i)| (n.trim().to_lowercase(), i.trim().to_owned())).filter(|(n, i)| !n.is_empty() && !i.is_empty());
+        let role = catalogue
+            .roles
+            .values()
+            .find(|r| r.name.as_str() == text)
+            .map(|r| ("role".to_owned(), r.id.to_string()));
+        let target = catalogue
+            .targets
+            .values()
+            .find(|t| t.name.as_str() == text)
+            .map(|t| ("target".to_owned(), t.id.to_string()));
+        let spelt = text
+            .split_once([':', ' '])
+            .map(|(n, i)| (n.trim().to_lowercase(), i.trim().to_owned()))
+            .filter(|(n, i)| !n.is_empty() && !i.is_empty());
         let found = role.or(target).or(spelt);
         if found.is_none() {
             errors.push(wrong("object", "Write a request such as R-4821…, a role or target by name, or a noun and its id such as grant:0193…."));
@@ -76,7 +129,10 @@ impl Broker {
     async fn sealed_to(&self) -> Result<SealedTo, Refusal> {
         let head = self.store.log_head().await.map_err(unreadable)?;
         let (unsealed, _) = self.store.unsealed_tail().await.map_err(unreadable)?;
-        let checkpoint = head.checkpoint.as_deref().and_then(|n| Checkpoint::open(n, std::slice::from_ref(self.log_signer.verifier())).ok());
+        let checkpoint = head
+            .checkpoint
+            .as_deref()
+            .and_then(|n| Checkpoint::open(n, std::slice::from_ref(self.log_signer.verifier())).ok());
         Ok(SealedTo {
             size: i64::try_from(head.size).unwrap_or(i64::MAX),
             root: checkpoint.map(|c| c.root.to_base64()).unwrap_or_default(),
@@ -99,9 +155,17 @@ fn name(catalogue: &Catalogue, actor: &str) -> String {
 /// What an event is about, in names where there are any: `db-read on orders-db, Dana Kim`.
 fn about(catalogue: &Catalogue, parts: &EventParts) -> String {
     let of = |noun: &str| parts.subjects.get(noun);
-    let role = of("role").and_then(|id| id.parse().ok()).and_then(|id| catalogue.roles.get(&id)).map(|r| r.name.to_string());
-    let target = of("target").and_then(|id| id.parse().ok()).and_then(|id| catalogue.targets.get(&id)).map(|t| t.name.to_string());
-    let whose = of("subject").or(of("user")).map(|s| name(catalogue, &if s.contains(':') { s.clone() } else { format!("user:{s}") }));
+    let role = of("role")
+        .and_then(|id| id.parse().ok())
+        .and_then(|id| catalogue.roles.get(&id))
+        .map(|r| r.name.to_string());
+    let target = of("target")
+        .and_then(|id| id.parse().ok())
+        .and_then(|id| catalogue.targets.get(&id))
+        .map(|t| t.name.to_string());
+    let whose = of("subject")
+        .or(of("user"))
+        .map(|s| name(catalogue, &if s.contains(':') { s.clone() } else { format!("user:{s}") }));
     let account = parts.data.get("external_name").and_then(serde_json::Value::as_str).map(str::to_owned);
     let place = match (role, target) {
         (Some(role), Some(target)) => Some(format!("{role} on {target}")),
@@ -109,13 +173,20 @@ fn about(catalogue: &Catalogue, parts: &EventParts) -> String {
         (None, None) => None,
     };
     let words: Vec<String> = [place, account, whose].into_iter().flatten().collect();
-    if words.is_empty() { parts.subjects.iter().next().map(|(n, i)| format!("{n} {i}")).unwrap_or_default() } else { words.join(", ") }
+    if words.is_empty() {
+        parts.subjects.iter().next().map(|(n, i)| format!("{n} {i}")).unwrap_or_default()
+    } else {
+        words.join(", ")
+    }
 }
 
 fn row(catalogue: &Catalogue, logged: &LoggedEvent) -> AuditRow {
     let parts = logged.event.parts();
     let of = |noun: &str| parts.subjects.get(noun).cloned();
-    let href = match (of("grant"), parts.opening.as_ref().and_then(|o| o.private.get("reference")).and_then(serde_json::Value::as_str)) {
+    let href = match (
+        of("grant"),
+        parts.opening.as_ref().and_then(|o| o.private.get("reference")).and_then(serde_json::Value::as_str),
+    ) {
         (Some(grant), _) => Some(format!("/grants/{grant}")),
         (None, Some(reference)) => Some(format!("/requests/{reference}")),
         (None, None) => None,
@@ -157,21 +228,37 @@ fn read_actor(catalogue: &Catalogue, text: &str, errors: &mut Vec<FieldError>) -
         return Some(text.to_owned());
     }
     let lower = text.to_lowercase();
-    let user = catalogue.users.values().find(|u| u.email.as_str() == lower || u.display_name.to_lowercase() == lower).map(|u| format!("user:{}", u.id));
-    let found = user.or_else(|| catalogue.workloads.values().find(|w| w.name.as_str() == lower).map(|w| format!("workload:{}", w.id)));
+    let user = catalogue
+        .users
+        .values()
+        .find(|u| u.email.as_str() == lower || u.display_name.to_lowercase() == lower)
+        .map(|u| format!("user:{}", u.id));
+    let found = user.or_else(|| {
+        catalogue.workloads.values().find(|w| w.name.as_str() == lower).map(|w| format!("workload:{}", w.id))
+    });
     if found.is_none() {
-        errors.push(wrong("actor", "Nobody has that name. Type a mail address, a workload's name, or system:expiry."));
+        errors.push(wrong(
+            "actor",
+            "Nobody has that name. Type a mail address, a workload's name, or system:expiry.",
+        ));
     }
     found
 }
 
-fn read_time(field: &str, text: &str, zone: &str, errors: &mut Vec<FieldError>) -> Option<hallpass_domain::Timestamp> {
+fn read_time(
+    field: &str,
+    text: &str,
+    zone: &str,
+    errors: &mut Vec<FieldError>,
+) -> Option<hallpass_domain::Timestamp> {
     let text = text.trim();
     if text.is_empty() {
         return None;
     }
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::Tz::UTC);
-    let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"].iter().find_map(|f| chrono::NaiveDateTime::parse_from_str(text, f).ok());
+    let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
+        .iter()
+        .find_map(|f| chrono::NaiveDateTime::parse_from_str(text, f).ok());
     let at = local.and_then(|l| l.and_local_timezone(zone).earliest()).map(|t| t.with_timezone(&chrono::Utc));
     if at.is_none() {
         errors.push(wrong(field, "Write a time such as 2026-11-23T15:00."));

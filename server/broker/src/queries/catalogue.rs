@@ -44,34 +44,60 @@ pub(crate) struct Held {
 impl Broker {
     pub(crate) async fn holdings(&self, caller: &Caller) -> Result<Held, Refusal> {
         let principal = caller.principal();
-        let filter = GrantFilter { principal: Some(principal), states: vec![GrantState::Active, GrantState::Scheduled], role: None };
+        let filter = GrantFilter {
+            principal: Some(principal),
+            states: vec![GrantState::Active, GrantState::Scheduled],
+            role: None,
+        };
         let grants = self.store.grants(&filter, Page::first(100)).await.map_err(unreadable)?;
-        let recent = self.store.requests(&RequestFilter { of: Some(principal), ..Default::default() }, Page::first(50)).await.map_err(unreadable)?;
+        let recent = self
+            .store
+            .requests(&RequestFilter { of: Some(principal), ..Default::default() }, Page::first(50))
+            .await
+            .map_err(unreadable)?;
         let now = self.now();
         Ok(Held {
             grants: grants.into_iter().filter(|g| g.ends_at > now).map(|g| (g.role_id, g)).collect(),
-            requests: recent.iter().filter(|r| r.state == RequestState::Pending && r.decide_by > now).map(|r| (r.role_id, r.clone())).collect(),
+            requests: recent
+                .iter()
+                .filter(|r| r.state == RequestState::Pending && r.decide_by > now)
+                .map(|r| (r.role_id, r.clone()))
+                .collect(),
             recent,
         })
     }
 
     /// The catalogue as this caller sees it.
-    pub async fn catalogue_view(&self, caller: &Caller, query: &CatalogueQuery) -> Result<CatalogueView, Refusal> {
+    pub async fn catalogue_view(
+        &self,
+        caller: &Caller,
+        query: &CatalogueQuery,
+    ) -> Result<CatalogueView, Refusal> {
         let catalogue = self.catalogue().await?;
         let held = self.holdings(caller).await?;
-        let mine: Vec<&Role> = sorted(&catalogue).into_iter().filter(|r| catalogue.is_eligible(r, caller.principal())).collect();
+        let mine: Vec<&Role> =
+            sorted(&catalogue).into_iter().filter(|r| catalogue.is_eligible(r, caller.principal())).collect();
         let found: Vec<&&Role> = mine.iter().filter(|r| matches(&catalogue, r, query)).collect();
-        let page: Vec<&Role> = found.iter().filter(|r| r.name.as_str() > query.after.as_str()).take(PAGE).map(|r| **r).collect();
+        let page: Vec<&Role> =
+            found.iter().filter(|r| r.name.as_str() > query.after.as_str()).take(PAGE).map(|r| **r).collect();
         let last = page.last().map(|r| r.name.to_string());
         let next = last.filter(|l| found.iter().any(|r| r.name.as_str() > l.as_str()));
-        let mut targets: Vec<String> = mine.iter().filter_map(|r| catalogue.targets.get(&r.target_id)).map(|t| t.name.to_string()).collect();
+        let mut targets: Vec<String> = mine
+            .iter()
+            .filter_map(|r| catalogue.targets.get(&r.target_id))
+            .map(|t| t.name.to_string())
+            .collect();
         targets.sort();
         targets.dedup();
         Ok(CatalogueView {
             query: query.text.clone(),
             tiers: choices("all tiers", &["low", "medium", "high"].map(str::to_owned), &query.tier),
             targets: choices("all targets", &targets, &query.target),
-            again: if query.text.is_empty() && query.after.is_empty() { again(&catalogue, caller, &held) } else { Vec::new() },
+            again: if query.text.is_empty() && query.after.is_empty() {
+                again(&catalogue, caller, &held)
+            } else {
+                Vec::new()
+            },
             roles: page.iter().map(|r| self.role_card(&catalogue, caller, &held, r)).collect(),
             total: i64::try_from(found.len()).unwrap_or(0),
             total_unfiltered: i64::try_from(mine.len()).unwrap_or(0),
@@ -79,7 +105,13 @@ impl Broker {
         })
     }
 
-    pub(crate) fn role_card(&self, catalogue: &Catalogue, caller: &Caller, held: &Held, role: &Role) -> RoleCard {
+    pub(crate) fn role_card(
+        &self,
+        catalogue: &Catalogue,
+        caller: &Caller,
+        held: &Held,
+        role: &Role,
+    ) -> RoleCard {
         let requesters = catalogue.requesters(caller.principal(), caller.user());
         let (state, until, href) = match (held.grants.get(&role.id), held.requests.get(&role.id)) {
             (Some(g), _) => ("active", Some(g.ends_at), Some(format!("/grants/{}", g.id))),
@@ -98,7 +130,11 @@ impl Broker {
             until,
             state_href: href,
             why_not: None,
-            last_used_at: held.recent.iter().find(|r| r.role_id == role.id && r.state == RequestState::Approved).map(|r| r.submitted_at),
+            last_used_at: held
+                .recent
+                .iter()
+                .find(|r| r.role_id == role.id && r.state == RequestState::Approved)
+                .map(|r| r.submitted_at),
         }
     }
 }
@@ -111,7 +147,14 @@ fn sorted(catalogue: &Catalogue) -> Vec<&Role> {
 
 fn matches(catalogue: &Catalogue, role: &Role, query: &CatalogueQuery) -> bool {
     let target = catalogue.targets.get(&role.target_id);
-    let text = format!("{} {} {} {}", role.name, role.purpose, target.map(|t| t.name.to_string()).unwrap_or_default(), target.map(|t| t.environment.clone()).unwrap_or_default()).to_lowercase();
+    let text = format!(
+        "{} {} {} {}",
+        role.name,
+        role.purpose,
+        target.map(|t| t.name.to_string()).unwrap_or_default(),
+        target.map(|t| t.environment.clone()).unwrap_or_default()
+    )
+    .to_lowercase();
     query.text.to_lowercase().split_whitespace().all(|w| text.contains(w))
         && (query.tier.is_empty() || query.tier == role.tier.as_str())
         && (query.target.is_empty() || target.is_some_and(|t| t.name.as_str() == query.target))
@@ -126,14 +169,28 @@ pub(crate) fn choices(all: &str, values: &[String], chosen: &str) -> Vec<Choice>
 /// The last five asks, each role once, as a link that fills the form.
 fn again(catalogue: &Catalogue, caller: &Caller, held: &Held) -> Vec<AgainItem> {
     let mut seen = std::collections::BTreeSet::new();
-    held.recent.iter().filter(|r| r.state != RequestState::Pending && seen.insert(r.role_id)).filter_map(|r| {
-        let role = catalogue.roles.get(&r.role_id).filter(|role| catalogue.is_eligible(role, caller.principal()))?;
-        let seconds = match r.ask {
-            Ask::Seconds(s) => s,
-            Ask::Until(_) => role.usual_seconds,
-        };
-        Some(AgainItem { role: lines::role(catalogue, role.id, role.target_id), seconds, reason: r.reason.clone(), at: r.submitted_at, href: ask_again_href(&role.name.to_string(), r) })
-    }).take(5).collect()
+    held.recent
+        .iter()
+        .filter(|r| r.state != RequestState::Pending && seen.insert(r.role_id))
+        .filter_map(|r| {
+            let role = catalogue
+                .roles
+                .get(&r.role_id)
+                .filter(|role| catalogue.is_eligible(role, caller.principal()))?;
+            let seconds = match r.ask {
+                Ask::Seconds(s) => s,
+                Ask::Until(_) => role.usual_seconds,
+            };
+            Some(AgainItem {
+                role: lines::role(catalogue, role.id, role.target_id),
+                seconds,
+                reason: r.reason.clone(),
+                at: r.submitted_at,
+                href: ask_again_href(&role.name.to_string(), r),
+            })
+        })
+        .take(5)
+        .collect()
 }
 
 /// The request form, filled as this request was.
@@ -153,5 +210,13 @@ pub(crate) fn ask_again_href(role: &str, request: &Request) -> String {
 
 /// Percent-encoding of everything but unreserved characters (RFC 3986 §2.3).
 pub fn encode(text: &str) -> String {
-    text.bytes().map(|b| if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~') { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~') {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
 }

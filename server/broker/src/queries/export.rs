@@ -22,23 +22,44 @@ impl Export {
 }
 
 fn damaged(what: impl std::fmt::Display) -> Refusal {
-    Refusal::unavailable("log_damaged", format!("The audit log as stored is damaged: {what}. Compare it with a held checkpoint by hallpass audit verify."))
+    Refusal::unavailable(
+        "log_damaged",
+        format!(
+            "The audit log as stored is damaged: {what}. Compare it with a held checkpoint by hallpass audit verify."
+        ),
+    )
 }
 
 impl Broker {
     /// Begins an export of everything sealed.
     pub async fn begin_export(&self) -> Result<Export, Refusal> {
         let head = self.store.log_head().await.map_err(unreadable)?;
-        let checkpoint = head.checkpoint.ok_or_else(|| Refusal::unavailable("not_sealed_yet", "Nothing is sealed yet; try again in a second."))?;
-        let header = Header { checkpoint, format: FORMAT.to_owned(), origin: self.settings.log_origin.clone(), size: head.size, vkey: self.log_signer.verifier().to_string() };
+        let checkpoint = head.checkpoint.ok_or_else(|| {
+            Refusal::unavailable("not_sealed_yet", "Nothing is sealed yet; try again in a second.")
+        })?;
+        let header = Header {
+            checkpoint,
+            format: FORMAT.to_owned(),
+            origin: self.settings.log_origin.clone(),
+            size: head.size,
+            vkey: self.log_signer.verifier().to_string(),
+        };
         Ok(Export { size: head.size, header: header.to_line().map_err(damaged)? })
     }
 
     /// One block: its line, and a line per event. Nodes are those stored at sealing, never computed anew, so that a
     /// changed event differs from what was sealed.
     pub async fn export_block(&self, export: &Export, block: u64) -> Result<String, Refusal> {
-        let wanted: Vec<(u8, u64)> = Block::stored_nodes(block, export.size).iter().map(|n| (n.level, n.index)).collect();
-        let nodes: NodeMap = self.store.nodes(&wanted).await.map_err(unreadable)?.into_iter().map(|((level, index), hash)| (NodeId { level, index }, hash)).collect();
+        let wanted: Vec<(u8, u64)> =
+            Block::stored_nodes(block, export.size).iter().map(|n| (n.level, n.index)).collect();
+        let nodes: NodeMap = self
+            .store
+            .nodes(&wanted)
+            .await
+            .map_err(unreadable)?
+            .into_iter()
+            .map(|((level, index), hash)| (NodeId { level, index }, hash))
+            .collect();
         let mut out = Block::read(&nodes, block, export.size).map_err(damaged)?.to_line();
         let limit = u32::try_from(block_len(block, export.size)).unwrap_or(u32::MAX);
         for logged in self.store.sealed_events(block * BLOCK, limit).await.map_err(unreadable)? {

@@ -25,20 +25,30 @@ const TOKENS: u32 = 20;
 
 impl Broker {
     /// One grant, for somebody who may see it.
-    pub async fn grant_view(&self, caller: &Caller, id: GrantId, errors: Vec<FieldError>) -> Result<GrantView, Refusal> {
+    pub async fn grant_view(
+        &self,
+        caller: &Caller,
+        id: GrantId,
+        errors: Vec<FieldError>,
+    ) -> Result<GrantView, Refusal> {
         let grant = self.visible_grant(caller, id).await?;
         let catalogue = self.catalogue().await?;
         let card = self.grant_card(&catalogue, caller, &grant).await?;
         let credentials = self.store.credentials_of(id).await.map_err(unreadable)?;
         let tokens = self.store.tokens_of(id, TOKENS).await.map_err(unreadable)?;
         let (request, decisions) = match grant.request_id {
-            Some(r) => (self.store.request(r).await.map_err(unreadable)?, self.store.decisions(r).await.map_err(unreadable)?),
+            Some(r) => (
+                self.store.request(r).await.map_err(unreadable)?,
+                self.store.decisions(r).await.map_err(unreadable)?,
+            ),
             None => (None, Vec::new()),
         };
         let now = self.now();
         let active = grant.allows_at(now);
         let may_revoke = match caller.user() {
-            Some(user) => active && (caller.has(Duty::Administrator) || self.approved_by(&grant, user).await?),
+            Some(user) => {
+                active && (caller.has(Duty::Administrator) || self.approved_by(&grant, user).await?)
+            }
             None => false,
         };
         let role_name = card.role.name.clone();
@@ -47,9 +57,15 @@ impl Broker {
         shown.sort_by_key(|c| std::cmp::Reverse(c.issued_at));
         Ok(GrantView {
             scope: lines::scope(&grant.scope),
-            approvals: request.as_ref().map(|r| decisions.iter().map(|d| lines::decision(&catalogue, r, d)).collect()).unwrap_or_default(),
+            approvals: request
+                .as_ref()
+                .map(|r| decisions.iter().map(|d| lines::decision(&catalogue, r, d)).collect())
+                .unwrap_or_default(),
             reason: request.as_ref().map(|r| r.reason.clone()).unwrap_or_default(),
-            issuable: gives(&catalogue, &grant).map(|k| issuable_kind(&catalogue, &grant, k)).into_iter().collect(),
+            issuable: gives(&catalogue, &grant)
+                .map(|k| issuable_kind(&catalogue, &grant, k))
+                .into_iter()
+                .collect(),
             why_no_issue: (!card.can_issue).then(|| why_not(&grant, active)),
             credentials: shown,
             commands: commands(&catalogue, &grant, &role_name),
@@ -70,9 +86,14 @@ impl Broker {
         if grant.end_reason != Some(EndReason::Revoked) {
             return Ok(None);
         }
-        let filter = AuditFilter { kind: Some("grant.ending".to_owned()), subject: Some(("grant".to_owned(), grant.id.to_string())), ..AuditFilter::default() };
+        let filter = AuditFilter {
+            kind: Some("grant.ending".to_owned()),
+            subject: Some(("grant".to_owned(), grant.id.to_string())),
+            ..AuditFilter::default()
+        };
         let found = self.store.events(&filter, None, 1).await.map_err(unreadable)?;
-        let why = found.first().and_then(|e| e.event.parts().opening.as_ref()).and_then(|o| o.private.get("why"));
+        let why =
+            found.first().and_then(|e| e.event.parts().opening.as_ref()).and_then(|o| o.private.get("why"));
         Ok(why.and_then(|w| w.as_str()).map(str::to_owned))
     }
 }
@@ -92,8 +113,16 @@ fn issuable_kind(catalogue: &Catalogue, grant: &Grant, kind: CredentialKind) -> 
     let (use_it, cuts, cannot) = match kind {
         CredentialKind::AccessToken => (
             "Send it as a Bearer token.",
-            if offline { "New tokens, and introspection at once." } else { "Everything: this target asks Hallpass at each use, so the token ends at the very second." },
-            if offline { "This target checks tokens offline: one ended early may be accepted until it expires, five minutes at most." } else { "" },
+            if offline {
+                "New tokens, and introspection at once."
+            } else {
+                "Everything: this target asks Hallpass at each use, so the token ends at the very second."
+            },
+            if offline {
+                "This target checks tokens offline: one ended early may be accepted until it expires, five minutes at most."
+            } else {
+                ""
+            },
         ),
         CredentialKind::PostgresqlLogin => (
             "Log in with psql or any client.",
@@ -101,14 +130,27 @@ fn issuable_kind(catalogue: &Catalogue, grant: &Grant, kind: CredentialKind) -> 
             "Data that it wrote or read stays written or read. A pooler in between may keep its own server sessions.",
         ),
     };
-    IssuableKind { kind: kind.as_str().to_owned(), label: lines::credential_in_words(kind), use_it: use_it.to_owned(), cuts: cuts.to_owned(), cannot_cut: cannot.to_owned() }
+    IssuableKind {
+        kind: kind.as_str().to_owned(),
+        label: lines::credential_in_words(kind),
+        use_it: use_it.to_owned(),
+        cuts: cuts.to_owned(),
+        cannot_cut: cannot.to_owned(),
+    }
 }
 
 fn commands(catalogue: &Catalogue, grant: &Grant, role: &str) -> Vec<Command> {
     let of = |label: &str, command: String| Command { label: label.to_owned(), command };
     match gives(catalogue, grant) {
-        Some(CredentialKind::PostgresqlLogin) => vec![of("Open psql", format!("hallpass run {role} -- psql")), of("End it now", format!("hallpass end {role}"))],
-        Some(CredentialKind::AccessToken) => vec![of("Print a token", format!("hallpass token {role}")), of("Run with a token", format!("hallpass run {role} -- COMMAND")), of("End it now", format!("hallpass end {role}"))],
+        Some(CredentialKind::PostgresqlLogin) => vec![
+            of("Open psql", format!("hallpass run {role} -- psql")),
+            of("End it now", format!("hallpass end {role}")),
+        ],
+        Some(CredentialKind::AccessToken) => vec![
+            of("Print a token", format!("hallpass token {role}")),
+            of("Run with a token", format!("hallpass run {role} -- COMMAND")),
+            of("End it now", format!("hallpass end {role}")),
+        ],
         None => Vec::new(),
     }
 }
@@ -138,7 +180,9 @@ pub fn credential_view(c: &Credential, now: Timestamp) -> CredentialView {
 fn token_view(catalogue: &Catalogue, grant: &Grant, t: &Token, now: Timestamp) -> CredentialView {
     let target = catalogue.targets.get(&t.target_id).map(|t| &t.settings);
     let offline_until = match target {
-        Some(TargetSettings::Oauth(o)) if o.verification == Verification::Offline => Some(t.expires_at + chrono::Duration::seconds(o.leeway_seconds)).filter(|u| *u > now),
+        Some(TargetSettings::Oauth(o)) if o.verification == Verification::Offline => {
+            Some(t.expires_at + chrono::Duration::seconds(o.leeway_seconds)).filter(|u| *u > now)
+        }
         _ => None,
     };
     let over = t.revoked_at.is_some() || !grant.allows_at(now);
@@ -168,7 +212,14 @@ fn token_view(catalogue: &Catalogue, grant: &Grant, t: &Token, now: Timestamp) -
 }
 
 fn timeline(catalogue: &Catalogue, grant: &Grant, credentials: &[Credential]) -> Vec<TimelineEvent> {
-    let line = |at, what: String, tone: &str| TimelineEvent { at, what, by: "Hallpass".to_owned(), detail: None, tone: tone.to_owned(), audit_id: None };
+    let line = |at, what: String, tone: &str| TimelineEvent {
+        at,
+        what,
+        by: "Hallpass".to_owned(),
+        detail: None,
+        tone: tone.to_owned(),
+        audit_id: None,
+    };
     let mut out = vec![line(grant.starts_at, "access began".to_owned(), "good")];
     for c in credentials {
         out.extend(c.live_at.map(|t| line(t, format!("login {} made", c.external_name), "info")));

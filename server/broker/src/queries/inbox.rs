@@ -1,9 +1,9 @@
 //! The approver's side: inbox, decision page, and its clear outcomes.
 use hallpass_domain::ports::store::Page;
+use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::decide::may_decide;
 use hallpass_domain::request::{Decision, Request, RequestState, Verdict};
-use hallpass_domain::principal::Principal;
 use hallpass_domain::window::{Ask, describe_seconds};
 use hallpass_domain::workflow::Proof;
 
@@ -16,34 +16,61 @@ use crate::views::page::{Choice, FieldError, Link};
 
 impl Broker {
     /// What waits for this person, or what he decided.
-    pub async fn inbox_view(&self, caller: &HumanCaller, history: bool, after: Option<uuid::Uuid>) -> Result<InboxView, Refusal> {
+    pub async fn inbox_view(
+        &self,
+        caller: &HumanCaller,
+        history: bool,
+        after: Option<uuid::Uuid>,
+    ) -> Result<InboxView, Refusal> {
         let catalogue = self.catalogue().await?;
         let now = self.now();
         let mut pending = Vec::new();
-        for request in self.store.pending_requests(500).await.map_err(unreadable)?.iter().filter(|r| now < r.decide_by) {
+        for request in
+            self.store.pending_requests(500).await.map_err(unreadable)?.iter().filter(|r| now < r.decide_by)
+        {
             let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
-            let decider = request.open_stage().is_some_and(|s| s.approvers.iter().any(|p| catalogue.covers(*p, Principal::User(caller.user()))));
+            let decider = request.open_stage().is_some_and(|s| {
+                s.approvers.iter().any(|p| catalogue.covers(*p, Principal::User(caller.user())))
+            });
             let own = request.requesters.contains(&caller.user());
             if may_decide(&catalogue, request, &decisions, caller.user(), now).is_ok() || (own && decider) {
                 pending.extend(self.inbox_row(&catalogue, request, &decisions, own));
             }
         }
-        let mut decided = if history { self.store.decided_by(caller.user(), Page { after, limit: 26 }).await.map_err(unreadable)? } else { Vec::new() };
+        let mut decided = if history {
+            self.store.decided_by(caller.user(), Page { after, limit: 26 }).await.map_err(unreadable)?
+        } else {
+            Vec::new()
+        };
         let more = decided.len() > 25;
         decided.truncate(25);
         let me = Principal::User(caller.user());
-        let mut decides_for: Vec<String> = catalogue.workflows.values().filter(|w| !w.retired).flat_map(|w| &w.stages).flat_map(|s| &s.approvers)
-            .filter(|p| catalogue.covers(**p, me)).map(|p| catalogue.name_of(*p)).collect();
+        let mut decides_for: Vec<String> = catalogue
+            .workflows
+            .values()
+            .filter(|w| !w.retired)
+            .flat_map(|w| &w.stages)
+            .flat_map(|s| &s.approvers)
+            .filter(|p| catalogue.covers(**p, me))
+            .map(|p| catalogue.name_of(*p))
+            .collect();
         decides_for.sort();
         decides_for.dedup();
         Ok(InboxView {
             tab: if history { "history" } else { "pending" }.to_owned(),
             pending,
             next: decided.last().filter(|_| more).map(|(d, _)| d.id.to_string()),
-            history: decided.iter().map(|(d, r)| DecidedRow {
-                reference: r.reference.clone(), subject: catalogue.name_of(r.subject), role: lines::role(&catalogue, r.role_id, r.target_id),
-                decision: d.verdict.as_str().to_owned(), at: d.decided_at, state: self.state_now(r),
-            }).collect(),
+            history: decided
+                .iter()
+                .map(|(d, r)| DecidedRow {
+                    reference: r.reference.clone(),
+                    subject: catalogue.name_of(r.subject),
+                    role: lines::role(&catalogue, r.role_id, r.target_id),
+                    decision: d.verdict.as_str().to_owned(),
+                    at: d.decided_at,
+                    state: self.state_now(r),
+                })
+                .collect(),
             decides_for,
         })
     }
@@ -53,7 +80,13 @@ impl Broker {
         let catalogue = self.catalogue().await?;
         let now = self.now();
         let me = Principal::User(caller.user());
-        if !catalogue.workflows.values().flat_map(|w| &w.stages).flat_map(|s| &s.approvers).any(|p| catalogue.covers(*p, me)) {
+        if !catalogue
+            .workflows
+            .values()
+            .flat_map(|w| &w.stages)
+            .flat_map(|s| &s.approvers)
+            .any(|p| catalogue.covers(*p, me))
+        {
             return Ok(0);
         }
         let mut count = 0;
@@ -64,10 +97,17 @@ impl Broker {
         Ok(count)
     }
 
-    fn inbox_row(&self, catalogue: &hallpass_domain::catalogue::Catalogue, request: &Request, decisions: &[Decision], own: bool) -> Option<InboxRow> {
+    fn inbox_row(
+        &self,
+        catalogue: &hallpass_domain::catalogue::Catalogue,
+        request: &Request,
+        decisions: &[Decision],
+        own: bool,
+    ) -> Option<InboxRow> {
         let stage = request.open_stage()?;
         let (seconds, fixed_end) = split(request.ask);
-        let have = decisions.iter().filter(|d| d.stage == request.stage && d.verdict == Verdict::Approve).count();
+        let have =
+            decisions.iter().filter(|d| d.stage == request.stage && d.verdict == Verdict::Approve).count();
         Some(InboxRow {
             reference: request.reference.clone(),
             subject: catalogue.name_of(request.subject),
@@ -88,12 +128,21 @@ impl Broker {
     }
 
     /// The decision page for somebody who may decide now.
-    pub async fn decision_view(&self, caller: &HumanCaller, reference: &str, values: DecisionValues, errors: Vec<FieldError>) -> Result<DecisionView, Refusal> {
+    pub async fn decision_view(
+        &self,
+        caller: &HumanCaller,
+        reference: &str,
+        values: DecisionValues,
+        errors: Vec<FieldError>,
+    ) -> Result<DecisionView, Refusal> {
         let (request, decisions) = self.decidable(caller, reference).await?;
         let catalogue = self.catalogue().await?;
         let now = self.now();
         let model = self.request_model(&Caller::Human(caller.clone()), &request).await?;
-        let stage = lines::stages(&catalogue, &request, &decisions, now).into_iter().find(|s| s.state == "open").ok_or_else(|| Refusal::conflict("closed", "This request is no longer open."))?;
+        let stage = lines::stages(&catalogue, &request, &decisions, now)
+            .into_iter()
+            .find(|s| s.state == "open")
+            .ok_or_else(|| Refusal::conflict("closed", "This request is no longer open."))?;
         let role = catalogue.roles.get(&request.role_id);
         let caps = [request.cap_seconds, role.map(|r| r.max_seconds)];
         let ends = request.ask.end_if_approved(now, caps.into_iter().flatten()).unwrap_or(now);
@@ -115,31 +164,76 @@ impl Broker {
     }
 
     /// The page that ends a visit to `/r/{reference}`: why there is nothing to decide, or what was decided just now.
-    pub async fn outcome_view(&self, caller: &HumanCaller, reference: &str, code: &str) -> Result<OutcomeView, Refusal> {
-        let nothing = |kind: &str| OutcomeView { kind: kind.to_owned(), reference: None, summary: None, by: None, at: None, decision: None, comment: None, next: None, links: vec![link("/inbox", "Your inbox")] };
+    pub async fn outcome_view(
+        &self,
+        caller: &HumanCaller,
+        reference: &str,
+        code: &str,
+    ) -> Result<OutcomeView, Refusal> {
+        let nothing = |kind: &str| OutcomeView {
+            kind: kind.to_owned(),
+            reference: None,
+            summary: None,
+            by: None,
+            at: None,
+            decision: None,
+            comment: None,
+            next: None,
+            links: vec![link("/inbox", "Your inbox")],
+        };
         let Some(request) = self.request_referenced(reference).await? else { return Ok(nothing("unknown")) };
         if !self.may_read(&Caller::Human(caller.clone()), &request).await? {
             return Ok(nothing("not_yours"));
         }
         let catalogue = self.catalogue().await?;
         let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
-        let last = decisions.last();
+        // What this person did just now, or else what was done last.
+        let last = match code {
+            "approved" | "denied" => decisions.iter().find(|d| d.approver == caller.user()),
+            _ => decisions.last(),
+        };
         let role = lines::role(&catalogue, request.role_id, request.target_id);
         let (by, at, decision, comment) = match (code, request.state) {
             ("own" | "withdrawn" | "lapsed", _) => (None, request.closed_at, None, None),
-            _ => (last.map(|d| lines::user(&catalogue, d.approver).name), last.map(|d| d.decided_at), last.map(|d| d.verdict.as_str().to_owned()), last.and_then(|d| d.comment.clone())),
+            _ => (
+                last.map(|d| lines::user(&catalogue, d.approver).name),
+                last.map(|d| d.decided_at),
+                last.map(|d| d.verdict.as_str().to_owned()),
+                last.and_then(|d| d.comment.clone()),
+            ),
+        };
+        let zone: chrono_tz::Tz = catalogue
+            .users
+            .get(&caller.user())
+            .and_then(|u| u.time_zone.parse().ok())
+            .unwrap_or(chrono_tz::Tz::UTC);
+        let length = match (request.ask, request.cap_seconds) {
+            (Ask::Seconds(s), Some(cap)) => describe_seconds(s.min(cap)),
+            (ask, _) => ask.describe(),
         };
         let next = match request.state {
-            RequestState::Pending => lines::stages(&catalogue, &request, &decisions, self.now()).into_iter().find(|s| s.state == "open").map(|s| {
-                let left = s.need - s.have;
-                format!("{left} more {} needed from {}.", if left == 1 { "approval is" } else { "approvals are" }, s.name)
+            RequestState::Pending => lines::stages(&catalogue, &request, &decisions, self.now())
+                .into_iter()
+                .find(|s| s.state == "open")
+                .map(|s| {
+                    let left = s.need - s.have;
+                    format!(
+                        "{left} more {} needed from {}.",
+                        if left == 1 { "approval is" } else { "approvals are" },
+                        s.name
+                    )
+                }),
+            RequestState::Approved => self.store.grant_of(request.id).await.map_err(unreadable)?.map(|g| {
+                format!(
+                    "The access began at once and ends at {}.",
+                    g.ends_at.with_timezone(&zone).format("%H:%M %Z")
+                )
             }),
-            RequestState::Approved => self.store.grant_of(request.id).await.map_err(unreadable)?.map(|g| format!("The access began at once and ends at {}.", g.ends_at.format("%H:%M:%S UTC"))),
             _ => None,
         };
         Ok(OutcomeView {
             kind: code.to_owned(),
-            summary: Some(format!("{}, {}, {}", catalogue.name_of(request.subject), role.name, request.ask.describe())),
+            summary: Some(format!("{}, {}, {}", catalogue.name_of(request.subject), role.name, length)),
             by,
             at,
             decision,
@@ -172,9 +266,10 @@ fn link(href: &str, text: &str) -> Link {
 fn differences(catalogue: &hallpass_domain::catalogue::Catalogue, request: &Request) -> Vec<String> {
     let mut out = Vec::new();
     if let (Some(role), Ask::Seconds(s)) = (catalogue.roles.get(&request.role_id), request.ask)
-        && s > role.usual_seconds {
-            out.push(format!("asks {}, usual is {}", describe_seconds(s), describe_seconds(role.usual_seconds)));
-        }
+        && s > role.usual_seconds
+    {
+        out.push(format!("asks {}, usual is {}", describe_seconds(s), describe_seconds(role.usual_seconds)));
+    }
     out
 }
 
@@ -183,9 +278,18 @@ fn shorten_choices(request: &Request, chosen: &str, now: hallpass_domain::Timest
         Ask::Seconds(s) => request.cap_seconds.map_or(s, |c| s.min(c)),
         Ask::Until(t) => (t - now).num_seconds(),
     };
-    let mut out: Vec<Choice> = std::iter::once(Choice { value: String::new(), label: format!("as asked ({})", describe_seconds(whole)), chosen: false })
-        .chain([60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800].into_iter().filter(|s| *s < whole).map(|s| Choice { value: s.to_string(), label: describe_seconds(s), chosen: false }))
-        .collect();
+    let mut out: Vec<Choice> = std::iter::once(Choice {
+        value: String::new(),
+        label: format!("as asked ({})", describe_seconds(whole)),
+        chosen: false,
+    })
+    .chain(
+        [60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800]
+            .into_iter()
+            .filter(|s| *s < whole)
+            .map(|s| Choice { value: s.to_string(), label: describe_seconds(s), chosen: false }),
+    )
+    .collect();
     let at = out.iter().position(|c| c.value == chosen).unwrap_or(0);
     if let Some(choice) = out.get_mut(at) {
         choice.chosen = true;

@@ -57,7 +57,12 @@ pub fn role(catalogue: &Catalogue, role: RoleId, target: TargetId) -> RoleLine {
 
 /// A scope as shown.
 pub fn scope(scope: &Scope) -> Vec<ScopeValue> {
-    scope.0.iter().filter(|(_, v)| !v.is_empty()).map(|(name, values)| ScopeValue { name: name.clone(), values: values.iter().cloned().collect() }).collect()
+    scope
+        .0
+        .iter()
+        .filter(|(_, v)| !v.is_empty())
+        .map(|(name, values)| ScopeValue { name: name.clone(), values: values.iter().cloned().collect() })
+        .collect()
 }
 
 /// A ticket as typed; nothing says where tickets live, so it links nowhere.
@@ -67,7 +72,11 @@ pub fn ticket(text: Option<&String>) -> Option<Ticket> {
 
 /// One decision.
 pub fn decision(catalogue: &Catalogue, request: &Request, d: &Decision) -> DecisionLine {
-    let stage = usize::try_from(d.stage).ok().and_then(|i| request.stages.get(i)).map(|s| s.title.clone()).unwrap_or_default();
+    let stage = usize::try_from(d.stage)
+        .ok()
+        .and_then(|i| request.stages.get(i))
+        .map(|s| s.title.clone())
+        .unwrap_or_default();
     DecisionLine {
         by: user(catalogue, d.approver),
         stage,
@@ -81,59 +90,113 @@ pub fn decision(catalogue: &Catalogue, request: &Request, d: &Decision) -> Decis
 }
 
 /// The stages of a request with what was decided in them.
-pub fn stages(catalogue: &Catalogue, request: &Request, decisions: &[Decision], now: Timestamp) -> Vec<StageView> {
-    request.stages.iter().enumerate().map(|(index, stage)| {
-        let own: Vec<&Decision> = decisions.iter().filter(|d| usize::try_from(d.stage).ok() == Some(index)).collect();
-        let have = own.iter().filter(|d| d.verdict == Verdict::Approve).count();
-        let open_index = usize::try_from(request.stage).unwrap_or(usize::MAX);
-        let denied = own.iter().any(|d| d.verdict == Verdict::Deny);
-        let is_open = request.state == RequestState::Pending && index == open_index;
-        let state = if denied {
-            "denied"
-        } else if have >= usize::try_from(stage.needed).unwrap_or(usize::MAX) {
-            "approved"
-        } else if is_open && now < request.decide_by {
-            "open"
-        } else if is_open || (request.state == RequestState::Lapsed && index == open_index) {
-            "lapsed"
-        } else if request.state == RequestState::Pending {
-            "waiting"
-        } else {
-            "closed"
-        };
-        let decided: Vec<UserId> = decisions.iter().map(|d| d.approver).collect();
-        let group = stage.approvers.iter().find_map(|p| match p {
-            Principal::Group(id) => catalogue.groups.get(id).map(|g| g.title.clone()),
-            _ => None,
-        });
-        StageView {
-            position: i64::try_from(index).unwrap_or(0) + 1,
-            name: stage.title.clone(),
-            state: state.to_owned(),
-            need: i64::from(stage.needed),
-            have: i64::try_from(have).unwrap_or(0),
-            deciders: catalogue.deciders(stage, &request.requesters).into_iter().filter(|id| !decided.contains(id)).map(|id| user(catalogue, id)).collect(),
-            group,
-            proof: request.proof(stage).as_str().to_owned(),
-            decide_by: is_open.then_some(request.decide_by),
-            decisions: own.iter().map(|d| decision(catalogue, request, d)).collect(),
-        }
-    }).collect()
+pub fn stages(
+    catalogue: &Catalogue,
+    request: &Request,
+    decisions: &[Decision],
+    now: Timestamp,
+) -> Vec<StageView> {
+    request
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(index, stage)| {
+            let own: Vec<&Decision> =
+                decisions.iter().filter(|d| usize::try_from(d.stage).ok() == Some(index)).collect();
+            let have = own.iter().filter(|d| d.verdict == Verdict::Approve).count();
+            let open_index = usize::try_from(request.stage).unwrap_or(usize::MAX);
+            let denied = own.iter().any(|d| d.verdict == Verdict::Deny);
+            let is_open = request.state == RequestState::Pending && index == open_index;
+            let state = if denied {
+                "denied"
+            } else if have >= usize::try_from(stage.needed).unwrap_or(usize::MAX) {
+                "approved"
+            } else if is_open && now < request.decide_by {
+                "open"
+            } else if is_open || (request.state == RequestState::Lapsed && index == open_index) {
+                "lapsed"
+            } else if request.state == RequestState::Pending {
+                "waiting"
+            } else {
+                "closed"
+            };
+            let decided: Vec<UserId> = decisions.iter().map(|d| d.approver).collect();
+            let group = stage.approvers.iter().find_map(|p| match p {
+                Principal::Group(id) => catalogue.groups.get(id).map(|g| g.title.clone()),
+                _ => None,
+            });
+            StageView {
+                position: i64::try_from(index).unwrap_or(0) + 1,
+                name: stage.title.clone(),
+                state: state.to_owned(),
+                need: i64::from(stage.needed),
+                have: i64::try_from(have).unwrap_or(0),
+                deciders: catalogue
+                    .deciders(stage, &request.requesters)
+                    .into_iter()
+                    .filter(|id| !decided.contains(id))
+                    .map(|id| user(catalogue, id))
+                    .collect(),
+                group,
+                proof: request.proof(stage).as_str().to_owned(),
+                decide_by: is_open.then_some(request.decide_by),
+                decisions: own.iter().map(|d| decision(catalogue, request, d)).collect(),
+            }
+        })
+        .collect()
 }
 
 /// The strongest proof that a role's workflow asks for.
 pub fn strongest_proof(catalogue: &Catalogue, role: &hallpass_domain::role::Role) -> Proof {
     let stages = catalogue.workflows.get(&role.workflow_id).map(|w| w.stages.clone()).unwrap_or_default();
-    stages.iter().map(|s| s.proof.unwrap_or_else(|| Proof::default_for(role.tier))).max().unwrap_or_else(|| Proof::default_for(role.tier))
+    stages
+        .iter()
+        .map(|s| s.proof.unwrap_or_else(|| Proof::default_for(role.tier)))
+        .max()
+        .unwrap_or_else(|| Proof::default_for(role.tier))
+}
+
+/// Names of those who may decide in a stage, in the order of the alphabet.
+pub fn decider_names(
+    catalogue: &Catalogue,
+    stage: &hallpass_domain::workflow::Stage,
+    requesters: &[UserId],
+) -> Vec<String> {
+    let mut names: Vec<String> = catalogue
+        .deciders(stage, requesters)
+        .into_iter()
+        .map(|id| catalogue.name_of(Principal::User(id)))
+        .collect();
+    names.sort();
+    names
 }
 
 /// `1 of Database on-call (Ana Ruiz, Bo Lind)` for each stage of a role.
-pub fn approval_lines(catalogue: &Catalogue, role: &hallpass_domain::role::Role, requesters: &[UserId]) -> Vec<String> {
-    catalogue.workflows.get(&role.workflow_id).map(|w| {
-        w.stages.iter().map(|s| {
-            let names: Vec<String> = catalogue.deciders(s, requesters).into_iter().map(|id| catalogue.name_of(Principal::User(id))).collect();
-            let shown = if names.len() > 4 { format!("{} and {} more", names.iter().take(3).cloned().collect::<Vec<_>>().join(", "), names.len() - 3) } else { names.join(", ") };
-            format!("{} of {} ({shown})", s.needed, s.title)
-        }).collect()
-    }).unwrap_or_default()
+pub fn approval_lines(
+    catalogue: &Catalogue,
+    role: &hallpass_domain::role::Role,
+    requesters: &[UserId],
+) -> Vec<String> {
+    catalogue
+        .workflows
+        .get(&role.workflow_id)
+        .map(|w| {
+            w.stages
+                .iter()
+                .map(|s| {
+                    let names = decider_names(catalogue, s, requesters);
+                    let shown = if names.len() > 4 {
+                        format!(
+                            "{} and {} more",
+                            names.iter().take(3).cloned().collect::<Vec<_>>().join(", "),
+                            names.len() - 3
+                        )
+                    } else {
+                        names.join(", ")
+                    };
+                    format!("{} of {} ({shown})", s.needed, s.title)
+                })
+                .collect()
+        })
+        .unwrap_or_default()
 }

@@ -11,7 +11,9 @@ use hallpass_domain::workflow::Proof;
 use super::lines;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
-use crate::views::objects::{GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow};
+use crate::views::objects::{
+    GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow,
+};
 
 fn has(text: &str, query: &str) -> bool {
     let text = text.to_lowercase();
@@ -34,65 +36,158 @@ impl Broker {
     async fn readable(&self, caller: &Caller) -> Result<std::sync::Arc<Catalogue>, Refusal> {
         let catalogue = self.catalogue().await?;
         let owner = caller.user().is_some_and(|u| catalogue.targets.values().any(|t| t.owners.contains(&u)));
-        if owner || caller.has(Duty::Administrator) || caller.has(Duty::Auditor) { Ok(catalogue) } else { Err(Refusal::not_found("page")) }
+        if owner || caller.has(Duty::Administrator) || caller.has(Duty::Auditor) {
+            Ok(catalogue)
+        } else {
+            Err(Refusal::not_found("page"))
+        }
     }
 
     /// Targets.
-    pub async fn targets_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<TargetRow>, Refusal> {
+    pub async fn targets_view(
+        &self,
+        caller: &Caller,
+        query: &str,
+    ) -> Result<ObjectsView<TargetRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
         let down = self.breakers.down();
-        Ok(view(query, catalogue.targets.values().filter(|t| has(&format!("{} {} {}", t.name, t.title, t.environment), query)).map(|t| {
-            let (address, verification) = match &t.settings {
-                TargetSettings::Oauth(o) => (o.audience.clone(), if o.verification == Verification::Offline { "offline" } else { "introspect" }),
-                TargetSettings::Postgresql(p) => (format!("{}:{}", p.host, p.port), ""),
-            };
-            TargetRow {
-                name: t.name.to_string(), kind: lines::kind_in_words(t.settings.kind()), environment: t.environment.clone(), address,
-                owners: names(&catalogue, t.owners.iter().map(|u| Principal::User(*u))), verification: verification.to_owned(), roles: roles_where(&catalogue, |r| r.target_id == t.id),
-                health: if t.disabled { "disabled" } else if down.iter().any(|(d, _)| *d == t.id) { "down" } else { "up" }.to_owned(), last_seen_at: None,
-            }
-        }).collect()))
+        Ok(view(
+            query,
+            catalogue
+                .targets
+                .values()
+                .filter(|t| has(&format!("{} {} {}", t.name, t.title, t.environment), query))
+                .map(|t| {
+                    let (address, verification) = match &t.settings {
+                        TargetSettings::Oauth(o) => (
+                            o.audience.clone(),
+                            if o.verification == Verification::Offline { "offline" } else { "introspect" },
+                        ),
+                        TargetSettings::Postgresql(p) => (format!("{}:{}", p.host, p.port), ""),
+                    };
+                    TargetRow {
+                        name: t.name.to_string(),
+                        kind: lines::kind_in_words(t.settings.kind()),
+                        environment: t.environment.clone(),
+                        address,
+                        owners: names(&catalogue, t.owners.iter().map(|u| Principal::User(*u))),
+                        verification: verification.to_owned(),
+                        roles: roles_where(&catalogue, |r| r.target_id == t.id),
+                        health: if t.disabled {
+                            "disabled"
+                        } else if down.iter().any(|(d, _)| *d == t.id) {
+                            "down"
+                        } else {
+                            "up"
+                        }
+                        .to_owned(),
+                        last_seen_at: None,
+                    }
+                })
+                .collect(),
+        ))
     }
 
     /// Roles.
     pub async fn roles_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<RoleRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
-        Ok(view(query, catalogue.roles.values().filter(|r| !r.retired && has(&format!("{} {}", r.name, r.purpose), query)).map(|r| RoleRow {
-            role: lines::role(&catalogue, r.id, r.target_id), revision: r.revision, eligible: names(&catalogue, r.eligible.iter().copied()), usual_seconds: r.usual_seconds,
-            longest_seconds: r.max_seconds, workflow: catalogue.workflows.get(&r.workflow_id).map(|w| w.name.to_string()).unwrap_or_default(),
-            gives: vec![lines::credential_in_words(r.settings.kind())],
-            scope: r.scope_schema.iter().map(|(n, p)| crate::views::common::ScopeValue { name: n.clone(), values: p.allowed.clone() }).collect(), standing: r.standing,
-        }).collect()))
+        Ok(view(
+            query,
+            catalogue
+                .roles
+                .values()
+                .filter(|r| !r.retired && has(&format!("{} {}", r.name, r.purpose), query))
+                .map(|r| RoleRow {
+                    role: lines::role(&catalogue, r.id, r.target_id),
+                    revision: r.revision,
+                    eligible: names(&catalogue, r.eligible.iter().copied()),
+                    usual_seconds: r.usual_seconds,
+                    longest_seconds: r.max_seconds,
+                    workflow: catalogue
+                        .workflows
+                        .get(&r.workflow_id)
+                        .map(|w| w.name.to_string())
+                        .unwrap_or_default(),
+                    gives: vec![lines::credential_in_words(r.settings.kind())],
+                    scope: r
+                        .scope_schema
+                        .iter()
+                        .map(|(n, p)| crate::views::common::ScopeValue {
+                            name: n.clone(),
+                            values: p.allowed.clone(),
+                        })
+                        .collect(),
+                    standing: r.standing,
+                })
+                .collect(),
+        ))
     }
 
     /// Workflows.
-    pub async fn workflows_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<WorkflowRow>, Refusal> {
+    pub async fn workflows_view(
+        &self,
+        caller: &Caller,
+        query: &str,
+    ) -> Result<ObjectsView<WorkflowRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
-        Ok(view(query, catalogue.workflows.values().filter(|w| !w.retired && has(w.name.as_str(), query)).map(|w| WorkflowRow {
-            name: w.name.to_string(), revision: w.revision, roles: roles_where(&catalogue, |r| r.workflow_id == w.id),
-            stages: w.stages.iter().map(|s| WorkflowStage {
-                name: s.title.clone(), need: i64::from(s.needed), deciders: names(&catalogue, s.approvers.iter().copied()),
-                proof: s.proof.map_or("by tier", Proof::as_str).to_owned(), lapses_after_seconds: s.decide_seconds,
-            }).collect(),
-        }).collect()))
+        Ok(view(
+            query,
+            catalogue
+                .workflows
+                .values()
+                .filter(|w| !w.retired && has(w.name.as_str(), query))
+                .map(|w| WorkflowRow {
+                    name: w.name.to_string(),
+                    revision: w.revision,
+                    roles: roles_where(&catalogue, |r| r.workflow_id == w.id),
+                    stages: w
+                        .stages
+                        .iter()
+                        .map(|s| WorkflowStage {
+                            name: s.title.clone(),
+                            need: i64::from(s.needed),
+                            deciders: names(&catalogue, s.approvers.iter().copied()),
+                            proof: s.proof.map_or("by tier", Proof::as_str).to_owned(),
+                            lapses_after_seconds: s.decide_seconds,
+                        })
+                        .collect(),
+                })
+                .collect(),
+        ))
     }
 
     /// Groups.
     pub async fn groups_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<GroupRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
-        Ok(view(query, catalogue.groups.values().filter(|g| has(&format!("{} {}", g.name, g.title), query)).map(|g| {
-            let me = Principal::Group(g.id);
-            GroupRow {
-                name: g.name.to_string(), purpose: g.title.clone(), members: names(&catalogue, g.members.iter().copied()),
-                decides_in: catalogue.workflows.values().filter(|w| !w.retired && w.stages.iter().any(|s| s.approvers.contains(&me))).map(|w| w.name.to_string()).collect(),
-                eligible_for: roles_where(&catalogue, |r| r.eligible.contains(&me)),
-            }
-        }).collect()))
+        Ok(view(
+            query,
+            catalogue
+                .groups
+                .values()
+                .filter(|g| has(&format!("{} {}", g.name, g.title), query))
+                .map(|g| {
+                    let me = Principal::Group(g.id);
+                    GroupRow {
+                        name: g.name.to_string(),
+                        purpose: g.title.clone(),
+                        members: names(&catalogue, g.members.iter().copied()),
+                        decides_in: catalogue
+                            .workflows
+                            .values()
+                            .filter(|w| !w.retired && w.stages.iter().any(|s| s.approvers.contains(&me)))
+                            .map(|w| w.name.to_string())
+                            .collect(),
+                        eligible_for: roles_where(&catalogue, |r| r.eligible.contains(&me)),
+                    }
+                })
+                .collect(),
+        ))
     }
 
     async fn active_grants(&self, principal: Principal) -> Result<i64, Refusal> {
         let filter = GrantFilter { principal: Some(principal), states: vec![GrantState::Active], role: None };
-        Ok(i64::try_from(self.store.grants(&filter, Page::first(100)).await.map_err(unreadable)?.len()).unwrap_or(0))
+        Ok(i64::try_from(self.store.grants(&filter, Page::first(100)).await.map_err(unreadable)?.len())
+            .unwrap_or(0))
     }
 
     /// People.
@@ -102,9 +197,18 @@ impl Broker {
         for u in catalogue.users.values().filter(|u| has(&format!("{} {}", u.display_name, u.email), query)) {
             let account = self.store.account(u.id).await.map_err(unreadable)?;
             rows.push(PersonRow {
-                name: u.display_name.clone(), email: u.email.to_string(), duties: u.duties.iter().map(|d| d.as_str().to_owned()).collect(),
-                groups: catalogue.groups.values().filter(|g| g.members.contains(&Principal::User(u.id))).map(|g| g.name.to_string()).collect(),
-                state: if u.disabled { "disabled" } else { "active" }.to_owned(), second_factor: account.is_some_and(|a| a.totp_sealed.is_some()), last_sign_in_at: None,
+                name: u.display_name.clone(),
+                email: u.email.to_string(),
+                duties: u.duties.iter().map(|d| d.as_str().to_owned()).collect(),
+                groups: catalogue
+                    .groups
+                    .values()
+                    .filter(|g| g.members.contains(&Principal::User(u.id)))
+                    .map(|g| g.name.to_string())
+                    .collect(),
+                state: if u.disabled { "disabled" } else { "active" }.to_owned(),
+                second_factor: account.is_some_and(|a| a.totp_sealed.is_some()),
+                last_sign_in_at: None,
                 active_grants: self.active_grants(Principal::User(u.id)).await?,
             });
         }
@@ -112,15 +216,29 @@ impl Broker {
     }
 
     /// Workloads.
-    pub async fn workloads_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<WorkloadRow>, Refusal> {
+    pub async fn workloads_view(
+        &self,
+        caller: &Caller,
+        query: &str,
+    ) -> Result<ObjectsView<WorkloadRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
         let clients = self.store.clients().await.map_err(unreadable)?;
         let mut rows = Vec::new();
         for w in catalogue.workloads.values().filter(|w| has(&format!("{} {}", w.name, w.title), query)) {
             rows.push(WorkloadRow {
-                name: w.name.to_string(), client_id: clients.iter().find(|c| c.of == ClientOf::Workload(w.id)).map(|c| c.client_id.to_string()).unwrap_or_default(),
-                owners: names(&catalogue, w.owners.iter().map(|u| Principal::User(*u))), eligible_for: roles_where(&catalogue, |r| catalogue.is_eligible(r, Principal::Workload(w.id))),
-                state: if w.disabled { "disabled" } else { "active" }.to_owned(), last_seen_at: None, active_grants: self.active_grants(Principal::Workload(w.id)).await?,
+                name: w.name.to_string(),
+                client_id: clients
+                    .iter()
+                    .find(|c| c.of == ClientOf::Workload(w.id))
+                    .map(|c| c.client_id.to_string())
+                    .unwrap_or_default(),
+                owners: names(&catalogue, w.owners.iter().map(|u| Principal::User(*u))),
+                eligible_for: roles_where(&catalogue, |r| {
+                    catalogue.is_eligible(r, Principal::Workload(w.id))
+                }),
+                state: if w.disabled { "disabled" } else { "active" }.to_owned(),
+                last_seen_at: None,
+                active_grants: self.active_grants(Principal::Workload(w.id)).await?,
             });
         }
         Ok(view(query, rows))

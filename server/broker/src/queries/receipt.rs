@@ -1,7 +1,7 @@
 //! The access receipt: who asked, who approved what digest with what proof, what was issued, when it was verified gone.
 use hallpass_domain::audit::checkpoint::Checkpoint;
-use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
 use hallpass_domain::audit::nodes::{NodeId, NodeMap};
+use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
 use hallpass_domain::audit::receipt::Receipt;
 use hallpass_domain::grant::Grant;
 use hallpass_domain::ids::GrantId;
@@ -29,7 +29,10 @@ impl Broker {
         let events = self.receipt_events(&grant).await?;
         let (asked_seconds, asked_end) = split(request.ask);
         Ok(ReceiptView {
-            asked_by: request.submitted_by.map_or_else(|| lines::principal(&catalogue, request.subject), |u| lines::user(&catalogue, u)),
+            asked_by: request.submitted_by.map_or_else(
+                || lines::principal(&catalogue, request.subject),
+                |u| lines::user(&catalogue, u),
+            ),
             asked_at: request.submitted_at,
             asked_seconds,
             asked_end,
@@ -41,7 +44,10 @@ impl Broker {
             credentials: view.credentials,
             inclusion: events.iter().filter_map(inclusion_line).collect(),
             checkpoint: self.checkpoint_line().await?,
-            commands: vec![Command { label: "Check it offline".to_owned(), command: format!("hallpass audit verify --receipt receipt-{id}.txt --vkey log.vkey") }],
+            commands: vec![Command {
+                label: "Check it offline".to_owned(),
+                command: format!("hallpass audit verify --receipt receipt-{id}.txt --vkey log.vkey"),
+            }],
             instance: self.settings.base_url.clone(),
             grant: view.grant,
         })
@@ -49,10 +55,19 @@ impl Broker {
 
     /// Events about a grant and its request, oldest first.
     async fn receipt_events(&self, grant: &Grant) -> Result<Vec<LoggedEvent>, Refusal> {
-        let of = |noun: &str, id: String| AuditFilter { subject: Some((noun.to_owned(), id)), ..AuditFilter::default() };
-        let mut events = self.store.events(&of("grant", grant.id.to_string()), None, 200).await.map_err(unreadable)?;
+        let of = |noun: &str, id: String| AuditFilter {
+            subject: Some((noun.to_owned(), id)),
+            ..AuditFilter::default()
+        };
+        let mut events =
+            self.store.events(&of("grant", grant.id.to_string()), None, 200).await.map_err(unreadable)?;
         if let Some(request) = grant.request_id {
-            events.extend(self.store.events(&of("request", request.to_string()), None, 100).await.map_err(unreadable)?);
+            events.extend(
+                self.store
+                    .events(&of("request", request.to_string()), None, 100)
+                    .await
+                    .map_err(unreadable)?,
+            );
         }
         events.retain(|e| !e.event.parts().kind.starts_with("mail."));
         events.sort_by_key(|e| e.event.parts().id);
@@ -63,23 +78,52 @@ impl Broker {
     async fn checkpoint_line(&self) -> Result<Option<CheckpointLine>, Refusal> {
         let head = self.store.log_head().await.map_err(unreadable)?;
         let Some(note) = head.checkpoint else { return Ok(None) };
-        let Ok(checkpoint) = Checkpoint::open(&note, std::slice::from_ref(self.log_signer.verifier())) else { return Ok(None) };
-        Ok(Some(CheckpointLine { origin: checkpoint.origin, size: i64::try_from(checkpoint.size).unwrap_or(i64::MAX), root: checkpoint.root.to_base64(), at: self.now(), note }))
+        let Ok(checkpoint) = Checkpoint::open(&note, std::slice::from_ref(self.log_signer.verifier())) else {
+            return Ok(None);
+        };
+        Ok(Some(CheckpointLine {
+            origin: checkpoint.origin,
+            size: i64::try_from(checkpoint.size).unwrap_or(i64::MAX),
+            root: checkpoint.root.to_base64(),
+            at: self.now(),
+            note,
+        }))
     }
 
     /// Inclusion proof (C2SP tlog-proof) of the event that ended a grant, or of its newest sealed event while it lives: what `hallpass audit verify --receipt` checks.
     pub async fn receipt_proof(&self, caller: &Caller, id: GrantId) -> Result<String, Refusal> {
         let grant = self.visible_grant(caller, id).await?;
-        let sealed: Vec<LoggedEvent> = self.receipt_events(&grant).await?.into_iter().filter(|e| e.index.is_some()).collect();
-        let chosen = sealed.iter().rev().find(|e| e.event.parts().kind == "grant.ended").or_else(|| sealed.last());
-        let not_yet = || Refusal::unavailable("not_sealed_yet", "This is not sealed into the audit log yet; try again in a second.");
-        let (Some(chosen), Some(index)) = (chosen, chosen.and_then(|e| e.index)) else { return Err(not_yet()) };
+        let sealed: Vec<LoggedEvent> =
+            self.receipt_events(&grant).await?.into_iter().filter(|e| e.index.is_some()).collect();
+        let chosen =
+            sealed.iter().rev().find(|e| e.event.parts().kind == "grant.ended").or_else(|| sealed.last());
+        let not_yet = || {
+            Refusal::unavailable(
+                "not_sealed_yet",
+                "This is not sealed into the audit log yet; try again in a second.",
+            )
+        };
+        let (Some(chosen), Some(index)) = (chosen, chosen.and_then(|e| e.index)) else {
+            return Err(not_yet());
+        };
         let head = self.store.log_head().await.map_err(unreadable)?;
         let note = head.checkpoint.ok_or_else(not_yet)?;
-        let damaged = |what: String| Refusal::unavailable("log_damaged", format!("The proof cannot be made: {what}. Run hallpass audit verify."));
+        let damaged = |what: String| {
+            Refusal::unavailable(
+                "log_damaged",
+                format!("The proof cannot be made: {what}. Run hallpass audit verify."),
+            )
+        };
         let wanted = inclusion_nodes(index, head.size);
         let pairs: Vec<(u8, u64)> = wanted.iter().map(|n| (n.level, n.index)).collect();
-        let nodes: NodeMap = self.store.nodes(&pairs).await.map_err(unreadable)?.into_iter().map(|((level, index), hash)| (NodeId { level, index }, hash)).collect();
+        let nodes: NodeMap = self
+            .store
+            .nodes(&pairs)
+            .await
+            .map_err(unreadable)?
+            .into_iter()
+            .map(|((level, index), hash)| (NodeId { level, index }, hash))
+            .collect();
         let proof = inclusion_proof(&nodes, index, head.size).map_err(|e| damaged(e.to_string()))?;
         let leaf = chosen.event.leaf().map_err(|e| damaged(e.to_string()))?;
         Ok(Receipt { leaf: Some(leaf.into_bytes()), index, proof, checkpoint: note }.to_text())
@@ -87,5 +131,10 @@ impl Broker {
 }
 
 fn inclusion_line(e: &LoggedEvent) -> Option<InclusionLine> {
-    Some(InclusionLine { action: e.event.parts().kind.clone(), at: e.event.parts().at, leaf_index: i64::try_from(e.index?).ok()?, leaf_hash: e.leaf_hash.map(|h| h.to_string())? })
+    Some(InclusionLine {
+        action: e.event.parts().kind.clone(),
+        at: e.event.parts().at,
+        leaf_index: i64::try_from(e.index?).ok()?,
+        leaf_hash: e.leaf_hash.map(|h| h.to_string())?,
+    })
 }

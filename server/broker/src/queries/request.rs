@@ -22,10 +22,16 @@ const PAGE: u32 = 25;
 
 impl Broker {
     /// The caller's own requests, newest first.
-    pub async fn requests_view(&self, caller: &Caller, state: &str, after: Option<uuid::Uuid>) -> Result<RequestsView, Refusal> {
+    pub async fn requests_view(
+        &self,
+        caller: &Caller,
+        state: &str,
+        after: Option<uuid::Uuid>,
+    ) -> Result<RequestsView, Refusal> {
         let wanted = RequestState::parse(state);
         let filter = RequestFilter { of: Some(caller.principal()), state: wanted, role: None };
-        let mut found = self.store.requests(&filter, Page { after, limit: PAGE + 1 }).await.map_err(unreadable)?;
+        let mut found =
+            self.store.requests(&filter, Page { after, limit: PAGE + 1 }).await.map_err(unreadable)?;
         let more = found.len() > usize::try_from(PAGE).unwrap_or(0);
         found.truncate(usize::try_from(PAGE).unwrap_or(0));
         let catalogue = self.catalogue().await?;
@@ -33,10 +39,23 @@ impl Broker {
         for request in &found {
             rows.push(self.request_row(&catalogue, request).await?);
         }
-        let states = std::iter::once(Choice { value: String::new(), label: "all".to_owned(), chosen: wanted.is_none() })
-            .chain(["pending", "approved", "denied", "withdrawn", "lapsed"].map(|s| Choice { value: s.to_owned(), label: s.to_owned(), chosen: s == state }))
-            .collect();
-        Ok(RequestsView { states, rows, filtered: wanted.is_some(), next: found.last().filter(|_| more).map(|r| r.id.to_string()) })
+        let states = std::iter::once(Choice {
+            value: String::new(),
+            label: "all".to_owned(),
+            chosen: wanted.is_none(),
+        })
+        .chain(["pending", "approved", "denied", "withdrawn", "lapsed"].map(|s| Choice {
+            value: s.to_owned(),
+            label: s.to_owned(),
+            chosen: s == state,
+        }))
+        .collect();
+        Ok(RequestsView {
+            states,
+            rows,
+            filtered: wanted.is_some(),
+            next: found.last().filter(|_| more).map(|r| r.id.to_string()),
+        })
     }
 
     async fn request_row(&self, catalogue: &Catalogue, request: &Request) -> Result<RequestRow, Refusal> {
@@ -59,14 +78,27 @@ impl Broker {
 
     /// `pending` past its deadline reads `lapsed`, whatever the reconciler has got round to.
     pub fn state_now(&self, request: &Request) -> String {
-        if request.state == RequestState::Pending && self.now() >= request.decide_by { "lapsed".to_owned() } else { request.state.as_str().to_owned() }
+        if request.state == RequestState::Pending && self.now() >= request.decide_by {
+            "lapsed".to_owned()
+        } else {
+            request.state.as_str().to_owned()
+        }
     }
 
     fn standing(&self, catalogue: &Catalogue, request: &Request, decisions: &[Decision]) -> String {
-        let by = |verdict| decisions.iter().rev().find(|d| d.verdict == verdict).map(|d| lines::user(catalogue, d.approver).name);
+        let by = |verdict| {
+            decisions
+                .iter()
+                .rev()
+                .find(|d| d.verdict == verdict)
+                .map(|d| lines::user(catalogue, d.approver).name)
+        };
         match self.state_now(request).as_str() {
-            "pending" => lines::stages(catalogue, request, decisions, self.now()).into_iter().find(|s| s.state == "open")
-                .map(|s| format!("{} of {}, waiting for {}", s.have, s.need, s.name)).unwrap_or_default(),
+            "pending" => lines::stages(catalogue, request, decisions, self.now())
+                .into_iter()
+                .find(|s| s.state == "open")
+                .map(|s| format!("{} of {}, waiting for {}", s.have, s.need, s.name))
+                .unwrap_or_default(),
             "approved" => by(Verdict::Approve).map(|n| format!("approved by {n}")).unwrap_or_default(),
             "denied" => by(Verdict::Deny).map(|n| format!("denied by {n}")).unwrap_or_default(),
             "lapsed" => "nobody decided in time".to_owned(),
@@ -76,7 +108,12 @@ impl Broker {
 
     /// A grant as a request points at it.
     pub fn grant_link(&self, grant: &Grant) -> GrantLink {
-        GrantLink { id: grant.id.to_string(), state: self.grant_state_now(grant), starts_at: grant.starts_at, ends_at: grant.ends_at }
+        GrantLink {
+            id: grant.id.to_string(),
+            state: self.grant_state_now(grant),
+            starts_at: grant.starts_at,
+            ends_at: grant.ends_at,
+        }
     }
 
     /// One request with its history, for somebody who may read it.
@@ -94,11 +131,17 @@ impl Broker {
         let mails = self.store.mails_of_request(request.id).await.map_err(unreadable)?;
         let (seconds, fixed_end) = split(request.ask);
         let subject = lines::principal(&catalogue, request.subject);
-        let submitted_by = request.submitted_by.filter(|u| hallpass_domain::principal::Principal::User(*u) != request.subject).map(|u| lines::user(&catalogue, u));
-        let own = caller.user().is_some_and(|u| request.requesters.contains(&u)) || caller.principal() == request.subject;
+        let submitted_by = request
+            .submitted_by
+            .filter(|u| hallpass_domain::principal::Principal::User(*u) != request.subject)
+            .map(|u| lines::user(&catalogue, u));
+        let own = caller.user().is_some_and(|u| request.requesters.contains(&u))
+            || caller.principal() == request.subject;
         let state = self.state_now(request);
-        let workflow = catalogue.workflows.get(&request.workflow_id).map(|w| w.name.to_string()).unwrap_or_default();
-        let eligible = catalogue.roles.get(&request.role_id).filter(|r| catalogue.is_eligible(r, caller.principal()));
+        let workflow =
+            catalogue.workflows.get(&request.workflow_id).map(|w| w.name.to_string()).unwrap_or_default();
+        let eligible =
+            catalogue.roles.get(&request.role_id).filter(|r| catalogue.is_eligible(r, caller.principal()));
         Ok(RequestView {
             reference: request.reference.clone(),
             role: lines::role(&catalogue, request.role_id, request.target_id),
@@ -106,7 +149,10 @@ impl Broker {
             seconds,
             fixed_end,
             shortened_to_seconds: request.cap_seconds,
-            shortened_by: decisions.iter().find(|d| d.cap_seconds.is_some() && d.cap_seconds == request.cap_seconds).map(|d| lines::user(&catalogue, d.approver).name),
+            shortened_by: decisions
+                .iter()
+                .find(|d| d.cap_seconds.is_some() && d.cap_seconds == request.cap_seconds)
+                .map(|d| lines::user(&catalogue, d.approver).name),
             reason: request.reason.clone(),
             ticket: lines::ticket(request.ticket.as_ref()),
             created_at: request.submitted_at,
@@ -119,8 +165,12 @@ impl Broker {
             mail: mails.iter().map(mail_line).collect(),
             grant: grant.as_ref().map(|g| self.grant_link(g)),
             can_withdraw: own && state == "pending",
-            can_decide: caller.user().is_some_and(|u| may_decide(&catalogue, request, &decisions, u, now).is_ok()),
-            ask_again_href: eligible.filter(|_| own && state != "pending").map(|r| ask_again_href(r.name.as_str(), request)),
+            can_decide: caller
+                .user()
+                .is_some_and(|u| may_decide(&catalogue, request, &decisions, u, now).is_ok()),
+            ask_again_href: eligible
+                .filter(|_| own && state != "pending")
+                .map(|r| ask_again_href(r.name.as_str(), request)),
             subject,
             submitted_by,
             state,
@@ -150,43 +200,81 @@ pub(crate) fn mail_line(mail: &Mail) -> MailDelivery {
     MailDelivery {
         to: mail.to_name.clone(),
         what: mail_in_words(mail.kind).to_owned(),
-        state: if mail.state == MailState::Queued && mail.attempts > 0 { "retrying" } else { mail.state.as_str() }.to_owned(),
+        state: if mail.state == MailState::Queued && mail.attempts > 0 {
+            "retrying"
+        } else {
+            mail.state.as_str()
+        }
+        .to_owned(),
         at: mail.sent_at.unwrap_or(mail.queued_at),
         attempts: i64::from(mail.attempts),
         detail: mail.last_error.clone(),
     }
 }
 
-fn line(at: hallpass_domain::Timestamp, what: impl Into<String>, by: impl Into<String>, detail: Option<String>, tone: &str) -> TimelineEvent {
+fn line(
+    at: hallpass_domain::Timestamp,
+    what: impl Into<String>,
+    by: impl Into<String>,
+    detail: Option<String>,
+    tone: &str,
+) -> TimelineEvent {
     TimelineEvent { at, what: what.into(), by: by.into(), detail, tone: tone.to_owned(), audit_id: None }
 }
 
-fn timeline(catalogue: &Catalogue, request: &Request, decisions: &[Decision], grant: Option<&Grant>, mails: &[Mail]) -> Vec<TimelineEvent> {
-    let asker = request.submitted_by.map_or_else(|| catalogue.name_of(request.subject), |u| lines::user(catalogue, u).name);
+fn timeline(
+    catalogue: &Catalogue,
+    request: &Request,
+    decisions: &[Decision],
+    grant: Option<&Grant>,
+    mails: &[Mail],
+) -> Vec<TimelineEvent> {
+    let asker = request
+        .submitted_by
+        .map_or_else(|| catalogue.name_of(request.subject), |u| lines::user(catalogue, u).name);
     let mut out = vec![line(request.submitted_at, "asked", asker, None, "plain")];
     for d in decisions {
         let (what, tone) = match d.verdict {
             Verdict::Approve => ("approved", "good"),
             Verdict::Deny => ("denied", "bad"),
         };
-        let shortened = d.cap_seconds.map(|c| format!("shortened to {}", hallpass_domain::window::describe_seconds(c)));
+        let shortened =
+            d.cap_seconds.map(|c| format!("shortened to {}", hallpass_domain::window::describe_seconds(c)));
         let proof = format!("proof: {}", d.proof.as_str());
-        let detail = [Some(proof), shortened, d.comment.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let detail =
+            [Some(proof), shortened, d.comment.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ");
         out.push(line(d.decided_at, what, lines::user(catalogue, d.approver).name, Some(detail), tone));
     }
-    let asked: Vec<&Mail> = mails.iter().filter(|m| m.kind == MailKind::ApprovalAsked && m.sent_at.is_some()).collect();
+    let asked: Vec<&Mail> =
+        mails.iter().filter(|m| m.kind == MailKind::ApprovalAsked && m.sent_at.is_some()).collect();
     if let Some(first) = asked.iter().filter_map(|m| m.sent_at).min() {
-        out.push(line(first, format!("mailed {} {}", asked.len(), if asked.len() == 1 { "approver" } else { "approvers" }), "Hallpass", None, "info"));
+        out.push(line(
+            first,
+            format!("mailed {} {}", asked.len(), if asked.len() == 1 { "approver" } else { "approvers" }),
+            "Hallpass",
+            None,
+            "info",
+        ));
     }
     match (request.state, request.closed_at) {
-        (RequestState::Withdrawn, Some(at)) => out.push(line(at, "withdrawn", "the requester", None, "plain")),
-        (RequestState::Lapsed, Some(at)) => out.push(line(at, "lapsed: nobody decided in time", "Hallpass", None, "warn")),
+        (RequestState::Withdrawn, Some(at)) => {
+            out.push(line(at, "withdrawn", "the requester", None, "plain"))
+        }
+        (RequestState::Lapsed, Some(at)) => {
+            out.push(line(at, "lapsed: nobody decided in time", "Hallpass", None, "warn"))
+        }
         _ => {}
     }
     if let Some(grant) = grant {
         out.push(line(grant.starts_at, "access began", "Hallpass", None, "good"));
         if let Some(reason) = grant.end_reason {
-            out.push(line(grant.ends_at, format!("access ended: {}", reason.as_str()), grant.ended_by.map_or_else(|| "Hallpass".to_owned(), |u| lines::user(catalogue, u).name), None, "info"));
+            out.push(line(
+                grant.ends_at,
+                format!("access ended: {}", reason.as_str()),
+                grant.ended_by.map_or_else(|| "Hallpass".to_owned(), |u| lines::user(catalogue, u).name),
+                None,
+                "info",
+            ));
         }
         if let Some(at) = grant.verified_at {
             out.push(line(at, "checked: nothing of it is left", "Hallpass", None, "good"));

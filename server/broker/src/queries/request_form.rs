@@ -1,6 +1,5 @@
 //! The request form and its dry run: the same checks as sending.
 use hallpass_domain::catalogue::Catalogue;
-use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::Request;
 use hallpass_domain::role::{Role, RoleSettings, Tier};
@@ -15,9 +14,16 @@ use crate::views::request_form::{Preview, PreviewStage, RequestFormView, Request
 
 impl Broker {
     /// The form as it stands with what was typed. `check` fills the preview, or says what is wrong.
-    pub async fn request_form_view(&self, caller: &Caller, form: &AskForm, check: bool, idempotency_key: String) -> Result<RequestFormView, Refusal> {
+    pub async fn request_form_view(
+        &self,
+        caller: &Caller,
+        form: &AskForm,
+        check: bool,
+        idempotency_key: String,
+    ) -> Result<RequestFormView, Refusal> {
         let catalogue = self.catalogue().await?;
-        let role = hallpass_domain::request::submit::eligible_role(&catalogue, &form.role, caller.principal())?;
+        let role =
+            hallpass_domain::request::submit::eligible_role(&catalogue, &form.role, caller.principal())?;
         let held = self.holdings(caller).await?;
         let mut errors = Vec::new();
         let preview = if check {
@@ -25,7 +31,17 @@ impl Broker {
                 Ok(request) => self.preview(&catalogue, role, &request),
                 Err(refusal) => {
                     errors.push(field_error(&refusal));
-                    None
+                    // The time is worked out while the reason is still to be written.
+                    let without_words =
+                        AskForm { reason: "to be written".to_owned(), ticket: String::new(), ..form.clone() };
+                    match refusal.field {
+                        Some("reason" | "ticket") => self
+                            .preview_request(caller, &without_words)
+                            .await
+                            .ok()
+                            .and_then(|request| self.preview(&catalogue, role, &request)),
+                        _ => None,
+                    }
                 }
             }
         } else {
@@ -35,7 +51,11 @@ impl Broker {
             role: self.role_card(&catalogue, caller, &held, role),
             presets: presets(role, &form.time),
             scope: scope_fields(role, form),
-            values: RequestValues { for_text: if is_preset(role, &form.time) { String::new() } else { form.time.clone() }, reason: form.reason.clone(), ticket: form.ticket.clone() },
+            values: RequestValues {
+                for_text: if is_preset(role, &form.time) { String::new() } else { form.time.clone() },
+                reason: form.reason.clone(),
+                ticket: form.ticket.clone(),
+            },
             reason_required: true,
             ticket_required: false,
             ticket_hint: "INC-1234".to_owned(),
@@ -49,25 +69,39 @@ impl Broker {
     pub fn preview(&self, catalogue: &Catalogue, role: &Role, request: &Request) -> Option<Preview> {
         let now = self.now();
         let ends = request.ask.end_if_approved(now, [role.max_seconds])?;
-        let stages = request.stages.iter().map(|s| PreviewStage {
-            name: s.title.clone(),
-            need: i64::from(s.needed),
-            deciders: {
-                let mut names: Vec<String> = catalogue.deciders(s, &request.requesters).into_iter().map(|id| catalogue.name_of(Principal::User(id))).collect();
-                names.sort();
-                names
-            },
-            proof: request.proof(s).as_str().to_owned(),
-        }).collect();
+        let stages = request
+            .stages
+            .iter()
+            .map(|s| PreviewStage {
+                name: s.title.clone(),
+                need: i64::from(s.needed),
+                deciders: super::lines::decider_names(catalogue, s, &request.requesters),
+                proof: request.proof(s).as_str().to_owned(),
+            })
+            .collect();
         let (seconds, fixed_end) = split(request.ask);
         let mut warnings = Vec::new();
         if let Some(s) = seconds.filter(|s| *s > role.usual_seconds) {
-            warnings.push(format!("{} is longer than usual for this role ({}); approvers may shorten it.", describe_seconds(s), describe_seconds(role.usual_seconds)));
+            warnings.push(format!(
+                "{} is longer than usual for this role ({}); approvers may shorten it.",
+                describe_seconds(s),
+                describe_seconds(role.usual_seconds)
+            ));
         }
         if fixed_end.is_some() {
-            warnings.push("The end is fixed: a late approval shortens the access, too late lapses it.".to_owned());
+            warnings.push(
+                "The end is fixed: a late approval shortens the access, too late lapses it.".to_owned(),
+            );
         }
-        Some(Preview { seconds, fixed_end, ends_if_approved_now: ends, decide_by: request.decide_by, stages, consequences: consequences(catalogue, role), warnings })
+        Some(Preview {
+            seconds,
+            fixed_end,
+            ends_if_approved_now: ends,
+            decide_by: request.decide_by,
+            stages,
+            consequences: consequences(catalogue, role),
+            warnings,
+        })
     }
 }
 
@@ -108,7 +142,11 @@ pub fn field_error(refusal: &Refusal) -> FieldError {
 }
 
 fn preset_seconds(role: &Role) -> Vec<i64> {
-    let mut all: Vec<i64> = [120, 900, 3_600, 14_400, 28_800].into_iter().filter(|s| *s <= role.max_seconds).chain([role.usual_seconds]).collect();
+    let mut all: Vec<i64> = [120, 900, 3_600, 14_400, 28_800]
+        .into_iter()
+        .filter(|s| *s <= role.max_seconds)
+        .chain([role.usual_seconds])
+        .collect();
     all.sort_unstable();
     all.dedup();
     if role.usual_seconds > 600 {
@@ -118,28 +156,51 @@ fn preset_seconds(role: &Role) -> Vec<i64> {
 }
 
 fn is_preset(role: &Role, time: &str) -> bool {
-    time.trim().is_empty() || hallpass_domain::window::parse_duration(time).is_ok_and(|s| preset_seconds(role).contains(&s))
+    time.trim().is_empty()
+        || hallpass_domain::window::parse_duration(time).is_ok_and(|s| preset_seconds(role).contains(&s))
 }
 
 fn presets(role: &Role, time: &str) -> Vec<Choice> {
-    let chosen = if time.trim().is_empty() { Some(role.usual_seconds) } else { hallpass_domain::window::parse_duration(time).ok() };
-    preset_seconds(role).into_iter().map(|s| Choice {
-        value: format!("{s}s"),
-        label: if s == role.usual_seconds { format!("{} (usual)", describe_seconds(s)) } else { describe_seconds(s) },
-        chosen: chosen == Some(s),
-    }).collect()
+    let chosen = if time.trim().is_empty() {
+        Some(role.usual_seconds)
+    } else {
+        hallpass_domain::window::parse_duration(time).ok()
+    };
+    preset_seconds(role)
+        .into_iter()
+        .map(|s| Choice {
+            value: format!("{s}s"),
+            label: if s == role.usual_seconds {
+                format!("{} (usual)", describe_seconds(s))
+            } else {
+                describe_seconds(s)
+            },
+            chosen: chosen == Some(s),
+        })
+        .collect()
 }
 
 fn scope_fields(role: &Role, form: &AskForm) -> Vec<ScopeField> {
-    role.scope_schema.iter().map(|(name, param)| {
-        let typed = form.scope.0.get(name).filter(|v| !v.is_empty());
-        ScopeField {
-            name: name.clone(),
-            label: param.label.clone(),
-            help: String::new(),
-            multiple: param.multiple,
-            required: param.required,
-            options: param.allowed.iter().map(|v| Choice { value: v.clone(), label: v.clone(), chosen: typed.map_or_else(|| param.default.contains(v), |t| t.contains(v)) }).collect(),
-        }
-    }).collect()
+    role.scope_schema
+        .iter()
+        .map(|(name, param)| {
+            let typed = form.scope.0.get(name).filter(|v| !v.is_empty());
+            ScopeField {
+                name: name.clone(),
+                label: param.label.clone(),
+                help: String::new(),
+                multiple: param.multiple,
+                required: param.required,
+                options: param
+                    .allowed
+                    .iter()
+                    .map(|v| Choice {
+                        value: v.clone(),
+                        label: v.clone(),
+                        chosen: typed.map_or_else(|| param.default.contains(v), |t| t.contains(v)),
+                    })
+                    .collect(),
+            }
+        })
+        .collect()
 }

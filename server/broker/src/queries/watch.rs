@@ -12,10 +12,16 @@ use crate::views::credential::{Measured, TargetSession, WatchView};
 impl Broker {
     /// The watch, for somebody who may see the grant.
     pub async fn watch_view(&self, caller: &Caller, id: CredentialId) -> Result<WatchView, Refusal> {
-        let credential = self.store.credential(id).await.map_err(unreadable)?.ok_or_else(|| Refusal::not_found("credential"))?;
+        let credential = self
+            .store
+            .credential(id)
+            .await
+            .map_err(unreadable)?
+            .ok_or_else(|| Refusal::not_found("credential"))?;
         let grant = self.visible_grant(caller, credential.grant_id).await?;
         let catalogue = self.catalogue().await?;
-        let target = catalogue.targets.get(&credential.target_id).ok_or_else(|| Refusal::not_found("target"))?;
+        let target =
+            catalogue.targets.get(&credential.target_id).ok_or_else(|| Refusal::not_found("target"))?;
         let database = match &credential.plan {
             hallpass_domain::credential::Plan::PostgresqlLogin { database, .. } => database.clone(),
         };
@@ -29,7 +35,9 @@ impl Broker {
             }
         };
         let now = self.now();
-        let after = |at: Option<hallpass_domain::Timestamp>| at.map(|t| (t - grant.ends_at).num_milliseconds().max(0));
+        let after = |at: Option<hallpass_domain::Timestamp>| {
+            at.map(|t| (t - grant.ends_at).num_milliseconds().max(0))
+        };
         let (reachable, sessions, trouble) = match asked {
             Ok(sessions) => (true, sessions, None),
             Err(error) => {
@@ -45,10 +53,23 @@ impl Broker {
             reachable,
             sampled_at: reachable.then_some(now),
             trouble,
-            sessions: sessions.into_iter().map(|s| TargetSession {
-                pid: i64::from(s.pid), database: database.clone(), client: s.client, application: s.application, state: s.state, since: s.since.unwrap_or(now),
-            }).collect(),
-            measured: Measured { no_login_ms: after(credential.denied_at), sessions_dead_ms: after(credential.sessions_ended_at), verified_ms: after(credential.verified_at), sessions_ended: None },
+            sessions: sessions
+                .into_iter()
+                .map(|s| TargetSession {
+                    pid: i64::from(s.pid),
+                    database: database.clone(),
+                    client: s.client,
+                    application: s.application,
+                    state: s.state,
+                    since: s.since.unwrap_or(now),
+                })
+                .collect(),
+            measured: Measured {
+                no_login_ms: after(credential.denied_at),
+                sessions_dead_ms: after(credential.sessions_ended_at),
+                verified_ms: after(credential.verified_at),
+                sessions_ended: None,
+            },
         })
     }
 }

@@ -17,9 +17,14 @@ impl Broker {
     /// Tells people about what is overdue and not told yet.
     pub async fn step_alert_overdue(&self) -> Report {
         let now = self.now();
-        let (overdue, catalogue) = match (self.store.overdue(now - Duration::seconds(ALERT_SECONDS), 200).await, self.store.catalogue().await) {
+        let (overdue, catalogue) = match (
+            self.store.overdue(now - Duration::seconds(ALERT_SECONDS), 200).await,
+            self.store.catalogue().await,
+        ) {
             (Ok(overdue), Ok(catalogue)) => (overdue, catalogue),
-            (Err(error), _) | (_, Err(error)) => return Report { error: Some(error.to_string()), ..Report::default() },
+            (Err(error), _) | (_, Err(error)) => {
+                return Report { error: Some(error.to_string()), ..Report::default() };
+            }
         };
         let mut report = Report::default();
         for credential in overdue.into_iter().filter(|c| c.alerted_at.is_none()) {

@@ -24,7 +24,9 @@ impl Broker {
             Err(error) => return Report { error: Some(error.to_string()), ..Report::default() },
         };
         let mut report = Report::default();
-        for target in catalogue.targets.values().filter(|t| matches!(t.settings, TargetSettings::Postgresql(_))) {
+        for target in
+            catalogue.targets.values().filter(|t| matches!(t.settings, TargetSettings::Postgresql(_)))
+        {
             match self.compare_target(target).await {
                 Ok(found) => report.done += found,
                 Err(error) => report.error = Some(format!("{}: {error}", target.name)),
@@ -38,7 +40,14 @@ impl Broker {
         let connector = self.targets.connector(target).map_err(|e| e.to_string())?;
         // The list is taken before the rows: what is made in between has a row ahead of its account.
         let listed = connector.list_marked().await.map_err(|e| e.to_string())?;
-        let known: BTreeMap<String, Credential> = self.store.unrevoked_at(target.id).await.map_err(|e| e.to_string())?.into_iter().map(|c| (c.external_name.clone(), c)).collect();
+        let known: BTreeMap<String, Credential> = self
+            .store
+            .unrevoked_at(target.id)
+            .await
+            .map_err(|e| e.to_string())?
+            .into_iter()
+            .map(|c| (c.external_name.clone(), c))
+            .collect();
         let mut acted = 0;
         for account in &listed {
             if !known.contains_key(&account.external_name) {
@@ -47,7 +56,9 @@ impl Broker {
                 tracing::warn!(target = %target.name, account = account.external_name, drift = ?account.drift, "an account differs from what was made");
             }
         }
-        for credential in known.values().filter(|c| c.state == CredentialState::Live && !listed.iter().any(|l| l.external_name == c.external_name)) {
+        for credential in known.values().filter(|c| {
+            c.state == CredentialState::Live && !listed.iter().any(|l| l.external_name == c.external_name)
+        }) {
             acted += u64::from(self.missing_account(credential).await?);
         }
         Ok(acted)
@@ -64,7 +75,14 @@ impl Broker {
         match row {
             Some(c) if c.state == CredentialState::Revoked => {
                 tracing::error!(target = %target.name, account = account.external_name, "an account that was verified absent is there again");
-                let transition = Transition::new(now).event(event(now, "credential.reappeared", ACTOR, &subjects(&c), json!({ "external_name": c.external_name }), json!({})));
+                let transition = Transition::new(now).event(event(
+                    now,
+                    "credential.reappeared",
+                    ACTOR,
+                    &subjects(&c),
+                    json!({ "external_name": c.external_name }),
+                    json!({}),
+                ));
                 self.commit(transition).await.map_err(|e| e.to_string())?;
                 let _ = connector_removes(self, target, c).await;
                 Ok(true)
@@ -81,10 +99,22 @@ impl Broker {
     async fn missing_account(&self, credential: &Credential) -> Result<bool, String> {
         let now = self.now();
         let next = Credential {
-            state: CredentialState::Revoking, due_at: now, next_attempt_at: now, last_error: Some("missing".to_owned()), version: credential.version + 1, ..credential.clone()
+            state: CredentialState::Revoking,
+            due_at: now,
+            next_attempt_at: now,
+            last_error: Some("missing".to_owned()),
+            version: credential.version + 1,
+            ..credential.clone()
         };
         let transition = Transition::new(now)
-            .event(event(now, "credential.missing", ACTOR, &subjects(&next), json!({ "external_name": next.external_name }), json!({})))
+            .event(event(
+                now,
+                "credential.missing",
+                ACTOR,
+                &subjects(&next),
+                json!({ "external_name": next.external_name }),
+                json!({}),
+            ))
             .event(revoking_event(&next, ACTOR, now))
             .with(Change::Credential(Box::new(next)));
         Ok(self.commit(transition).await.is_ok())

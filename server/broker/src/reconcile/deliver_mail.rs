@@ -25,12 +25,14 @@ impl Broker {
     /// Delivers one batch.
     pub async fn step_deliver_mail(&self) -> Report {
         let now = self.now();
-        let claim = Claim { owner: &self.settings.worker, now, until: now + Duration::seconds(LEASE), limit: BATCH };
+        let claim =
+            Claim { owner: &self.settings.worker, now, until: now + Duration::seconds(LEASE), limit: BATCH };
         let batch = match self.store.claim_mails(claim).await {
             Ok(batch) => batch,
             Err(error) => return Report { error: Some(error.to_string()), ..Report::default() },
         };
-        let results: Vec<Result<bool, String>> = stream::iter(batch).map(|m| self.deliver(m)).buffer_unordered(PARALLEL).collect().await;
+        let results: Vec<Result<bool, String>> =
+            stream::iter(batch).map(|m| self.deliver(m)).buffer_unordered(PARALLEL).collect().await;
         let mut report = Report::default();
         for result in results {
             match result {
@@ -83,7 +85,14 @@ impl Broker {
             let mut about = vec![("mail", next.id.to_string())];
             about.extend(next.request_id.map(|r| ("request", r.to_string())));
             about.extend(next.grant_id.map(|g| ("grant", g.to_string())));
-            transition = transition.event(event(now, kind, "system:mail", &about, json!({ "kind": next.kind.as_str(), "attempts": next.attempts }), json!({ "to": next.to_email, "error": next.last_error })));
+            transition = transition.event(event(
+                now,
+                kind,
+                "system:mail",
+                &about,
+                json!({ "kind": next.kind.as_str(), "attempts": next.attempts }),
+                json!({ "to": next.to_email, "error": next.last_error }),
+            ));
         }
         // Not recorded after all (a crash, a lost lease): it is delivered again, with the same Message-ID.
         self.commit(transition.with(Change::Mail(Box::new(next)))).await.map_err(|e| e.to_string())?;

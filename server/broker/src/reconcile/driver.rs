@@ -39,7 +39,12 @@ async fn ends(broker: Arc<Broker>) {
             continue;
         }
         let next = broker.store.next_due().await.ok().flatten();
-        let until = next.map_or(TICK, |t| (t - broker.now()).to_std().unwrap_or(Duration::from_millis(50)).clamp(Duration::from_millis(5), TICK));
+        let until = next.map_or(TICK, |t| {
+            (t - broker.now())
+                .to_std()
+                .unwrap_or(Duration::from_millis(50))
+                .clamp(Duration::from_millis(5), TICK)
+        });
         wait(&broker.nudges.ends, until).await;
     }
 }

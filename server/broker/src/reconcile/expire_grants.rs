@@ -42,10 +42,16 @@ impl Broker {
     }
 
     /// One bad grant stops no other: its error stays with it.
-    async fn move_on(&self, grant: &Grant, now: Timestamp) -> Result<bool, hallpass_domain::refusal::Refusal> {
+    async fn move_on(
+        &self,
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<bool, hallpass_domain::refusal::Refusal> {
         let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
         let transition = match grant.state {
-            GrantState::Active | GrantState::Scheduled => ending(grant, &credentials, EndReason::Expired, None, "", ACTOR.to_owned(), now).0,
+            GrantState::Active | GrantState::Scheduled => {
+                ending(grant, &credentials, EndReason::Expired, None, "", ACTOR.to_owned(), now).0
+            }
             GrantState::Ending => match self.finished(grant, &credentials, now).await? {
                 Some(transition) => transition,
                 None => return Ok(false),
@@ -61,7 +67,12 @@ impl Broker {
     }
 
     /// `ending → ended`, once nothing issued under the grant is left or may still be accepted.
-    async fn finished(&self, grant: &Grant, credentials: &[Credential], now: Timestamp) -> Result<Option<Transition>, hallpass_domain::refusal::Refusal> {
+    async fn finished(
+        &self,
+        grant: &Grant,
+        credentials: &[Credential],
+        now: Timestamp,
+    ) -> Result<Option<Transition>, hallpass_domain::refusal::Refusal> {
         if credentials.iter().any(|c| c.state != CredentialState::Revoked) {
             return Ok(None);
         }
@@ -70,9 +81,19 @@ impl Broker {
         if until.is_some_and(|t| now < t) {
             return Ok(None);
         }
-        let next = Grant { state: GrantState::Ended, verified_at: Some(now), version: grant.version + 1, ..grant.clone() };
+        let next = Grant {
+            state: GrantState::Ended,
+            verified_at: Some(now),
+            version: grant.version + 1,
+            ..grant.clone()
+        };
         let check = check_sentence(&next, credentials, until);
-        let mut subjects = vec![("grant", grant.id.to_string()), ("role", grant.role_id.to_string()), ("target", grant.target_id.to_string()), ("subject", grant.principal.to_string())];
+        let mut subjects = vec![
+            ("grant", grant.id.to_string()),
+            ("role", grant.role_id.to_string()),
+            ("target", grant.target_id.to_string()),
+            ("subject", grant.principal.to_string()),
+        ];
         subjects.extend(grant.request_id.map(|r| ("request", r.to_string())));
         let mut transition = Transition::new(now).with(Change::Grant(Box::new(next.clone()))).event(event(now, "grant.ended", ACTOR, &subjects,
             json!({ "reason": next.end_reason.map(EndReason::as_str), "ends_at": next.ends_at.to_rfc3339(), "verified_at": now.to_rfc3339(), "credentials": credentials.len() }), json!({})));
@@ -83,8 +104,16 @@ impl Broker {
     }
 
     /// Until when a verifier that works offline may still accept a token of this grant; none where every verifier asks.
-    pub async fn offline_until(&self, catalogue: &Catalogue, grant: &Grant, now: Timestamp) -> Result<Option<Timestamp>, hallpass_domain::refusal::Refusal> {
-        let Some(TargetSettings::Oauth(oauth)) = catalogue.targets.get(&grant.target_id).map(|t| &t.settings) else { return Ok(None) };
+    pub async fn offline_until(
+        &self,
+        catalogue: &Catalogue,
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, hallpass_domain::refusal::Refusal> {
+        let Some(TargetSettings::Oauth(oauth)) = catalogue.targets.get(&grant.target_id).map(|t| &t.settings)
+        else {
+            return Ok(None);
+        };
         if oauth.verification == Verification::Introspect {
             return Ok(None);
         }
@@ -98,13 +127,24 @@ pub fn check_sentence(grant: &Grant, credentials: &[Credential], offline_until: 
     let logins: Vec<&Credential> = credentials.iter().filter(|c| c.live_at.is_some()).collect();
     if logins.is_empty() {
         return match offline_until {
-            Some(t) => format!("the last offline-checked token could be accepted until {}; introspection answers inactive since the end", t.format("%H:%M:%S UTC")),
+            Some(t) => format!(
+                "the last offline-checked token could be accepted until {}; introspection answers inactive since the end",
+                t.format("%H:%M:%S UTC")
+            ),
             None => "nothing was left at the target; introspection answers inactive since the end".to_owned(),
         };
     }
-    let worst = |at: fn(&Credential) -> Option<Timestamp>| logins.iter().filter_map(|c| at(c)).max().map_or(0.0, |t| seconds_after(t, grant.ends_at));
-    let many = if logins.len() > 1 { format!(" ({} logins, the slowest)", logins.len()) } else { String::new() };
-    format!("no login {:.2} s, sessions dead {:.2} s, absent, verified {:.2} s after the end{many}", worst(|c| c.denied_at), worst(|c| c.sessions_ended_at), worst(|c| c.verified_at))
+    let worst = |at: fn(&Credential) -> Option<Timestamp>| {
+        logins.iter().filter_map(|c| at(c)).max().map_or(0.0, |t| seconds_after(t, grant.ends_at))
+    };
+    let many =
+        if logins.len() > 1 { format!(" ({} logins, the slowest)", logins.len()) } else { String::new() };
+    format!(
+        "no login {:.2} s, sessions dead {:.2} s, absent, verified {:.2} s after the end{many}",
+        worst(|c| c.denied_at),
+        worst(|c| c.sessions_ended_at),
+        worst(|c| c.verified_at)
+    )
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds for people")]

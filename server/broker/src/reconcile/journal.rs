@@ -24,8 +24,10 @@ impl Broker {
     /// Notes that a credential was verified absent while the store could not be written.
     pub(crate) fn journal_removed(&self, credential: &Credential, at: Timestamp) {
         let Some(journal) = &self.journal else { return };
-        let line = Line { credential: credential.id, grant: credential.grant_id, target: credential.target_id, at };
-        let written = serde_json::to_string(&line).map_err(|e| e.to_string()).and_then(|text| journal.append(&text));
+        let line =
+            Line { credential: credential.id, grant: credential.grant_id, target: credential.target_id, at };
+        let written =
+            serde_json::to_string(&line).map_err(|e| e.to_string()).and_then(|text| journal.append(&text));
         if let Err(error) = written {
             tracing::error!(credential = %credential.id, error, "removed while the store cannot be written, and not journalled");
         }
@@ -33,7 +35,9 @@ impl Broker {
 
     /// Records what the journal holds, once the store can be written.
     pub async fn step_record_journal(&self) -> Report {
-        let Some(journal) = self.journal.as_ref().filter(|_| self.health.is_writable()) else { return Report::default() };
+        let Some(journal) = self.journal.as_ref().filter(|_| self.health.is_writable()) else {
+            return Report::default();
+        };
         let lines = match journal.lines() {
             Ok(lines) if lines.is_empty() => return Report::default(),
             Ok(lines) => lines,
@@ -42,12 +46,24 @@ impl Broker {
         let now = self.now();
         let mut transition = Transition::new(now);
         for line in lines.iter().filter_map(|l| serde_json::from_str::<Line>(l).ok()) {
-            let subjects = [("credential", line.credential.to_string()), ("grant", line.grant.to_string()), ("target", line.target.to_string())];
-            transition = transition.event(event(now, "credential.removed_unrecorded", "system:revoker", &subjects, json!({ "removed_at": line.at.to_rfc3339() }), json!({})));
+            let subjects = [
+                ("credential", line.credential.to_string()),
+                ("grant", line.grant.to_string()),
+                ("target", line.target.to_string()),
+            ];
+            transition = transition.event(event(
+                now,
+                "credential.removed_unrecorded",
+                "system:revoker",
+                &subjects,
+                json!({ "removed_at": line.at.to_rfc3339() }),
+                json!({}),
+            ));
         }
         let done = u64::try_from(transition.events.len()).unwrap_or(0);
         // Cleared only after the commit: a crash in between records it twice, never not at all.
-        let recorded = self.commit(transition).await.map_err(|e| e.to_string()).and_then(|()| journal.clear());
+        let recorded =
+            self.commit(transition).await.map_err(|e| e.to_string()).and_then(|()| journal.clear());
         Report { done, left: 0, error: recorded.err() }
     }
 }

@@ -16,17 +16,34 @@ impl Broker {
         if self.clock.trust() == Trust::HoldBulk {
             return Report::default();
         }
-        let (due, catalogue) = match (self.store.lapsing_requests(now, 200).await, self.store.catalogue().await) {
-            (Ok(due), Ok(catalogue)) => (due, catalogue),
-            (Err(error), _) | (_, Err(error)) => return Report { error: Some(error.to_string()), ..Report::default() },
-        };
+        let (due, catalogue) =
+            match (self.store.lapsing_requests(now, 200).await, self.store.catalogue().await) {
+                (Ok(due), Ok(catalogue)) => (due, catalogue),
+                (Err(error), _) | (_, Err(error)) => {
+                    return Report { error: Some(error.to_string()), ..Report::default() };
+                }
+            };
         let mut report = Report::default();
         for request in due {
             let Some(next) = lapse(&request, now) else { continue };
             let transition = Transition::new(now)
-                .event(event(now, "request.lapsed", "system:lapse", &[("request", next.id.to_string())], json!({ "digest": next.digest, "stage": next.stage }), json!({})))
+                .event(event(
+                    now,
+                    "request.lapsed",
+                    "system:lapse",
+                    &[("request", next.id.to_string())],
+                    json!({ "digest": next.digest, "stage": next.stage }),
+                    json!({}),
+                ))
                 .mails(mails::request_lapsed(&catalogue, &next, now))
-                .mails(mails::no_action_needed(&catalogue, &next, next.stage, None, "the request lapsed", now))
+                .mails(mails::no_action_needed(
+                    &catalogue,
+                    &next,
+                    next.stage,
+                    None,
+                    "the request lapsed",
+                    now,
+                ))
                 .with(Change::Request(Box::new(next)));
             match self.commit(transition).await {
                 Ok(()) => report.done += 1,

@@ -61,7 +61,11 @@ impl Lag {
     pub fn read(&self) -> (Vec<u64>, u64, f64) {
         #[expect(clippy::cast_precision_loss, reason = "a sum for a graph")]
         let sum = self.micros.load(Ordering::Relaxed) as f64 / 1e6;
-        (self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect(), self.count.load(Ordering::Relaxed), sum)
+        (
+            self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect(),
+            self.count.load(Ordering::Relaxed),
+            sum,
+        )
     }
 }
 
@@ -81,7 +85,13 @@ impl Reports {
     /// Notes a run.
     pub fn note(&self, name: &'static str, report: Report, now: Timestamp) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = all.entry(name).or_insert_with(|| Standing { runs: 0, done: 0, last: Report::default(), ran_at: now, failed_at: None });
+        let standing = all.entry(name).or_insert_with(|| Standing {
+            runs: 0,
+            done: 0,
+            last: Report::default(),
+            ran_at: now,
+            failed_at: None,
+        });
         standing.runs += 1;
         standing.done += report.done;
         standing.ran_at = now;

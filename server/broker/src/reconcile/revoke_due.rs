@@ -20,7 +20,12 @@ impl Broker {
     pub async fn dispatch_revocations(self: &Arc<Self>) -> Report {
         let now = self.now();
         if self.clock.trust() == Trust::HoldBulk {
-            return Report { error: Some("the clock jumped forward; removals wait for its confirmation (60 s at most)".to_owned()), ..Report::default() };
+            return Report {
+                error: Some(
+                    "the clock jumped forward; removals wait for its confirmation (60 s at most)".to_owned(),
+                ),
+                ..Report::default()
+            };
         }
         let targets = match self.store.targets_due(now).await {
             Ok(targets) => targets,
@@ -62,7 +67,12 @@ impl Broker {
         };
         loop {
             let now = self.now();
-            let claim = Claim { owner: &self.settings.worker, now, until: now + Duration::seconds(LEASE), limit: BATCH };
+            let claim = Claim {
+                owner: &self.settings.worker,
+                now,
+                until: now + Duration::seconds(LEASE),
+                limit: BATCH,
+            };
             let batch = match self.store.claim_due(target_id, claim).await {
                 Ok(batch) if batch.is_empty() => return (report, false),
                 Ok(batch) => batch,

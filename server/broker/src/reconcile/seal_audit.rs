@@ -47,7 +47,9 @@ impl Broker {
             return Ok(0);
         }
         let mut frontier: Frontier = match &head.frontier {
-            Some(text) => serde_json::from_str(text).map_err(|e| format!("the stored frontier is damaged: {e}"))?,
+            Some(text) => {
+                serde_json::from_str(text).map_err(|e| format!("the stored frontier is damaged: {e}"))?
+            }
             None => Frontier::new(),
         };
         let mut leaves = Vec::with_capacity(events.len());
@@ -55,14 +57,27 @@ impl Broker {
             leaves.push((EventId(event.parts().id), event.leaf_hash().map_err(|e| e.to_string())?));
         }
         let hashes: Vec<_> = leaves.iter().map(|(_, h)| *h).collect();
-        let nodes = append_nodes(&mut frontier, &hashes).into_iter().map(|(id, hash)| (id.level, id.index, hash)).collect();
+        let nodes = append_nodes(&mut frontier, &hashes)
+            .into_iter()
+            .map(|(id, hash)| (id.level, id.index, hash))
+            .collect();
         let size = head.size + u64::try_from(leaves.len()).unwrap_or(0);
         let checkpoint = Checkpoint { origin: self.settings.log_origin.clone(), size, root: frontier.root() };
         let note = checkpoint.sign(&self.log_signer.0).map_err(|e| e.to_string())?;
         let done = leaves.len();
         let frontier = serde_json::to_string(&frontier).map_err(|e| e.to_string())?;
         hallpass_domain::failpoint::hit("audit.seal.before");
-        let sealed = self.store.seal(Seal { old_size: head.size, leaves, nodes, checkpoint: note.clone(), frontier, at: self.now() }).await;
+        let sealed = self
+            .store
+            .seal(Seal {
+                old_size: head.size,
+                leaves,
+                nodes,
+                checkpoint: note.clone(),
+                frontier,
+                at: self.now(),
+            })
+            .await;
         hallpass_domain::failpoint::hit("audit.seal.after");
         match sealed {
             Ok(()) => {

@@ -103,7 +103,11 @@ impl Window {
 
 /// The credentials that a transition writes.
 pub fn credentials_of(transition: &Transition) -> Vec<Credential> {
-    transition.changes.iter().filter_map(|c| if let Change::Credential(c) = c { Some((**c).clone()) } else { None }).collect()
+    transition
+        .changes
+        .iter()
+        .filter_map(|c| if let Change::Credential(c) = c { Some((**c).clone()) } else { None })
+        .collect()
 }
 
 impl Broker {
@@ -114,7 +118,10 @@ impl Broker {
         let horizon = now + chrono::Duration::minutes(AHEAD_MINUTES);
         let read = async {
             let catalogue = self.store.catalogue().await?;
-            Ok::<_, hallpass_domain::ports::store::ReadError>((self.store.due_between(Timestamp::UNIX_EPOCH, horizon, MOST).await?, catalogue))
+            Ok::<_, hallpass_domain::ports::store::ReadError>((
+                self.store.due_between(Timestamp::UNIX_EPOCH, horizon, MOST).await?,
+                catalogue,
+            ))
         };
         match tokio::time::timeout(PATIENCE, read).await {
             Ok(Ok((due, catalogue))) => {
@@ -124,7 +131,9 @@ impl Broker {
                 Report::default()
             }
             Ok(Err(error)) => Report { error: Some(error.to_string()), ..Report::default() },
-            Err(_) => Report { error: Some("the store did not answer in time".to_owned()), ..Report::default() },
+            Err(_) => {
+                Report { error: Some("the store did not answer in time".to_owned()), ..Report::default() }
+            }
         }
     }
 
@@ -136,7 +145,11 @@ impl Broker {
         }
         let Some(catalogue) = self.window.inner().catalogue.clone() else { return Report::default() };
         let mut report = Report::default();
-        let lanes = self.window.to_remove(now).into_iter().map(|(target, due)| self.remove_unrecorded(&catalogue, target, due));
+        let lanes = self
+            .window
+            .to_remove(now)
+            .into_iter()
+            .map(|(target, due)| self.remove_unrecorded(&catalogue, target, due));
         for (removed, left) in futures_util::future::join_all(lanes).await {
             report.done += removed;
             report.left += left;
@@ -144,10 +157,17 @@ impl Broker {
         report
     }
 
-    async fn remove_unrecorded(&self, catalogue: &Catalogue, target: TargetId, mut due: Vec<Credential>) -> (u64, u64) {
+    async fn remove_unrecorded(
+        &self,
+        catalogue: &Catalogue,
+        target: TargetId,
+        mut due: Vec<Credential>,
+    ) -> (u64, u64) {
         let all = due.len();
         due.truncate(BATCH);
-        let Some(Ok(connector)) = catalogue.targets.get(&target).map(|t| self.targets.connector(t)) else { return (0, u64::try_from(all).unwrap_or(0)) };
+        let Some(Ok(connector)) = catalogue.targets.get(&target).map(|t| self.targets.connector(t)) else {
+            return (0, u64::try_from(all).unwrap_or(0));
+        };
         tracing::error!(%target, credentials = due.len(), "removing without a record; it is recorded when the store is back");
         let seen = self.remove_without_record(connector.as_ref(), due).await;
         let now = self.now();
@@ -161,7 +181,12 @@ impl Broker {
                 self.journal_removed(&credential, now);
                 removed += 1;
             }
-            let of = Unrecorded { denied_at: credential.denied_at, sessions_ended_at: credential.sessions_ended_at, removed_at: credential.removed_at, verified };
+            let of = Unrecorded {
+                denied_at: credential.denied_at,
+                sessions_ended_at: credential.sessions_ended_at,
+                removed_at: credential.removed_at,
+                verified,
+            };
             inner.unrecorded.insert(credential.id, of);
             inner.due.insert(credential.id, credential);
         }

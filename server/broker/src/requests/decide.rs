@@ -3,7 +3,9 @@ use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ids::RequestId;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
-use hallpass_domain::request::decide::{DecideCommand, Decided as DomainDecided, Outcome, decide, may_decide};
+use hallpass_domain::request::decide::{
+    DecideCommand, Decided as DomainDecided, Outcome, decide, may_decide,
+};
 use hallpass_domain::request::{Decision, Request, Verdict, read_reference};
 use hallpass_domain::transition::{Change, Rested, Transition};
 use hallpass_domain::workflow::Proof;
@@ -30,7 +32,11 @@ pub struct DecisionForm {
 
 impl Broker {
     /// Whether this person may decide the request now, for the page: the request with its decisions, or why not.
-    pub async fn decidable(&self, caller: &HumanCaller, reference: &str) -> Result<(Request, Vec<Decision>), Refusal> {
+    pub async fn decidable(
+        &self,
+        caller: &HumanCaller,
+        reference: &str,
+    ) -> Result<(Request, Vec<Decision>), Refusal> {
         let (request, decisions) = self.request_with_decisions(reference).await?;
         let catalogue = self.catalogue().await?;
         may_decide(&catalogue, &request, &decisions, caller.user(), self.now())?;
@@ -38,14 +44,21 @@ impl Broker {
     }
 
     async fn request_with_decisions(&self, reference: &str) -> Result<(Request, Vec<Decision>), Refusal> {
-        let request = self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
+        let request =
+            self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
         let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
         Ok((request, decisions))
     }
 
     /// Decides once for this person, with everything that follows in the same transaction. `step_up` is a second
     /// factor checked just now for this digest; its consumption commits together with the decision.
-    pub async fn decide_request(&self, caller: &HumanCaller, reference: &str, form: &DecisionForm, step_up: Option<StepUp>) -> Result<(Request, Outcome), Refusal> {
+    pub async fn decide_request(
+        &self,
+        caller: &HumanCaller,
+        reference: &str,
+        form: &DecisionForm,
+        step_up: Option<StepUp>,
+    ) -> Result<(Request, Outcome), Refusal> {
         let step_up = step_up.as_ref();
         self.commit_deciding(move || async move {
             let now = self.now();
@@ -55,10 +68,18 @@ impl Broker {
                 Some(s) if s.proves(caller, &request.digest, now) => Proof::StepUp,
                 _ => Proof::Session,
             };
-            let command = DecideCommand { approver: caller.user(), verdict: form.verdict, cap_seconds: form.cap_seconds, comment: &form.comment, digest: &form.digest, proof };
+            let command = DecideCommand {
+                approver: caller.user(),
+                verdict: form.verdict,
+                cap_seconds: form.cap_seconds,
+                comment: &form.comment,
+                digest: &form.digest,
+                proof,
+            };
             let done = decide(&catalogue, &request, &decisions, command, now)?;
             let version = catalogue.users.get(&caller.user()).map(|u| u.version).unwrap_or_default();
-            let mut transition = self.decided(&catalogue, &decisions, &done).rests_on(Rested::User(caller.user(), version));
+            let mut transition =
+                self.decided(&catalogue, &decisions, &done).rests_on(Rested::User(caller.user(), version));
             if let Some(step_up) = step_up {
                 transition = step_up.used_up_in(transition);
             }
@@ -71,10 +92,17 @@ impl Broker {
         let (request, decision, now) = (&done.request, &done.decision, done.decision.decided_at);
         let actor = Principal::User(decision.approver);
         let by = catalogue.name_of(actor);
-        let mut subjects = vec![("request", request.id.to_string()), ("decision", decision.id.to_string()), ("role", request.role_id.to_string()), ("target", request.target_id.to_string())];
+        let mut subjects = vec![
+            ("request", request.id.to_string()),
+            ("decision", decision.id.to_string()),
+            ("role", request.role_id.to_string()),
+            ("target", request.target_id.to_string()),
+        ];
         let mut all = before.to_vec();
         all.push(decision.clone());
-        let mut transition = Transition::new(now).with(Change::Request(Box::new(request.clone()))).with(Change::Decision(Box::new(decision.clone())));
+        let mut transition = Transition::new(now)
+            .with(Change::Request(Box::new(request.clone())))
+            .with(Change::Decision(Box::new(decision.clone())));
         let kind = match (&done.outcome, decision.verdict) {
             (_, Verdict::Deny) => "request.denied",
             (Outcome::Approved(_), _) => "request.approved",
@@ -85,25 +113,55 @@ impl Broker {
             Outcome::Counted => {}
             Outcome::StageOpened => {
                 transition = transition
-                    .mails(mails::no_action_needed(catalogue, request, decision.stage, Some(decision.approver), &format!("{by} approved"), now))
+                    .mails(mails::no_action_needed(
+                        catalogue,
+                        request,
+                        decision.stage,
+                        Some(decision.approver),
+                        &format!("{by} approved"),
+                        now,
+                    ))
                     .mails(mails::approval_asked(catalogue, request, &all, now));
             }
             Outcome::Approved(grant) => {
                 subjects.push(("grant", grant.id.to_string()));
                 transition = transition
                     .with(Change::Grant(grant.clone()))
-                    .mails(mails::no_action_needed(catalogue, request, decision.stage, Some(decision.approver), &format!("{by} approved"), now))
-                    .mails(mails::request_approved(catalogue, request, grant, &by, decision.comment.as_deref(), now));
+                    .mails(mails::no_action_needed(
+                        catalogue,
+                        request,
+                        decision.stage,
+                        Some(decision.approver),
+                        &format!("{by} approved"),
+                        now,
+                    ))
+                    .mails(mails::request_approved(
+                        catalogue,
+                        request,
+                        grant,
+                        &by,
+                        decision.comment.as_deref(),
+                        now,
+                    ));
             }
             Outcome::Denied => {
                 transition = transition
-                    .mails(mails::no_action_needed(catalogue, request, decision.stage, Some(decision.approver), &format!("{by} denied"), now))
+                    .mails(mails::no_action_needed(
+                        catalogue,
+                        request,
+                        decision.stage,
+                        Some(decision.approver),
+                        &format!("{by} denied"),
+                        now,
+                    ))
                     .mails(mails::request_denied(catalogue, request, decision, now));
             }
             Outcome::Lapsed => transition = transition.mails(mails::request_lapsed(catalogue, request, now)),
         }
         let window = match &done.outcome {
-            Outcome::Approved(g) => json!({ "starts_at": g.starts_at.to_rfc3339(), "ends_at": g.ends_at.to_rfc3339() }),
+            Outcome::Approved(g) => {
+                json!({ "starts_at": g.starts_at.to_rfc3339(), "ends_at": g.ends_at.to_rfc3339() })
+            }
             _ => serde_json::Value::Null,
         };
         transition.event(event(now, kind, actor.to_string(), &subjects,

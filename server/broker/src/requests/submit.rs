@@ -1,13 +1,13 @@
 //! Ask.
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ids::RoleId;
+use hallpass_domain::ports::requests::RequestFilter;
 use hallpass_domain::ports::store::CommitError;
+use hallpass_domain::ports::store::Page;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::submit::{Submission, submit};
 use hallpass_domain::request::{Request, RequestState};
-use hallpass_domain::ports::requests::RequestFilter;
-use hallpass_domain::ports::store::Page;
 use hallpass_domain::scope::Scope;
 use hallpass_domain::secret::random_from;
 use hallpass_domain::transition::{Change, Idempotency, Rested, Transition};
@@ -44,31 +44,75 @@ impl Broker {
         self.build_request(&catalogue, caller, form)
     }
 
-    fn build_request(&self, catalogue: &Catalogue, caller: &Caller, form: &AskForm) -> Result<Request, Refusal> {
+    fn build_request(
+        &self,
+        catalogue: &Catalogue,
+        caller: &Caller,
+        form: &AskForm,
+    ) -> Result<Request, Refusal> {
         let now = self.now();
         let subject = caller.principal();
         let role = hallpass_domain::request::submit::eligible_role(catalogue, &form.role, subject)?;
         let ask = self.read_time(catalogue, caller, form, role.usual_seconds)?;
-        let scope = if form.scope.0.values().all(std::collections::BTreeSet::is_empty) { Scope::defaults(&role.scope_schema) } else { form.scope.clone() };
+        let scope = if form.scope.0.values().all(std::collections::BTreeSet::is_empty) {
+            Scope::defaults(&role.scope_schema)
+        } else {
+            form.scope.clone()
+        };
         let scope = Scope(scope.0.into_iter().filter(|(_, v)| !v.is_empty()).collect());
-        let reference = format!("R-{}", random_from(REFERENCE_ALPHABET, 10).map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?);
-        submit(catalogue, Submission { subject, submitted_by: caller.user(), role: &form.role, scope, ask, reason: &form.reason, ticket: &form.ticket }, reference, now)
+        let reference = format!(
+            "R-{}",
+            random_from(REFERENCE_ALPHABET, 10)
+                .map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?
+        );
+        submit(
+            catalogue,
+            Submission {
+                subject,
+                submitted_by: caller.user(),
+                role: &form.role,
+                scope,
+                ask,
+                reason: &form.reason,
+                ticket: &form.ticket,
+            },
+            reference,
+            now,
+        )
     }
 
-    fn read_time(&self, catalogue: &Catalogue, caller: &Caller, form: &AskForm, usual: i64) -> Result<Ask, Refusal> {
+    fn read_time(
+        &self,
+        catalogue: &Catalogue,
+        caller: &Caller,
+        form: &AskForm,
+        usual: i64,
+    ) -> Result<Ask, Refusal> {
         if form.time.trim().is_empty() {
             return Ok(Ask::Seconds(usual));
         }
         let now = self.now();
-        let zone: chrono_tz::Tz = caller.user().and_then(|id| catalogue.users.get(&id)).and_then(|u| u.time_zone.parse().ok()).unwrap_or(chrono_tz::Tz::UTC);
-        let local = |naive: chrono::NaiveDateTime| naive.and_local_timezone(zone).earliest().map(|t| t.with_timezone(&chrono::Utc));
-        parse_ask(&form.time, now, local, now.with_timezone(&zone).naive_local())
-            .map_err(|e| Refusal::invalid("bad_time", "for", hallpass_domain::request::submit::sentence(&e.to_string())))
+        let zone: chrono_tz::Tz = caller
+            .user()
+            .and_then(|id| catalogue.users.get(&id))
+            .and_then(|u| u.time_zone.parse().ok())
+            .unwrap_or(chrono_tz::Tz::UTC);
+        let local = |naive: chrono::NaiveDateTime| {
+            naive.and_local_timezone(zone).earliest().map(|t| t.with_timezone(&chrono::Utc))
+        };
+        parse_ask(&form.time, now, local, now.with_timezone(&zone).naive_local()).map_err(|e| {
+            Refusal::invalid("bad_time", "for", hallpass_domain::request::submit::sentence(&e.to_string()))
+        })
     }
 
     /// Asks: stores the pending request, tells the approvers of the first stage and the requester. `idempotency` is stored
     /// with it; `{reference}` in its answer becomes the request's reference.
-    pub async fn submit_request(&self, caller: &Caller, form: &AskForm, idempotency: Option<Idempotency>) -> Result<Request, Refusal> {
+    pub async fn submit_request(
+        &self,
+        caller: &Caller,
+        form: &AskForm,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Request, Refusal> {
         // A reference that happens to be taken is drawn again; anything else that conflicts is told.
         let mut tries = 0;
         loop {
@@ -86,23 +130,47 @@ impl Broker {
 
     /// A double submit (two clicks, a repeated POST) must not ask twice: the same words by the same principal within a minute are one request.
     async fn refuse_duplicate(&self, request: &Request) -> Result<(), Refusal> {
-        let filter = RequestFilter { of: Some(request.subject), state: Some(RequestState::Pending), role: Some(request.role_id) };
+        let filter = RequestFilter {
+            of: Some(request.subject),
+            state: Some(RequestState::Pending),
+            role: Some(request.role_id),
+        };
         let pending = self.store.requests(&filter, Page::first(50)).await.map_err(unreadable)?;
-        let same = pending.iter().find(|p| p.ask == request.ask && p.scope == request.scope && p.reason == request.reason && p.ticket == request.ticket);
+        let same = pending.iter().find(|p| {
+            p.ask == request.ask
+                && p.scope == request.scope
+                && p.reason == request.reason
+                && p.ticket == request.ticket
+        });
         match same {
-            Some(p) => Err(Refusal::conflict("already_asked", format!("You have already asked exactly this: {} is waiting for a decision.", p.reference))),
-            None if pending.len() >= 5 => Err(Refusal::conflict("too_many_pending", "Five requests for this role are waiting already. Withdraw one first, or wait for a decision.")),
+            Some(p) => Err(Refusal::conflict(
+                "already_asked",
+                format!("You have already asked exactly this: {} is waiting for a decision.", p.reference),
+            )),
+            None if pending.len() >= 5 => Err(Refusal::conflict(
+                "too_many_pending",
+                "Five requests for this role are waiting already. Withdraw one first, or wait for a decision.",
+            )),
             None => Ok(()),
         }
     }
 
     /// The principal's usable grant of a role, for `--if-needed`.
-    pub async fn usable_grant(&self, principal: Principal, role: RoleId) -> Result<Option<hallpass_domain::grant::Grant>, Refusal> {
+    pub async fn usable_grant(
+        &self,
+        principal: Principal,
+        role: RoleId,
+    ) -> Result<Option<hallpass_domain::grant::Grant>, Refusal> {
         self.store.usable_grant(principal, role, self.now()).await.map_err(unreadable)
     }
 }
 
-fn submitted(catalogue: &Catalogue, caller: &Caller, request: &Request, idempotency: Option<Idempotency>) -> Transition {
+fn submitted(
+    catalogue: &Catalogue,
+    caller: &Caller,
+    request: &Request,
+    idempotency: Option<Idempotency>,
+) -> Transition {
     let now = request.submitted_at;
     let mut transition = Transition::new(now)
         .rests_on(Rested::Role(request.role_id, request.role_revision))
@@ -116,7 +184,8 @@ fn submitted(catalogue: &Catalogue, caller: &Caller, request: &Request, idempote
         .mails(mails::approval_asked(catalogue, request, &[], now))
         .mails(mails::request_received(catalogue, request, now));
     // The record is stored with the request itself, so it learns here what the request is called.
-    transition.idempotency = idempotency.map(|i| Idempotency { answer: i.answer.replace("{reference}", &request.reference), ..i });
+    transition.idempotency =
+        idempotency.map(|i| Idempotency { answer: i.answer.replace("{reference}", &request.reference), ..i });
     transition
 }
 

@@ -16,15 +16,30 @@ impl Broker {
         self.commit_deciding(move || async move {
             let now = self.now();
             let catalogue = self.catalogue().await?;
-            let request = self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
+            let request =
+                self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
             let next = match caller.user() {
                 Some(user) => withdraw(&request, user, now)?,
                 None => withdraw_by_subject(&request, caller.principal(), now)?,
             };
             let transition = Transition::new(now)
                 .with(Change::Request(Box::new(next.clone())))
-                .event(event(now, "request.withdrawn", caller.actor(), &[("request", next.id.to_string())], json!({ "digest": next.digest }), json!({})))
-                .mails(mails::no_action_needed(&catalogue, &next, next.stage, None, "the request was withdrawn", now));
+                .event(event(
+                    now,
+                    "request.withdrawn",
+                    caller.actor(),
+                    &[("request", next.id.to_string())],
+                    json!({ "digest": next.digest }),
+                    json!({}),
+                ))
+                .mails(mails::no_action_needed(
+                    &catalogue,
+                    &next,
+                    next.stage,
+                    None,
+                    "the request was withdrawn",
+                    now,
+                ));
             Ok(Decided::Commit(transition, next))
         })
         .await

@@ -64,7 +64,12 @@ pub struct LogHead {
 #[async_trait]
 pub trait AuditLog {
     /// Events, newest first (by id), at most `limit` older than `after`.
-    async fn events(&self, filter: &AuditFilter, after: Option<uuid::Uuid>, limit: u32) -> Read<Vec<LoggedEvent>>;
+    async fn events(
+        &self,
+        filter: &AuditFilter,
+        after: Option<uuid::Uuid>,
+        limit: u32,
+    ) -> Read<Vec<LoggedEvent>>;
     /// Sealed events by index, from `first`, at most `limit`: for exports.
     async fn sealed_events(&self, first: u64, limit: u32) -> Read<Vec<LoggedEvent>>;
     /// Events without an index, oldest id first.

@@ -52,7 +52,9 @@ impl Page {
 
 /// The store.
 #[async_trait]
-pub trait Store: Accounts + AuditLog + CatalogueReads + Credentials + Grants + Mails + Requests + Tokens + Send + Sync {
+pub trait Store:
+    Accounts + AuditLog + CatalogueReads + Credentials + Grants + Mails + Requests + Tokens + Send + Sync
+{
     /// Commits a transition durably, or nothing of it. Waiting transitions share one transaction, each in its own
     /// savepoint. After a lost COMMIT the command id is looked up and the recorded outcome answered.
     async fn commit(&self, transition: Transition) -> Result<(), CommitError>;

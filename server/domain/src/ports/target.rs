@@ -163,7 +163,10 @@ pub trait TargetConnector: Send + Sync {
 #[async_trait]
 pub trait Targets: Send + Sync {
     /// The connector of a target; opens lazily, so an unreachable target costs nothing here.
-    fn connector(&self, target: &crate::target::Target) -> Result<std::sync::Arc<dyn TargetConnector>, TargetError>;
+    fn connector(
+        &self,
+        target: &crate::target::Target,
+    ) -> Result<std::sync::Arc<dyn TargetConnector>, TargetError>;
     /// The kinds of target that there are.
     fn kinds(&self) -> &'static [Descriptor];
 }

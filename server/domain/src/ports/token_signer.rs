@@ -33,7 +33,13 @@ pub struct PublicJwk {
 /// Signs JWTs (RFC 7515 compact) with the newest usable key of an algorithm.
 pub trait TokenSigner: Send + Sync {
     /// `header.claims.signature` with `typ` as given, `alg` and `kid` of the key in use at `now`.
-    fn sign_jwt(&self, alg: TokenAlg, typ: &str, claims: &serde_json::Value, now: Timestamp) -> Result<String, SignError>;
+    fn sign_jwt(
+        &self,
+        alg: TokenAlg,
+        typ: &str,
+        claims: &serde_json::Value,
+        now: Timestamp,
+    ) -> Result<String, SignError>;
     /// Every key that a verifier may still need at `now`, and those published ahead of their first use.
     fn published(&self, now: Timestamp) -> Vec<PublicJwk>;
 }

@@ -7,7 +7,7 @@ use crate::grant::{Grant, GrantState};
 use crate::ids::{DecisionId, GrantId, UserId};
 use crate::refusal::{Class, Refusal};
 use crate::text;
-use crate::window::{describe_seconds, WindowError};
+use crate::window::{WindowError, describe_seconds};
 use crate::workflow::Proof;
 
 /// What an approver says.
@@ -56,61 +56,113 @@ pub struct Decided {
 /// Why a closed request cannot be decided, withdrawn or lapsed, as a conflict with a code of its own.
 pub fn closed(request: &Request, now: Timestamp) -> Option<Refusal> {
     let (code, message) = match request.state {
-        RequestState::Pending if now >= request.decide_by => ("lapsed", "Nobody decided this request in time, so it has lapsed. It can be asked again."),
+        RequestState::Pending if now >= request.decide_by => {
+            ("lapsed", "Nobody decided this request in time, so it has lapsed. It can be asked again.")
+        }
         RequestState::Pending => return None,
-        RequestState::Approved => ("already_approved", "This request is already approved. Nothing more is needed."),
-        RequestState::Denied => ("already_denied", "This request was already denied. Nothing more is needed."),
-        RequestState::Withdrawn => ("withdrawn", "This request was withdrawn by who asked. Nothing more is needed."),
-        RequestState::Lapsed => ("lapsed", "Nobody decided this request in time, so it has lapsed. It can be asked again."),
+        RequestState::Approved => {
+            ("already_approved", "This request is already approved. Nothing more is needed.")
+        }
+        RequestState::Denied => {
+            ("already_denied", "This request was already denied. Nothing more is needed.")
+        }
+        RequestState::Withdrawn => {
+            ("withdrawn", "This request was withdrawn by who asked. Nothing more is needed.")
+        }
+        RequestState::Lapsed => {
+            ("lapsed", "Nobody decided this request in time, so it has lapsed. It can be asked again.")
+        }
     };
     Some(Refusal::conflict(code, message))
 }
 
 /// Whether `approver` may decide the open stage now: the same check for the page and for the decision.
-pub fn may_decide(catalogue: &Catalogue, request: &Request, decisions: &[Decision], approver: UserId, now: Timestamp) -> Result<(), Refusal> {
-    let decider = request.stages.iter().any(|s| catalogue.deciders(s, &request.requesters).contains(&approver));
+pub fn may_decide(
+    catalogue: &Catalogue,
+    request: &Request,
+    decisions: &[Decision],
+    approver: UserId,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let decider =
+        request.stages.iter().any(|s| catalogue.deciders(s, &request.requesters).contains(&approver));
     let own = request.requesters.contains(&approver);
     if !decider && !own {
         return Err(Refusal::not_found("request"));
     }
     if own {
-        return Err(Refusal::forbidden("own_request", "You count as requester of this one, so somebody else must decide it."));
+        return Err(Refusal::forbidden(
+            "own_request",
+            "You count as requester of this one, so somebody else must decide it.",
+        ));
     }
     if let Some(refusal) = closed(request, now) {
         return Err(refusal);
     }
     if decisions.iter().any(|d| d.approver == approver) {
-        return Err(Refusal::conflict("already_decided_by_you", "You have already decided this request; each person counts once."));
+        return Err(Refusal::conflict(
+            "already_decided_by_you",
+            "You have already decided this request; each person counts once.",
+        ));
     }
-    let open = request.open_stage().is_some_and(|s| catalogue.deciders(s, &request.requesters).contains(&approver));
+    let open =
+        request.open_stage().is_some_and(|s| catalogue.deciders(s, &request.requesters).contains(&approver));
     if !open {
-        return Err(Refusal::forbidden("not_your_stage", "Another stage of this request is open now; yours is not, or is done."));
+        return Err(Refusal::forbidden(
+            "not_your_stage",
+            "Another stage of this request is open now; yours is not, or is done.",
+        ));
     }
     Ok(())
 }
 
 /// Decides. Eligibility of the subject and rights of the approver are checked again here, whatever a page showed.
-pub fn decide(catalogue: &Catalogue, request: &Request, decisions: &[Decision], command: DecideCommand<'_>, now: Timestamp) -> Result<Decided, Refusal> {
+pub fn decide(
+    catalogue: &Catalogue,
+    request: &Request,
+    decisions: &[Decision],
+    command: DecideCommand<'_>,
+    now: Timestamp,
+) -> Result<Decided, Refusal> {
     may_decide(catalogue, request, decisions, command.approver, now)?;
     let Some(stage) = request.open_stage() else {
         return Err(Refusal::conflict("closed", "This request is no longer open."));
     };
     if command.digest != request.digest {
-        return Err(Refusal::conflict("digest_moved", "This is not the request that you were shown. Open it again and read it before you decide."));
+        return Err(Refusal::conflict(
+            "digest_moved",
+            "This is not the request that you were shown. Open it again and read it before you decide.",
+        ));
     }
     let wanted = request.proof(stage);
     if command.proof < wanted {
-        return Err(Refusal::new(Class::Unproven, "step_up_needed", "This decision needs your second factor. Type a fresh code from your authenticator."));
+        return Err(Refusal::new(
+            Class::Unproven,
+            "step_up_needed",
+            "This decision needs your second factor. Type a fresh code from your authenticator.",
+        ));
     }
     let comment = match command.comment.trim() {
         "" => None,
-        raw => Some(text::multiline("the comment", raw, 2_000).map_err(|e| Refusal::invalid("bad_comment", "comment", super::submit::sentence(&e.to_string())))?),
+        raw => Some(text::multiline("the comment", raw, 2_000).map_err(|e| {
+            Refusal::invalid("bad_comment", "comment", super::submit::sentence(&e.to_string()))
+        })?),
     };
     if command.verdict == Verdict::Deny && comment.is_none() {
-        return Err(Refusal::invalid("comment_needed", "comment", "Say why you deny it: the requester reads this."));
+        return Err(Refusal::invalid(
+            "comment_needed",
+            "comment",
+            "Say why you deny it: the requester reads this.",
+        ));
     }
     let cap = match (command.verdict, command.cap_seconds) {
-        (Verdict::Approve, Some(cap)) if cap <= 0 => return Err(Refusal::invalid("bad_time", "for", super::submit::sentence(&WindowError::NotPositive.to_string()))),
+        (Verdict::Approve, Some(cap)) if cap <= 0 => {
+            return Err(Refusal::invalid(
+                "bad_time",
+                "for",
+                super::submit::sentence(&WindowError::NotPositive.to_string()),
+            ));
+        }
         (Verdict::Approve, cap) => cap,
         (Verdict::Deny, _) => None,
     };
@@ -132,10 +184,15 @@ pub fn decide(catalogue: &Catalogue, request: &Request, decisions: &[Decision], 
         close(&mut next, RequestState::Denied, now);
         Outcome::Denied
     } else {
-        let approvals = 1 + decisions.iter().filter(|d| d.stage == request.stage && d.verdict == Verdict::Approve).count();
+        let approvals = 1 + decisions
+            .iter()
+            .filter(|d| d.stage == request.stage && d.verdict == Verdict::Approve)
+            .count();
         if approvals < usize::try_from(stage.needed).unwrap_or(usize::MAX) {
             Outcome::Counted
-        } else if usize::try_from(request.stage).unwrap_or(usize::MAX).saturating_add(1) < request.stages.len() {
+        } else if usize::try_from(request.stage).unwrap_or(usize::MAX).saturating_add(1)
+            < request.stages.len()
+        {
             next.stage += 1;
             next.decide_by = stage_deadline(&next, now);
             Outcome::StageOpened
@@ -150,7 +207,10 @@ pub fn decide(catalogue: &Catalogue, request: &Request, decisions: &[Decision], 
 fn activate(catalogue: &Catalogue, request: &mut Request, now: Timestamp) -> Result<Outcome, Refusal> {
     let role = catalogue.roles.get(&request.role_id).filter(|r| catalogue.is_eligible(r, request.subject));
     let Some(role) = role else {
-        return Err(Refusal::conflict("no_longer_eligible", "The requester may no longer have this role, so it cannot be approved. Deny it, with that reason."));
+        return Err(Refusal::conflict(
+            "no_longer_eligible",
+            "The requester may no longer have this role, so it cannot be approved. Deny it, with that reason.",
+        ));
     };
     // The role may have been made shorter since: the stricter of then and now holds.
     let caps = [request.cap_seconds, Some(role.max_seconds)];
@@ -187,7 +247,11 @@ pub fn withdraw(request: &Request, by: UserId, now: Timestamp) -> Result<Request
 }
 
 /// Takes a workload's own pending request back.
-pub fn withdraw_by_subject(request: &Request, subject: crate::principal::Principal, now: Timestamp) -> Result<Request, Refusal> {
+pub fn withdraw_by_subject(
+    request: &Request,
+    subject: crate::principal::Principal,
+    now: Timestamp,
+) -> Result<Request, Refusal> {
     if request.subject != subject {
         return Err(Refusal::not_found("request"));
     }
@@ -222,7 +286,9 @@ fn close(request: &mut Request, state: RequestState, now: Timestamp) {
 pub fn describe_window(request: &Request, grant: &Grant) -> String {
     let got = describe_seconds((grant.ends_at - grant.starts_at).num_seconds());
     match request.ask {
-        crate::window::Ask::Seconds(asked) if request.cap_seconds.is_some_and(|c| c < asked) => format!("{got} (you asked {})", describe_seconds(asked)),
+        crate::window::Ask::Seconds(asked) if request.cap_seconds.is_some_and(|c| c < asked) => {
+            format!("{got} (you asked {})", describe_seconds(asked))
+        }
         _ => got,
     }
 }

@@ -42,7 +42,9 @@ impl RequestState {
     }
     /// Reads [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Approved, Self::Denied, Self::Withdrawn, Self::Lapsed].into_iter().find(|s| s.as_str() == text)
+        [Self::Pending, Self::Approved, Self::Denied, Self::Withdrawn, Self::Lapsed]
+            .into_iter()
+            .find(|s| s.as_str() == text)
     }
 }
 

@@ -33,25 +33,67 @@ pub struct Submission<'a> {
 }
 
 /// Checks a submission and makes the pending request. `reference` is new and random.
-pub fn submit(catalogue: &Catalogue, asked: Submission<'_>, reference: String, now: Timestamp) -> Result<Request, Refusal> {
+pub fn submit(
+    catalogue: &Catalogue,
+    asked: Submission<'_>,
+    reference: String,
+    now: Timestamp,
+) -> Result<Request, Refusal> {
     let role = eligible_role(catalogue, asked.role, asked.subject)?;
-    let workflow = catalogue.workflows.get(&role.workflow_id).filter(|w| !w.retired && !w.stages.is_empty())
-        .ok_or_else(|| Refusal::invalid("no_workflow", "role", "This role has no workflow, so nobody could approve it. Tell an administrator."))?;
-    asked.ask.check(role.max_seconds, now).map_err(|e| Refusal::invalid("bad_time", "for", sentence(&e.to_string())))?;
-    asked.scope.check(&role.scope_schema).map_err(|e| Refusal::invalid("bad_scope", "scope", sentence(&e.to_string())))?;
-    let reason = text::multiline("the reason", asked.reason, 2_000)
-        .map_err(|e| Refusal::invalid("bad_reason", "reason", format!("{} Say in a sentence what you need it for; approvers read this.", sentence(&e.to_string()))))?;
+    let workflow = catalogue
+        .workflows
+        .get(&role.workflow_id)
+        .filter(|w| !w.retired && !w.stages.is_empty())
+        .ok_or_else(|| {
+            Refusal::invalid(
+                "no_workflow",
+                "role",
+                "This role has no workflow, so nobody could approve it. Tell an administrator.",
+            )
+        })?;
+    asked
+        .ask
+        .check(role.max_seconds, now)
+        .map_err(|e| Refusal::invalid("bad_time", "for", sentence(&e.to_string())))?;
+    asked
+        .scope
+        .check(&role.scope_schema)
+        .map_err(|e| Refusal::invalid("bad_scope", "scope", sentence(&e.to_string())))?;
+    let reason = text::multiline("the reason", asked.reason, 2_000).map_err(|e| {
+        Refusal::invalid(
+            "bad_reason",
+            "reason",
+            format!(
+                "{} Say in a sentence what you need it for; approvers read this.",
+                sentence(&e.to_string())
+            ),
+        )
+    })?;
     let ticket = match asked.ticket.trim() {
         "" => None,
-        raw => Some(text::line("the ticket", raw, 200).map_err(|e| Refusal::invalid("bad_ticket", "ticket", sentence(&e.to_string())))?),
+        raw => Some(
+            text::line("the ticket", raw, 200)
+                .map_err(|e| Refusal::invalid("bad_ticket", "ticket", sentence(&e.to_string())))?,
+        ),
     };
     let requesters = catalogue.requesters(asked.subject, asked.submitted_by);
     if !catalogue.can_be_approved(&workflow.stages, &requesters) {
-        return Err(Refusal::invalid("nobody_can_approve", "role", format!(
-            "Nobody could approve this: workflow “{}” has too few approvers besides you. Ask an administrator to add one.", workflow.name)));
+        return Err(Refusal::invalid(
+            "nobody_can_approve",
+            "role",
+            format!(
+                "Nobody could approve this: workflow “{}” has too few approvers besides you. Ask an administrator to add one.",
+                workflow.name
+            ),
+        ));
     }
-    let target = catalogue.targets.get(&role.target_id).filter(|t| !t.disabled)
-        .ok_or_else(|| Refusal::invalid("target_disabled", "role", "The target of this role is switched off at the moment. Ask its owner when it comes back."))?;
+    let target = catalogue.targets.get(&role.target_id).filter(|t| !t.disabled).ok_or_else(|| {
+        Refusal::invalid(
+            "target_disabled",
+            "role",
+            "The target of this role is switched off at the moment. Ask its owner when it comes back.",
+        )
+    })?;
     let mut request = Request {
         id: RequestId::new(now),
         reference,
@@ -84,19 +126,29 @@ pub fn submit(catalogue: &Catalogue, asked: Submission<'_>, reference: String, n
 }
 
 /// The role by name, if this principal may ask for it; else the same answer for absent and not eligible.
-pub fn eligible_role<'c>(catalogue: &'c Catalogue, name: &str, subject: Principal) -> Result<&'c Role, Refusal> {
+pub fn eligible_role<'c>(
+    catalogue: &'c Catalogue,
+    name: &str,
+    subject: Principal,
+) -> Result<&'c Role, Refusal> {
     catalogue.role_named(name).filter(|r| catalogue.is_eligible(r, subject)).ok_or_else(|| {
         let mut refusal = Refusal::not_found("role");
         refusal.code = "unknown_role";
         refusal.field = Some("role");
-        refusal.message = format!("There is no role “{}” that you may ask for. The catalogue lists yours.", text::clean_line(name).chars().take(63).collect::<String>());
+        refusal.message = format!(
+            "There is no role “{}” that you may ask for. The catalogue lists yours.",
+            text::clean_line(name).chars().take(63).collect::<String>()
+        );
         refusal
     })
 }
 
 /// When the open stage lapses: its own time, but never after a fixed end.
 pub fn stage_deadline(request: &Request, now: Timestamp) -> Timestamp {
-    let seconds = request.stages.get(usize::try_from(request.stage).unwrap_or(usize::MAX)).map_or(0, |s| s.decide_seconds);
+    let seconds = request
+        .stages
+        .get(usize::try_from(request.stage).unwrap_or(usize::MAX))
+        .map_or(0, |s| s.decide_seconds);
     let by = now + Duration::try_seconds(seconds).unwrap_or_default();
     match request.ask {
         Ask::Until(end) => by.min(end),

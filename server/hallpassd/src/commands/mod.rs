@@ -50,9 +50,15 @@ impl Settings {
     fn overrides(&self) -> Vec<Override> {
         let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.display().to_string());
         [
-            ("server.listen", self.listen.clone()), ("server.base_url", self.base_url.clone()), ("database.url", self.database.clone()),
-            ("keys.master_key_file", path(&self.master_key_file)), ("audit.checkpoint_file", path(&self.checkpoint_file)),
-        ].into_iter().filter_map(|(k, v)| v.map(|v| (k, v))).collect()
+            ("server.listen", self.listen.clone()),
+            ("server.base_url", self.base_url.clone()),
+            ("database.url", self.database.clone()),
+            ("keys.master_key_file", path(&self.master_key_file)),
+            ("audit.checkpoint_file", path(&self.checkpoint_file)),
+        ]
+        .into_iter()
+        .filter_map(|(k, v)| v.map(|v| (k, v)))
+        .collect()
     }
 }
 
@@ -161,7 +167,9 @@ pub async fn run(cli: Cli) -> Result<(), StartError> {
                 Some(DemoCommand::CrashVictim { args }) => demo::crash::victim(args).await,
             }
         }
-        Command::CheckConfig { settings, catalogue } => check_config::run(file, &settings, catalogue.as_deref()),
+        Command::CheckConfig { settings, catalogue } => {
+            check_config::run(file, &settings, catalogue.as_deref())
+        }
         Command::Serve { settings } => with_log(load(file, &settings)?, serve::run).await,
         Command::Init { settings, admin_email, admin_password_file } => {
             let config = load(file, &settings)?;
@@ -178,7 +186,10 @@ pub async fn run(cli: Cli) -> Result<(), StartError> {
     }
 }
 
-async fn with_log<F: Future<Output = Result<(), StartError>>>(config: Config, run: impl FnOnce(Config) -> F) -> Result<(), StartError> {
+async fn with_log<F: Future<Output = Result<(), StartError>>>(
+    config: Config,
+    run: impl FnOnce(Config) -> F,
+) -> Result<(), StartError> {
     crate::logging::start(&config.log.filter, config.log.json);
     run(config).await
 }

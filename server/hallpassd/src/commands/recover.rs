@@ -7,13 +7,21 @@ use crate::config::{self, Config};
 
 /// Gives a one-time password, or removes the second factor.
 pub async fn run(config: Config, email: &str, second_factor: bool) -> Result<(), StartError> {
-    let bound = config.server.listen.parse().map_err(|_| StartError("server.listen is not an address".to_owned()))?;
-    let composed = compose::compose(&config, &config::base_url(&config, bound), Making::Refused, Given::default()).await?;
+    let bound =
+        config.server.listen.parse().map_err(|_| StartError("server.listen is not an address".to_owned()))?;
+    let composed =
+        compose::compose(&config, &config::base_url(&config, bound), Making::Refused, Given::default())
+            .await?;
     let what = if second_factor { Recovery::SecondFactor } else { Recovery::Password };
     let recovered = composed.broker.recover_account(email, what).await.map_err(|r| StartError(r.message))?;
     match recovered.one_time_password {
-        Some(password) => super::say(&format!("One-time password for {email}, to be replaced at the first sign-in: {}", password.expose_secret())),
-        None => super::say(&format!("{email} has no second factor any more. Set one up at the next sign-in.")),
+        Some(password) => super::say(&format!(
+            "One-time password for {email}, to be replaced at the first sign-in: {}",
+            password.expose_secret()
+        )),
+        None => {
+            super::say(&format!("{email} has no second factor any more. Set one up at the next sign-in."))
+        }
     }
     Ok(())
 }

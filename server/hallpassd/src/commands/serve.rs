@@ -11,8 +11,9 @@ use crate::config::{self, Config};
 
 /// Runs the server until it is told to stop.
 pub async fn run(config: Config) -> Result<(), StartError> {
-    let listener = TcpListener::bind(config.server.listen.parse::<SocketAddr>().map_err(|e| StartError(e.to_string()))?)
-        .map_err(|e| StartError(format!("cannot listen on {}: {e}", config.server.listen)))?;
+    let listener =
+        TcpListener::bind(config.server.listen.parse::<SocketAddr>().map_err(|e| StartError(e.to_string()))?)
+            .map_err(|e| StartError(format!("cannot listen on {}: {e}", config.server.listen)))?;
     let bound = listener.local_addr().map_err(|e| StartError(e.to_string()))?;
     let base_url = config::base_url(&config, bound);
     let tls = match (&config.server.tls_certificate_file, &config.server.tls_key_file) {
@@ -22,16 +23,30 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let composed = compose::compose(&config, &base_url, Making::Refused, Given::default()).await?;
     if let Some(claim) = composed.broker.open_first_run().await.map_err(|r| StartError(r.message))? {
         // The one secret that is ever printed: it makes the first administrator, once, within the hour.
-        super::say(&format!("First run: open {base_url}/first-run within the hour and give this claim secret: {}", claim.expose_secret()));
+        super::say(&format!(
+            "First run: open {base_url}/first-run within the hour and give this claim secret: {}",
+            claim.expose_secret()
+        ));
     }
     let mut http = HttpConfig::new(&base_url);
-    http.trusted_proxies = config.server.trusted_proxies.iter().map(|p| p.parse()).collect::<Result<_, _>>().map_err(|e| StartError(format!("server.trusted_proxies: {e}")))?;
+    http.trusted_proxies = config
+        .server
+        .trusted_proxies
+        .iter()
+        .map(|p| p.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|e| StartError(format!("server.trusted_proxies: {e}")))?;
     if let Some(mistake) = http.mistake() {
         return Err(StartError(mistake));
     }
     http.tls = tls;
-    http.workers = if config.server.workers == 0 { std::thread::available_parallelism().map_or(2, std::num::NonZero::get) } else { config.server.workers };
-    let state = AppState::new(Arc::clone(&composed.broker), http).with_secrets(Arc::new(ServerSecrets::default()));
+    http.workers = if config.server.workers == 0 {
+        std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+    } else {
+        config.server.workers
+    };
+    let state =
+        AppState::new(Arc::clone(&composed.broker), http).with_secrets(Arc::new(ServerSecrets::default()));
     let tasks = compose::tasks::start(&composed);
     tracing::info!(%bound, base_url, "hallpassd serves");
     until_stopped(listener, state).await?;
@@ -44,10 +59,12 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 /// Serves until SIGINT or SIGTERM, then lets running answers finish.
 pub async fn until_stopped(listener: TcpListener, state: AppState) -> Result<(), StartError> {
     let state = actix_web::web::Data::new(state);
-    let server = hallpass_http::serve(vec![listener], state.clone()).map_err(|e| StartError(e.to_string()))?;
+    let server =
+        hallpass_http::serve(vec![listener], state.clone()).map_err(|e| StartError(e.to_string()))?;
     let handle = server.handle();
     let running = tokio::spawn(server);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(|e| StartError(e.to_string()))?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|e| StartError(e.to_string()))?;
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

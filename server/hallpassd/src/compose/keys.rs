@@ -23,7 +23,12 @@ const TOKEN_KEYS: &str = "keys.tokens";
 
 /// Opens the master key and checks that it is the one that the data was sealed with. A wrong or missing key refuses
 /// to start and never makes a new one, except at the first start of a data folder.
-pub async fn sealer(keys: &Keys, store: &dyn Store, making: Making, now: Timestamp) -> Result<Arc<AeadSealer>, StartError> {
+pub async fn sealer(
+    keys: &Keys,
+    store: &dyn Store,
+    making: Making,
+    now: Timestamp,
+) -> Result<Arc<AeadSealer>, StartError> {
     let path = &keys.master_key_file;
     let known = store.meta("keys.check").await.map_err(|e| StartError(e.to_string()))?;
     let opened = if std::env::var_os(MASTER_KEY_VARIABLE).is_some() {
@@ -33,7 +38,11 @@ pub async fn sealer(keys: &Keys, store: &dyn Store, making: Making, now: Timesta
     } else {
         sealing::from_file(path)
     };
-    let master = opened.map_err(|e| StartError(format!("{e}. Without the master key nothing stored can be opened, so the server does not start.")))?;
+    let master = opened.map_err(|e| {
+        StartError(format!(
+            "{e}. Without the master key nothing stored can be opened, so the server does not start."
+        ))
+    })?;
     match &known {
         Some(check) => {
             master.verify(check).map_err(|e| StartError(e.to_string()))?;
@@ -44,7 +53,12 @@ pub async fn sealer(keys: &Keys, store: &dyn Store, making: Making, now: Timesta
 }
 
 /// A value of the meta table, made on first use.
-pub async fn remembered(store: &dyn Store, key: &'static str, now: Timestamp, make: impl FnOnce() -> Result<String, StartError>) -> Result<String, StartError> {
+pub async fn remembered(
+    store: &dyn Store,
+    key: &'static str,
+    now: Timestamp,
+    make: impl FnOnce() -> Result<String, StartError>,
+) -> Result<String, StartError> {
     let read = |e: hallpass_domain::ports::store::ReadError| StartError(e.to_string());
     if let Some(value) = store.meta(key).await.map_err(read)? {
         return Ok(value);
@@ -57,7 +71,14 @@ pub async fn remembered(store: &dyn Store, key: &'static str, now: Timestamp, ma
     }
 }
 
-async fn put(store: &dyn Store, key: &'static str, expected: Option<String>, value: String, kind: &'static str, now: Timestamp) -> Result<(), StartError> {
+async fn put(
+    store: &dyn Store,
+    key: &'static str,
+    expected: Option<String>,
+    value: String,
+    kind: &'static str,
+    now: Timestamp,
+) -> Result<(), StartError> {
     let transition = Transition::new(now)
         .with(Change::Meta { key: key.to_owned(), expected, value: Some(value) })
         .event(event(now, kind, "system:start", &[], json!({ "what": key }), json!({})));
@@ -65,20 +86,32 @@ async fn put(store: &dyn Store, key: &'static str, expected: Option<String>, val
 }
 
 /// The key that signs checkpoints.
-pub async fn checkpoint_signer(store: &dyn Store, sealer: &AeadSealer, origin: &str, now: Timestamp) -> Result<NoteSigner, StartError> {
+pub async fn checkpoint_signer(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+    origin: &str,
+    now: Timestamp,
+) -> Result<NoteSigner, StartError> {
     let text = remembered(store, "keys.checkpoint", now, || {
         let record = CheckpointKeyRecord::generate(origin, sealer).map_err(|e| StartError(e.to_string()))?;
         serde_json::to_string(&record).map_err(|e| StartError(e.to_string()))
     })
     .await?;
-    let record: CheckpointKeyRecord = serde_json::from_str(&text).map_err(|e| StartError::because("the stored checkpoint key is damaged", e))?;
+    let record: CheckpointKeyRecord = serde_json::from_str(&text)
+        .map_err(|e| StartError::because("the stored checkpoint key is damaged", e))?;
     record.open(sealer).map_err(|e| StartError(e.to_string()))
 }
 
 /// The keys that sign tokens, made at first start.
-pub async fn token_keys(store: &dyn Store, sealer: &AeadSealer, now: Timestamp) -> Result<Arc<KeyRing>, StartError> {
+pub async fn token_keys(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+    now: Timestamp,
+) -> Result<Arc<KeyRing>, StartError> {
     let text = remembered(store, TOKEN_KEYS, now, || {
-        let records = RotationPolicy::default().first_keys(&ALGS, now, sealer).map_err(|e| StartError(e.to_string()))?;
+        let records = RotationPolicy::default()
+            .first_keys(&ALGS, now, sealer)
+            .map_err(|e| StartError(e.to_string()))?;
         serde_json::to_string(&records).map_err(|e| StartError(e.to_string()))
     })
     .await?;
@@ -91,9 +124,19 @@ fn parse(text: &str) -> Result<Vec<SigningKeyRecord>, StartError> {
 
 /// Gives keys their successors when they are due (or at once, when `force`), and takes over what another replica did.
 /// Returns whether anything changed.
-pub async fn rotate_token_keys(store: &dyn Store, sealer: &AeadSealer, ring: &KeyRing, force: bool, now: Timestamp) -> Result<bool, StartError> {
+pub async fn rotate_token_keys(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+    ring: &KeyRing,
+    force: bool,
+    now: Timestamp,
+) -> Result<bool, StartError> {
     let policy = RotationPolicy::default();
-    let stored = store.meta(TOKEN_KEYS).await.map_err(|e| StartError(e.to_string()))?.unwrap_or_else(|| "[]".to_owned());
+    let stored = store
+        .meta(TOKEN_KEYS)
+        .await
+        .map_err(|e| StartError(e.to_string()))?
+        .unwrap_or_else(|| "[]".to_owned());
     let mut records = parse(&stored)?;
     let mut changed = policy.forget(&mut records, now);
     for alg in ALGS {
@@ -106,7 +149,14 @@ pub async fn rotate_token_keys(store: &dyn Store, sealer: &AeadSealer, ring: &Ke
         let text = serde_json::to_string(&records).map_err(|e| StartError(e.to_string()))?;
         let transition = Transition::new(now)
             .with(Change::Meta { key: TOKEN_KEYS.to_owned(), expected: Some(stored), value: Some(text) })
-            .event(event(now, "key.rotated", "system:keys", &[], json!({ "keys": records.len() }), json!({})));
+            .event(event(
+                now,
+                "key.rotated",
+                "system:keys",
+                &[],
+                json!({ "keys": records.len() }),
+                json!({}),
+            ));
         match store.commit(transition).await {
             Ok(()) | Err(CommitError::Conflict(_)) => {}
             Err(error) => return Err(StartError(error.to_string())),

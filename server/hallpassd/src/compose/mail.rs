@@ -14,7 +14,8 @@ pub const PASSWORD_VARIABLE: &str = "HALLPASS_SMTP_PASSWORD";
 
 /// The sender from `Name <address>`.
 pub fn sender(mail: &Mail) -> Result<Sender, StartError> {
-    let parse = |text: &str| Email::parse(text).map_err(|e| StartError::because("mail.from and mail.reply_to", e));
+    let parse =
+        |text: &str| Email::parse(text).map_err(|e| StartError::because("mail.from and mail.reply_to", e));
     let (name, address) = match mail.from.split_once('<') {
         Some((name, rest)) => (name.trim().to_owned(), rest.trim_end().trim_end_matches('>').to_owned()),
         None => ("Hallpass".to_owned(), mail.from.clone()),
@@ -27,7 +28,10 @@ pub fn sender(mail: &Mail) -> Result<Sender, StartError> {
 pub fn notifier(mail: &Mail, hello: &str) -> Result<Arc<dyn Notifier>, StartError> {
     let sender = sender(mail)?;
     match mail.transport {
-        MailTransport::File => Ok(Arc::new(FolderNotifier::new(&mail.directory, sender).map_err(|e| StartError::because("mail.directory", e))?)),
+        MailTransport::File => Ok(Arc::new(
+            FolderNotifier::new(&mail.directory, sender)
+                .map_err(|e| StartError::because("mail.directory", e))?,
+        )),
         MailTransport::Smtp => {
             let tls = match mail.tls {
                 MailTls::Starttls => SmtpTls::Starttls,
@@ -48,7 +52,11 @@ fn password(mail: &Mail) -> Result<SecretString, StartError> {
     if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
         return Ok(SecretString::from(password));
     }
-    let path = mail.password_file.as_ref().ok_or_else(|| StartError(format!("mail.user is set, so mail.password_file or the variable {PASSWORD_VARIABLE} is needed")))?;
+    let path = mail.password_file.as_ref().ok_or_else(|| {
+        StartError(format!(
+            "mail.user is set, so mail.password_file or the variable {PASSWORD_VARIABLE} is needed"
+        ))
+    })?;
     let text = std::fs::read_to_string(path).map_err(|e| StartError::because("mail.password_file", e))?;
     Ok(SecretString::from(text.trim_end().to_owned()))
 }

@@ -76,8 +76,15 @@ pub struct Composed {
 }
 
 /// Puts the parts together for `base_url`.
-pub async fn compose(config: &Config, base_url: &str, making: Making, given: Given) -> Result<Composed, StartError> {
-    let store = hallpass_store::open(&config.database.url, Schema::Migrate).await.map_err(|e| StartError(e.to_string()))?;
+pub async fn compose(
+    config: &Config,
+    base_url: &str,
+    making: Making,
+    given: Given,
+) -> Result<Composed, StartError> {
+    let store = hallpass_store::open(&config.database.url, Schema::Migrate)
+        .await
+        .map_err(|e| StartError(e.to_string()))?;
     let port: Arc<dyn Store> = Arc::new(store.clone());
     let read = |e: hallpass_domain::ports::store::ReadError| StartError(e.to_string());
 
@@ -95,11 +102,16 @@ pub async fn compose(config: &Config, base_url: &str, making: Making, given: Giv
     let now = clock.now();
 
     let sealer = keys::sealer(&config.keys, port.as_ref(), making, now).await?;
-    let instance = keys::remembered(port.as_ref(), "instance", now, || random_from(b"abcdefghijklmnopqrstuvwxyz0123456789", 6).map_err(|e| StartError(e.to_string()))).await?;
+    let instance = keys::remembered(port.as_ref(), "instance", now, || {
+        random_from(b"abcdefghijklmnopqrstuvwxyz0123456789", 6).map_err(|e| StartError(e.to_string()))
+    })
+    .await?;
     let host = host_of(base_url);
     let origin_wanted = config.audit.origin.clone().unwrap_or_else(|| format!("{host}/hallpass/{instance}"));
     let origin = keys::remembered(port.as_ref(), "audit.origin", now, || Ok(origin_wanted)).await?;
-    let log_signer = Arc::new(LogSigner::new(keys::checkpoint_signer(port.as_ref(), sealer.as_ref(), &origin, now).await?));
+    let log_signer = Arc::new(LogSigner::new(
+        keys::checkpoint_signer(port.as_ref(), sealer.as_ref(), &origin, now).await?,
+    ));
     let ring = keys::token_keys(port.as_ref(), sealer.as_ref(), now).await?;
 
     let mut checkpoint_sinks = given.checkpoint_sinks;
@@ -117,9 +129,16 @@ pub async fn compose(config: &Config, base_url: &str, making: Making, given: Giv
         Some(notifier) => notifier,
         None => mail::notifier(&config.mail, &host)?,
     };
-    let renderer = Arc::new(hallpass_views::mail::Renderer::new(base_url, &host, "[Access]").map_err(|e| StartError(e.to_string()))?);
+    let renderer = Arc::new(
+        hallpass_views::mail::Renderer::new(base_url, &host, "[Access]")
+            .map_err(|e| StartError(e.to_string()))?,
+    );
     let targets: Arc<dyn Targets> = Arc::new(TargetRegistry::new(&instance, sealer.clone()));
-    let worker = format!("{}-{}", std::process::id(), random_from(b"abcdefghijklmnopqrstuvwxyz0123456789", 8).map_err(|e| StartError(e.to_string()))?);
+    let worker = format!(
+        "{}-{}",
+        std::process::id(),
+        random_from(b"abcdefghijklmnopqrstuvwxyz0123456789", 8).map_err(|e| StartError(e.to_string()))?
+    );
     let settings = Settings {
         base_url: base_url.to_owned(),
         instance,
@@ -130,14 +149,27 @@ pub async fn compose(config: &Config, base_url: &str, making: Making, given: Giv
         api_token_seconds: 12 * 3_600,
         replicated: config.server.replicated,
     };
-    let broker = Arc::new(Broker::new(Parts { store: port, clock, sealer: sealer.clone(), signer: ring.clone(), targets, notifier, renderer, log_signer, checkpoint_sinks, journal, settings }));
+    let broker = Arc::new(Broker::new(Parts {
+        store: port,
+        clock,
+        sealer: sealer.clone(),
+        signer: ring.clone(),
+        targets,
+        notifier,
+        renderer,
+        log_signer,
+        checkpoint_sinks,
+        journal,
+        settings,
+    }));
     broker.ensure_command_line_client().await.map_err(|e| StartError(e.message))?;
     Ok(Composed { broker, store, clock: sampled, keys: ring, sealer })
 }
 
 /// The journal stands beside the SQLite file, or where `[database] journal_file` says.
 fn journal_path(config: &Config) -> Option<PathBuf> {
-    let beside = config.database.url.strip_prefix("sqlite:").map(|p| PathBuf::from(format!("{p}.journalled")));
+    let beside =
+        config.database.url.strip_prefix("sqlite:").map(|p| PathBuf::from(format!("{p}.journalled")));
     config.database.journal_file.clone().or(beside)
 }
 
@@ -145,7 +177,11 @@ fn journal_path(config: &Config) -> Option<PathBuf> {
 pub fn host_of(base_url: &str) -> String {
     let rest = base_url.split_once("://").map_or(base_url, |(_, r)| r);
     let authority = rest.split('/').next().unwrap_or(rest);
-    let host = if authority.starts_with('[') { authority.split(']').next().map(|h| h.trim_start_matches('[').to_owned()) } else { authority.split(':').next().map(str::to_owned) };
+    let host = if authority.starts_with('[') {
+        authority.split(']').next().map(|h| h.trim_start_matches('[').to_owned())
+    } else {
+        authority.split(':').next().map(str::to_owned)
+    };
     host.filter(|h| !h.is_empty()).unwrap_or_else(|| "localhost".to_owned())
 }
 

@@ -9,8 +9,16 @@ pub fn apply(broker: &Broker, notice: &StoreNotice) {
     match notice {
         StoreNotice::Missed => broker.tokens.forget_all(),
         StoreNotice::Committed(c) if !c.local => {
-            broker.tokens.forget(&Stale { grants: c.grants.clone(), tokens: c.tokens.clone(), all: c.catalogue });
-            broker.nudges.wake(Wake { mail: c.mails, ends: c.credentials || !c.grants.is_empty(), seal: c.events });
+            broker.tokens.forget(&Stale {
+                grants: c.grants.clone(),
+                tokens: c.tokens.clone(),
+                all: c.catalogue,
+            });
+            broker.nudges.wake(Wake {
+                mail: c.mails,
+                ends: c.credentials || !c.grants.is_empty(),
+                seal: c.events,
+            });
         }
         StoreNotice::Committed(_) => {}
     }

@@ -26,14 +26,19 @@ fn sample_clock(composed: &Composed) -> JoinHandle<()> {
         loop {
             let asked = Instant::now();
             if let Ok(database) = broker.store.database_time().await
-                && asked.elapsed() < Duration::from_secs(1) {
-                    clock.observe(database, Instant::now());
-                }
+                && asked.elapsed() < Duration::from_secs(1)
+            {
+                clock.observe(database, Instant::now());
+            }
             rounds += 1;
             if rounds.is_multiple_of(30) {
                 let mark = clock.high_water().to_rfc3339();
                 // A mark is no state that anybody acts on but this clock: it has no event of its own.
-                let change = Change::Meta { key: "clock.high_water".to_owned(), expected: stored.clone(), value: Some(mark.clone()) };
+                let change = Change::Meta {
+                    key: "clock.high_water".to_owned(),
+                    expected: stored.clone(),
+                    value: Some(mark.clone()),
+                };
                 stored = match broker.store.commit(Transition::new(broker.now()).with(change)).await {
                     Ok(()) => Some(mark),
                     Err(_) => broker.store.meta("clock.high_water").await.ok().flatten(),
@@ -46,11 +51,14 @@ fn sample_clock(composed: &Composed) -> JoinHandle<()> {
 
 /// Looks once a minute whether token keys are due for a successor, or another replica made one.
 fn rotate_keys(composed: &Composed) -> JoinHandle<()> {
-    let (broker, ring, sealer) = (Arc::clone(&composed.broker), Arc::clone(&composed.keys), Arc::clone(&composed.sealer));
+    let (broker, ring, sealer) =
+        (Arc::clone(&composed.broker), Arc::clone(&composed.keys), Arc::clone(&composed.sealer));
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(Duration::from_secs(60)).await;
-            if let Err(error) = keys::rotate_token_keys(broker.store.as_ref(), &sealer, &ring, false, broker.now()).await {
+            if let Err(error) =
+                keys::rotate_token_keys(broker.store.as_ref(), &sealer, &ring, false, broker.now()).await
+            {
                 tracing::error!(%error, "token keys were not rotated");
             }
         }
@@ -72,7 +80,8 @@ pub fn hear_notices(composed: &Composed) -> JoinHandle<()> {
                 Err(_) => {}
             }
             // While another server's commits may be missed for a second, memory is not asked.
-            let heard = !store.is_shared() || store.last_heard().is_some_and(|t| t.elapsed() < Duration::from_secs(1));
+            let heard = !store.is_shared()
+                || store.last_heard().is_some_and(|t| t.elapsed() < Duration::from_secs(1));
             if heard != fresh {
                 fresh = heard;
                 broker.tokens.set_fresh(fresh);

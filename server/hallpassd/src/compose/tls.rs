@@ -21,5 +21,8 @@ pub fn server_config(certificate: &Path, key: &Path) -> Result<ServerConfig, Sta
         return Err(StartError(format!("{}: holds no certificate", certificate.display())));
     }
     let key = PrivateKeyDer::from_pem_file(key).map_err(|e| StartError(format!("{}: {e}", key.display())))?;
-    ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).map_err(|e| StartError(format!("the certificate and its key: {e}")))
+    ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|e| StartError(format!("the certificate and its key: {e}")))
 }

@@ -26,20 +26,36 @@ const GRANTS: usize = 3;
 
 /// `demo crash`.
 pub async fn run(args: DemoArgs) -> Result<(), StartError> {
-    say(&format!("1. Starting a server of its own and making {GRANTS} grants of {SECONDS} s, each with a login …"));
+    say(&format!(
+        "1. Starting a server of its own and making {GRANTS} grants of {SECONDS} s, each with a login …"
+    ));
     let program = std::env::current_exe().map_err(|e| StartError(e.to_string()))?;
     let mut child = Command::new(program)
-        .args(["demo", "crash-victim", "--listen", "127.0.0.1:0", "--data"]).arg(&args.data)
-        .stdout(Stdio::piped()).stderr(Stdio::inherit()).stdin(Stdio::null()).spawn().map_err(|e| StartError(e.to_string()))?;
-    let ready = child.stdout.take().is_some_and(|out| BufReader::new(out).lines().map_while(Result::ok).any(|l| l == "READY"));
+        .args(["demo", "crash-victim", "--listen", "127.0.0.1:0", "--data"])
+        .arg(&args.data)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .stdin(Stdio::null())
+        .spawn()
+        .map_err(|e| StartError(e.to_string()))?;
+    let ready = child
+        .stdout
+        .take()
+        .is_some_and(|out| BufReader::new(out).lines().map_while(Result::ok).any(|l| l == "READY"));
     let ended_at = Instant::now() + Duration::from_secs(SECONDS);
     if !ready {
         let _ = child.wait();
-        return Err(StartError("the server did not get as far as live grants; its messages are above".to_owned()));
+        return Err(StartError(
+            "the server did not get as far as live grants; its messages are above".to_owned(),
+        ));
     }
     let data = compose::absolute(args.data.clone());
-    let cluster = tokio::task::spawn_blocking(move || postgres::Cluster::start(&data)).await.map_err(|e| StartError(e.to_string()))??;
-    let Some(cluster) = cluster else { return Err(StartError(format!("demo crash needs the PostgreSQL target: {}", postgres::INSTALL))) };
+    let cluster = tokio::task::spawn_blocking(move || postgres::Cluster::start(&data))
+        .await
+        .map_err(|e| StartError(e.to_string()))??;
+    let Some(cluster) = cluster else {
+        return Err(StartError(format!("demo crash needs the PostgreSQL target: {}", postgres::INSTALL)));
+    };
     show(&cluster, "   At the target now:")?;
 
     say("2. kill -9 …");
@@ -87,7 +103,8 @@ async fn drain(demo: &Demo, started: Instant) -> Result<(), StartError> {
     let mut last = u64::MAX;
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
-        let overdue = broker.store.count_overdue(broker.now()).await.map_err(|e| StartError(e.to_string()))?;
+        let overdue =
+            broker.store.count_overdue(broker.now()).await.map_err(|e| StartError(e.to_string()))?;
         if overdue != last {
             say(&format!("   {:>5.2} s after the start: {overdue} overdue", started.elapsed().as_secs_f32()));
             last = overdue;
@@ -108,14 +125,29 @@ pub async fn victim(args: DemoArgs) -> Result<(), StartError> {
     let hooks = hooks_of(&demo, &data)?;
     let said = |r: Refusal| StartError(r.message);
     let broker = &demo.composed.broker;
-    let (dana, ana) = (person(broker, &hooks, "dana@demo.test").await.map_err(said)?, person(broker, &hooks, "ana@demo.test").await.map_err(said)?);
+    let (dana, ana) = (
+        person(broker, &hooks, "dana@demo.test").await.map_err(said)?,
+        person(broker, &hooks, "ana@demo.test").await.map_err(said)?,
+    );
     let mut grants = Vec::new();
     for n in 0..GRANTS {
-        let form = AskForm { role: "db-quick".to_owned(), time: format!("{SECONDS}s"), reason: format!("to be interrupted, {}", n + 1), ..AskForm::default() };
+        let form = AskForm {
+            role: "db-quick".to_owned(),
+            time: format!("{SECONDS}s"),
+            reason: format!("to be interrupted, {}", n + 1),
+            ..AskForm::default()
+        };
         let request = broker.submit_request(&dana, &form, None).await.map_err(said)?;
-        let decision = DecisionForm { verdict: Verdict::Approve, cap_seconds: None, comment: String::new(), digest: request.digest.clone() };
+        let decision = DecisionForm {
+            verdict: Verdict::Approve,
+            cap_seconds: None,
+            comment: String::new(),
+            digest: request.digest.clone(),
+        };
         let human = ana.human().map_err(said)?;
-        if let (_, Outcome::Approved(grant)) = broker.decide_request(&human, &request.reference, &decision, None).await.map_err(said)? {
+        if let (_, Outcome::Approved(grant)) =
+            broker.decide_request(&human, &request.reference, &decision, None).await.map_err(said)?
+        {
             grants.push(grant.id);
         }
     }
@@ -129,9 +161,17 @@ pub async fn victim(args: DemoArgs) -> Result<(), StartError> {
 
 fn hooks_of(demo: &Demo, data: &Path) -> Result<Hooks, StartError> {
     let sender = compose::mail::sender(&crate::config::Mail::default())?;
-    let mailbox = hallpass_adapters::notifiers::DemoMailbox::open(data.join("mail"), super::KEPT_MAILS, sender).map_err(|e| StartError(e.to_string()))?;
+    let mailbox =
+        hallpass_adapters::notifiers::DemoMailbox::open(data.join("mail"), super::KEPT_MAILS, sender)
+            .map_err(|e| StartError(e.to_string()))?;
     let memory = super::seed::Memory::load(data);
-    Ok(Hooks { broker: Arc::clone(&demo.composed.broker), mailbox, people: memory.people, facts: demo.facts.clone(), postgres: true })
+    Ok(Hooks {
+        broker: Arc::clone(&demo.composed.broker),
+        mailbox,
+        people: memory.people,
+        facts: demo.facts.clone(),
+        postgres: true,
+    })
 }
 
 /// Somebody of the demo, through the switcher and an ordinary session.
@@ -139,7 +179,10 @@ pub(super) async fn person(broker: &Arc<Broker>, hooks: &Hooks, email: &str) -> 
     use secrecy::ExposeSecret as _;
     let origin = Origin { address: std::net::IpAddr::from([127, 0, 0, 1]), request_id: "demo".to_owned() };
     let opened = hooks.act_as(email, "demo", &origin).await?;
-    let visitor = broker.session_for_cookie(opened.cookie.expose_secret(), broker.now()).await?.ok_or_else(|| Refusal::not_found("session"))?;
+    let visitor = broker
+        .session_for_cookie(opened.cookie.expose_secret(), broker.now())
+        .await?
+        .ok_or_else(|| Refusal::not_found("session"))?;
     let human: HumanCaller = visitor.human()?;
     Ok(Caller::Human(human))
 }

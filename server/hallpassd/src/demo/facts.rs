@@ -65,21 +65,64 @@ pub struct Facts {
 
 impl Facts {
     /// Collects them.
-    pub fn collect(base_url: &str, memory: &Memory, catalogue: &hallpass_domain::catalogue::Catalogue, postgresql: Option<super::postgres::Reach>) -> Self {
-        let client = |id: &str| memory.clients.get(id).cloned().unwrap_or_else(|| DemoClient { client_id: id.to_owned(), client_secret: String::new() });
-        let servers: Vec<FactResourceServer> = [("billing-api", "introspect"), ("reports-api", "offline")].into_iter().enumerate().map(|(i, (name, verification))| {
-            let c = client(name);
-            let port = memory.resource_ports.get(i).copied().unwrap_or_default();
-            FactResourceServer { client_id: c.client_id, client_secret: c.client_secret, url: format!("http://127.0.0.1:{port}"), verification: verification.to_owned() }
-        }).collect();
-        let mut roles: Vec<FactRole> = catalogue.roles.values().filter(|r| !r.retired).map(|r| FactRole {
-            name: r.name.to_string(), target: catalogue.targets.get(&r.target_id).map(|t| t.name.to_string()).unwrap_or_default(), tier: r.tier.as_str().to_owned(),
-        }).collect();
+    pub fn collect(
+        base_url: &str,
+        memory: &Memory,
+        catalogue: &hallpass_domain::catalogue::Catalogue,
+        postgresql: Option<super::postgres::Reach>,
+    ) -> Self {
+        let client = |id: &str| {
+            memory
+                .clients
+                .get(id)
+                .cloned()
+                .unwrap_or_else(|| DemoClient { client_id: id.to_owned(), client_secret: String::new() })
+        };
+        let servers: Vec<FactResourceServer> = [("billing-api", "introspect"), ("reports-api", "offline")]
+            .into_iter()
+            .enumerate()
+            .map(|(i, (name, verification))| {
+                let c = client(name);
+                let port = memory.resource_ports.get(i).copied().unwrap_or_default();
+                FactResourceServer {
+                    client_id: c.client_id,
+                    client_secret: c.client_secret,
+                    url: format!("http://127.0.0.1:{port}"),
+                    verification: verification.to_owned(),
+                }
+            })
+            .collect();
+        let mut roles: Vec<FactRole> = catalogue
+            .roles
+            .values()
+            .filter(|r| !r.retired)
+            .map(|r| FactRole {
+                name: r.name.to_string(),
+                target: catalogue.targets.get(&r.target_id).map(|t| t.name.to_string()).unwrap_or_default(),
+                tier: r.tier.as_str().to_owned(),
+            })
+            .collect();
         roles.sort_by(|a, b| a.name.cmp(&b.name));
-        let first = servers.first().cloned().unwrap_or_else(|| FactResourceServer { client_id: String::new(), client_secret: String::new(), url: String::new(), verification: String::new() });
+        let first = servers.first().cloned().unwrap_or_else(|| FactResourceServer {
+            client_id: String::new(),
+            client_secret: String::new(),
+            url: String::new(),
+            verification: String::new(),
+        });
         Self {
             base_url: base_url.to_owned(),
-            people: memory.people.iter().map(|p| FactPerson { email: p.email.clone(), name: p.name.clone(), password: p.password.clone(), totp_uri: p.totp_uri.clone(), groups: p.groups.clone(), duties: p.duties.clone() }).collect(),
+            people: memory
+                .people
+                .iter()
+                .map(|p| FactPerson {
+                    email: p.email.clone(),
+                    name: p.name.clone(),
+                    password: p.password.clone(),
+                    totp_uri: p.totp_uri.clone(),
+                    groups: p.groups.clone(),
+                    duties: p.duties.clone(),
+                })
+                .collect(),
             workload: client("nightly-report"),
             resource_server: first,
             resource_servers: servers,

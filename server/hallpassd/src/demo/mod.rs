@@ -78,11 +78,21 @@ fn make_folder(data: &std::path::Path) -> Result<(), StartError> {
 
 /// Starts everything but the HTTP server itself.
 pub async fn prepare(args: &DemoArgs) -> Result<Demo, StartError> {
-    let wanted: SocketAddr = args.listen.parse().map_err(|_| StartError(format!("--listen {}: not an address and port", args.listen)))?;
+    let wanted: SocketAddr = args
+        .listen
+        .parse()
+        .map_err(|_| StartError(format!("--listen {}: not an address and port", args.listen)))?;
     if !wanted.ip().is_loopback() {
-        return Err(StartError("--listen: the demo listens on loopback only, because anybody who reaches it may act as anybody".to_owned()));
+        return Err(StartError(
+            "--listen: the demo listens on loopback only, because anybody who reaches it may act as anybody"
+                .to_owned(),
+        ));
     }
-    let listener = std::net::TcpListener::bind(wanted).map_err(|e| StartError(format!("cannot listen on {wanted}: {e}. Is another demo running? Try --listen 127.0.0.1:0")))?;
+    let listener = std::net::TcpListener::bind(wanted).map_err(|e| {
+        StartError(format!(
+            "cannot listen on {wanted}: {e}. Is another demo running? Try --listen 127.0.0.1:0"
+        ))
+    })?;
     let base_url = format!("http://{}", listener.local_addr().map_err(|e| StartError(e.to_string()))?);
     let data = compose::absolute(args.data.clone());
     make_folder(&data)?;
@@ -95,11 +105,14 @@ pub async fn prepare(args: &DemoArgs) -> Result<Demo, StartError> {
         let data = data.clone();
         let password = memory.target_password.clone();
         let external = args.postgres.clone();
-        tokio::task::spawn_blocking(move || start_cluster(&data, external.as_deref(), &password)).await.map_err(|e| StartError(e.to_string()))??
+        tokio::task::spawn_blocking(move || start_cluster(&data, external.as_deref(), &password))
+            .await
+            .map_err(|e| StartError(e.to_string()))??
     };
     let config = config(&data, &args.listen);
     let mail_sender = compose::mail::sender(&config.mail)?;
-    let mailbox = DemoMailbox::open(data.join("mail"), KEPT_MAILS, mail_sender).map_err(|e| StartError::because("the demo's mail folder", e))?;
+    let mailbox = DemoMailbox::open(data.join("mail"), KEPT_MAILS, mail_sender)
+        .map_err(|e| StartError::because("the demo's mail folder", e))?;
     let given = Given { notifier: Some(Arc::new(mailbox.clone())), ..Given::default() };
     let composed = compose::compose(&config, &base_url, Making::Allowed, given).await?;
 
@@ -107,12 +120,14 @@ pub async fn prepare(args: &DemoArgs) -> Result<Demo, StartError> {
     let mut ports = Vec::new();
     for (index, name) in ["billing-api", "reports-api"].into_iter().enumerate() {
         let remembered = memory.resource_ports.get(index).copied().unwrap_or(0);
-        let (port, server) = resource_server::start(&composed.broker, name, remembered).or_else(|_| resource_server::start(&composed.broker, name, 0))?;
+        let (port, server) = resource_server::start(&composed.broker, name, remembered)
+            .or_else(|_| resource_server::start(&composed.broker, name, 0))?;
         ports.push(port);
         resource_servers.push(server);
     }
     memory.resource_ports = ports;
-    let reach = cluster.as_ref().map(|c| c.reach.clone()).or_else(|| args.postgres.as_deref().and_then(reach_of));
+    let reach =
+        cluster.as_ref().map(|c| c.reach.clone()).or_else(|| args.postgres.as_deref().and_then(reach_of));
     seed::seed(&composed.broker, &mut memory, reach.as_ref()).await?;
     memory.save(&data)?;
 
@@ -122,13 +137,23 @@ pub async fn prepare(args: &DemoArgs) -> Result<Demo, StartError> {
         let text = serde_json::to_string_pretty(&facts).map_err(|e| StartError(e.to_string()))?;
         seed::write_private(path, &text)?;
     }
-    let hooks = hooks::Hooks { broker: Arc::clone(&composed.broker), mailbox, people: memory.people.clone(), facts: facts.clone(), postgres: reach.is_some() };
+    let hooks = hooks::Hooks {
+        broker: Arc::clone(&composed.broker),
+        mailbox,
+        people: memory.people.clone(),
+        facts: facts.clone(),
+        postgres: reach.is_some(),
+    };
     let http = HttpConfig { plain_http_on_loopback: true, workers: 2, ..HttpConfig::new(&base_url) };
     let state = AppState::new(Arc::clone(&composed.broker), http).with_demo(Arc::new(hooks));
     Ok(Demo { composed, facts, listener, state, cluster, resource_servers })
 }
 
-fn start_cluster(data: &std::path::Path, external: Option<&str>, password: &str) -> Result<Option<postgres::Cluster>, StartError> {
+fn start_cluster(
+    data: &std::path::Path,
+    external: Option<&str>,
+    password: &str,
+) -> Result<Option<postgres::Cluster>, StartError> {
     if let Some(url) = external {
         postgres::set_up_external(url, password)?;
         return Ok(None);
@@ -192,7 +217,10 @@ fn print_guide(facts: &Facts, postgres: bool, args: &DemoArgs) {
     lines.push(format!("    export HALLPASS_SERVER={}", facts.base_url));
     lines.push("    cargo run --release -p hallpass -- login".to_owned());
     lines.push(format!("    cargo run --release -p hallpass -- request {quick} --reason 'trying it' --wait"));
-    lines.push(format!("    cargo run --release -p hallpass -- run {quick} -- {}", if postgres { "psql" } else { "env" }));
+    lines.push(format!(
+        "    cargo run --release -p hallpass -- run {quick} -- {}",
+        if postgres { "psql" } else { "env" }
+    ));
     lines.push("  Ctrl-C stops it.".to_owned());
     lines.push(String::new());
     for line in lines {

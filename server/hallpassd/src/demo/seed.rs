@@ -60,7 +60,10 @@ pub struct Memory {
 impl Memory {
     /// What an earlier start left, or nothing.
     pub fn load(data: &Path) -> Self {
-        std::fs::read_to_string(data.join("demo.json")).ok().and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
+        std::fs::read_to_string(data.join("demo.json"))
+            .ok()
+            .and_then(|t| serde_json::from_str(&t).ok())
+            .unwrap_or_default()
     }
     /// Writes it for the next start.
     pub fn save(&self, data: &Path) -> Result<(), StartError> {
@@ -75,7 +78,11 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let part = path.with_extension("part");
     let _ = std::fs::remove_file(&part);
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&part)
         .and_then(|mut f| f.write_all(text.as_bytes()))
         .and_then(|()| std::fs::rename(&part, path))
         .map_err(|e| StartError::because(&path.display().to_string(), e))
@@ -98,30 +105,54 @@ const PEOPLE: &[Cast] = &[
 pub fn catalogue(postgres: Option<&Reach>, resource_ports: &[u16]) -> String {
     let mut out = String::new();
     for Cast(name, email, duties, _, _, _) in PEOPLE {
-        out += &format!("[[people]]\nemail = \"{email}\"\nname = \"{name}\"\ntime_zone = \"Europe/Berlin\"\nduties = {duties:?}\n\n");
+        out += &format!(
+            "[[people]]\nemail = \"{email}\"\nname = \"{name}\"\ntime_zone = \"Europe/Berlin\"\nduties = {duties:?}\n\n"
+        );
     }
-    for (name, title) in [("developers", "Developers"), ("db-oncall", "Database on-call"), ("security", "Security")] {
+    for (name, title) in
+        [("developers", "Developers"), ("db-oncall", "Database on-call"), ("security", "Security")]
+    {
         let members: Vec<&str> = PEOPLE.iter().filter(|c| c.3.contains(&name)).map(|c| c.1).collect();
         out += &format!("[[groups]]\nname = \"{name}\"\ntitle = \"{title}\"\nmembers = {members:?}\n\n");
     }
     let port = |i: usize| resource_ports.get(i).copied().unwrap_or_default();
-    out += &include_str!("catalogue.toml").replace("@BILLING_PORT@", &port(0).to_string()).replace("@REPORTS_PORT@", &port(1).to_string());
+    out += &include_str!("catalogue.toml")
+        .replace("@BILLING_PORT@", &port(0).to_string())
+        .replace("@REPORTS_PORT@", &port(1).to_string());
     if let Some(reach) = postgres {
-        out += &include_str!("catalogue-postgresql.toml").replace("@HOST@", &reach.host).replace("@PORT@", &reach.port.to_string());
+        out += &include_str!("catalogue-postgresql.toml")
+            .replace("@HOST@", &reach.host)
+            .replace("@PORT@", &reach.port.to_string());
     }
     out
 }
 
 /// Applies the catalogue and makes the accounts that are missing.
-pub async fn seed(broker: &Arc<Broker>, memory: &mut Memory, postgres: Option<&Reach>) -> Result<(), StartError> {
-    let secrets = MemorySecrets(BTreeMap::from([(SecretRef::Env("HALLPASS_SECRET_DEMO".to_owned()), SecretString::from(memory.target_password.clone()))]));
+pub async fn seed(
+    broker: &Arc<Broker>,
+    memory: &mut Memory,
+    postgres: Option<&Reach>,
+) -> Result<(), StartError> {
+    let secrets = MemorySecrets(BTreeMap::from([(
+        SecretRef::Env("HALLPASS_SECRET_DEMO".to_owned()),
+        SecretString::from(memory.target_password.clone()),
+    )]));
     let text = catalogue(postgres, &memory.resource_ports);
-    let applied = broker.apply_catalogue(By::System("demo"), &text, false, &secrets).await.map_err(|e| match e {
-        ApplyError::Refused(refusal) => StartError(refusal.message),
-        ApplyError::Mistakes(all) => StartError(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
-    })?;
+    let applied =
+        broker.apply_catalogue(By::System("demo"), &text, false, &secrets).await.map_err(|e| match e {
+            ApplyError::Refused(refusal) => StartError(refusal.message),
+            ApplyError::Mistakes(all) => {
+                StartError(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            }
+        })?;
     for client in applied.new_clients {
-        memory.clients.insert(client.client_id.clone(), DemoClient { client_id: client.client_id, client_secret: client.secret.expose_secret().to_owned() });
+        memory.clients.insert(
+            client.client_id.clone(),
+            DemoClient {
+                client_id: client.client_id,
+                client_secret: client.secret.expose_secret().to_owned(),
+            },
+        );
     }
     let catalogue = broker.catalogue().await.map_err(|r| StartError(r.message))?;
     for cast in PEOPLE {
@@ -134,17 +165,30 @@ pub async fn seed(broker: &Arc<Broker>, memory: &mut Memory, postgres: Option<&R
     Ok(())
 }
 
-async fn account(broker: &Arc<Broker>, user: &hallpass_domain::principal::User, cast: &Cast) -> Result<DemoAccount, StartError> {
+async fn account(
+    broker: &Arc<Broker>,
+    user: &hallpass_domain::principal::User,
+    cast: &Cast,
+) -> Result<DemoAccount, StartError> {
     let now = broker.now();
     let word = random_alphanumeric(10).map_err(|e| StartError(e.to_string()))?;
     let first = cast.0.split(' ').next().unwrap_or_default().to_lowercase();
     let password = format!("pass-{first}-{word}");
-    let mut prepared = broker.prepare_account(user, &SecretString::from(password.clone()), cast.5, now).await.map_err(|r| StartError(r.message))?;
+    let mut prepared = broker
+        .prepare_account(user, &SecretString::from(password.clone()), cast.5, now)
+        .await
+        .map_err(|r| StartError(r.message))?;
     let known = broker.store.account(UserId(user.id.0)).await.map_err(|e| StartError(e.to_string()))?;
     prepared.account.version = known.map_or(1, |a| a.version + 1);
-    let transition = Transition::new(now)
-        .with(Change::Account(Box::new(prepared.account.clone())))
-        .event(event(now, "password.set", "system:demo", &[("user", user.id.to_string())], json!({ "second_factor": cast.5 }), json!({})));
+    let transition =
+        Transition::new(now).with(Change::Account(Box::new(prepared.account.clone()))).event(event(
+            now,
+            "password.set",
+            "system:demo",
+            &[("user", user.id.to_string())],
+            json!({ "second_factor": cast.5 }),
+            json!({}),
+        ));
     broker.commit(transition).await.map_err(|e| StartError(e.to_string()))?;
     Ok(DemoAccount {
         name: cast.0.to_owned(),

@@ -20,7 +20,10 @@ pub async fn run(args: DemoArgs) -> Result<(), StartError> {
     let data = compose::absolute(args.data.clone());
     let database = data.join("hallpass.db");
     if !database.exists() {
-        return Err(StartError(format!("{} holds no demo yet: run hallpassd demo, approve a request, stop it, and come back", data.display())));
+        return Err(StartError(format!(
+            "{} holds no demo yet: run hallpassd demo, approve a request, stop it, and come back",
+            data.display()
+        )));
     }
     let published = newest_checkpoint(&data.join("checkpoints.txt"))?;
     let honest = data.join("tamper-honest.db");
@@ -48,7 +51,9 @@ pub async fn run(args: DemoArgs) -> Result<(), StartError> {
 
     say("3. The same check again:");
     match check(&data, &tampered, &published).await {
-        Ok(_) => Err(StartError("the change was NOT found: this is a fault in Hallpass, please report it".to_owned())),
+        Ok(_) => Err(StartError(
+            "the change was NOT found: this is a fault in Hallpass, please report it".to_owned(),
+        )),
         Err(error) => {
             say(&format!("   {error}"));
             say("   The log on the server cannot lie about its past to somebody who kept a checkpoint.");
@@ -62,7 +67,8 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), StartError> {
     std::fs::copy(from, to).map_err(|e| StartError::because("copying the database", e))?;
     let wal = format!("{}-wal", from.display());
     if Path::new(&wal).exists() {
-        std::fs::copy(&wal, format!("{}-wal", to.display())).map_err(|e| StartError::because("copying the database", e))?;
+        std::fs::copy(&wal, format!("{}-wal", to.display()))
+            .map_err(|e| StartError::because("copying the database", e))?;
     }
     Ok(())
 }
@@ -72,10 +78,13 @@ async fn check(data: &Path, database: &Path, published: &str) -> Result<(String,
     let mut config = super::config(data, "127.0.0.1:0");
     config.database.url = format!("sqlite:{}", database.display());
     config.mail.directory = data.join("tamper-mail");
-    let composed = compose::compose(&config, "http://127.0.0.1:8420", Making::Refused, Given::default()).await?;
-    let key: VerifierKey = composed.broker.log_signer.verifier().to_string().parse().map_err(|e| StartError(format!("{e}")))?;
+    let composed =
+        compose::compose(&config, "http://127.0.0.1:8420", Making::Refused, Given::default()).await?;
+    let key: VerifierKey =
+        composed.broker.log_signer.verifier().to_string().parse().map_err(|e| StartError(format!("{e}")))?;
     let text = export(&composed.broker).await?;
-    let verified = verify_export(Cursor::new(text), std::slice::from_ref(&key), &[published]).map_err(|e| StartError(format!("REFUSED: {e}")))?;
+    let verified = verify_export(Cursor::new(text), std::slice::from_ref(&key), &[published])
+        .map_err(|e| StartError(format!("REFUSED: {e}")))?;
     Ok((key.name().to_owned(), verified.size))
 }
 
@@ -91,13 +100,20 @@ async fn export(broker: &Broker) -> Result<String, StartError> {
 
 /// The newest note of the checkpoint file: notes end with an empty line each.
 fn newest_checkpoint(path: &Path) -> Result<String, StartError> {
-    let text = std::fs::read_to_string(path).map_err(|e| StartError(format!("{}: {e}; run hallpassd demo first", path.display())))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| StartError(format!("{}: {e}; run hallpassd demo first", path.display())))?;
     // A note is text, an empty line, signature lines; between notes stands one more empty line.
     let lines: Vec<&str> = text.lines().collect();
     let signature = lines.iter().rposition(|l| l.starts_with('\u{2014}'));
-    let start = signature.and_then(|s| lines.get(..s)).and_then(|before| before.iter().rposition(|l| l.is_empty())).and_then(|blank| lines.get(..blank)).map(|before| before.iter().rposition(|l| l.is_empty()).map_or(0, |b| b + 1));
+    let start = signature
+        .and_then(|s| lines.get(..s))
+        .and_then(|before| before.iter().rposition(|l| l.is_empty()))
+        .and_then(|blank| lines.get(..blank))
+        .map(|before| before.iter().rposition(|l| l.is_empty()).map_or(0, |b| b + 1));
     match (start, signature) {
-        (Some(start), Some(end)) => Ok(lines.get(start..=end).unwrap_or_default().iter().map(|l| format!("{l}\n")).collect()),
+        (Some(start), Some(end)) => {
+            Ok(lines.get(start..=end).unwrap_or_default().iter().map(|l| format!("{l}\n")).collect())
+        }
         _ => Err(StartError("no checkpoint was published yet".to_owned())),
     }
 }

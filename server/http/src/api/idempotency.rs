@@ -8,7 +8,7 @@ use std::future::Future;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use chrono::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -201,18 +201,23 @@ async fn replay(
                 .into_iter()
                 .map(|e| Mistake { line: e.line, path: e.path, message: e.message })
                 .collect();
-            return Err(Problem {
+            let again = Problem {
                 code: code.into(),
                 field: field.map(Into::into),
                 id,
                 errors,
                 ..Problem::new(status_of(status), "conflict", detail)
-            });
+            };
+            return Ok(replayed(again.error_response()));
         }
     };
-    let mut answer = HttpResponse::from(answer);
+    Ok(replayed(HttpResponse::from(answer)))
+}
+
+/// Marks an answer as one that was given before.
+fn replayed(mut answer: HttpResponse) -> HttpResponse {
     answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    Ok(answer)
+    answer
 }
 
 fn status_of(status: u16) -> StatusCode {
@@ -310,7 +315,9 @@ mod tests {
             answer,
             expires_at: chrono::DateTime::UNIX_EPOCH,
         };
-        let problem = replay(&kept, "h", None).await.unwrap_err();
+        let again = replay(&kept, "h", None).await.unwrap();
+        assert_eq!(again.headers().get(REPLAYED).unwrap().to_str().unwrap(), "true");
+        let problem = again.extensions().get::<Problem>().cloned().unwrap();
         assert_eq!(
             (&*problem.code, problem.status.as_u16(), problem.field.as_deref(), problem.id.as_deref()),
             ("too_long", 422, Some("for"), Some("R-1"))

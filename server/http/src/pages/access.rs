@@ -36,7 +36,12 @@ pub async fn grant(state: Data<AppState>, request: HttpRequest, id: Path<String>
 }
 
 /// POST /grants/{id}/credentials
-pub async fn issue(state: Data<AppState>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+pub async fn issue(
+    state: Data<AppState>,
+    request: HttpRequest,
+    id: Path<String>,
+    body: Bytes,
+) -> HttpResponse {
     visit!(state, request, |v| {
         let caller = v.caller()?;
         let form = Form::read(&body);
@@ -51,18 +56,34 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
     let catalogue = broker.catalogue().await?;
     let grant = broker.visible_grant(caller, id).await?;
     let role = lines::role(&catalogue, grant.role_id, grant.target_id);
-    let once = |label: &str, value: String, secret: bool| ShownOnce { label: label.to_owned(), value, secret };
+    let once =
+        |label: &str, value: String, secret: bool| ShownOnce { label: label.to_owned(), value, secret };
     if kind == CredentialKind::PostgresqlLogin.as_str() {
         let login = broker.issue_login(caller, id).await?;
         let (c, at) = (&login.credential, &login.connection);
-        let conninfo = format!("host={} port={} dbname={} user={} sslmode={}", at.host, at.port, at.database, c.external_name, at.sslmode);
+        let conninfo = format!(
+            "host={} port={} dbname={} user={} sslmode={}",
+            at.host, at.port, at.database, c.external_name, at.sslmode
+        );
         return Ok(IssuedView {
-            grant_id: id.to_string(), credential_id: c.id.to_string(), kind: kind.to_owned(), label: lines::credential_in_words(c.kind), not_after: c.not_after, watchable: true, role,
+            grant_id: id.to_string(),
+            credential_id: c.id.to_string(),
+            kind: kind.to_owned(),
+            label: lines::credential_in_words(c.kind),
+            not_after: c.not_after,
+            watchable: true,
+            role,
             values: vec![
-                once("Host", at.host.clone(), false), once("Port", at.port.to_string(), false), once("Database", at.database.clone(), false),
-                once("User", c.external_name.clone(), false), once("Password", login.password.expose_secret().to_owned(), true),
+                once("Host", at.host.clone(), false),
+                once("Port", at.port.to_string(), false),
+                once("Database", at.database.clone(), false),
+                once("User", c.external_name.clone(), false),
+                once("Password", login.password.expose_secret().to_owned(), true),
             ],
-            commands: vec![Command { label: "psql asks for the password".to_owned(), command: format!("psql '{conninfo}'") }],
+            commands: vec![Command {
+                label: "psql asks for the password".to_owned(),
+                command: format!("psql '{conninfo}'"),
+            }],
         });
     }
     if kind != CredentialKind::AccessToken.as_str() {
@@ -70,10 +91,18 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
     }
     let token = broker.issue_token(caller, id).await?;
     Ok(IssuedView {
-        grant_id: id.to_string(), credential_id: token.record.id.to_string(), kind: kind.to_owned(), label: lines::credential_in_words(CredentialKind::AccessToken),
-        not_after: token.record.expires_at, watchable: false, role,
+        grant_id: id.to_string(),
+        credential_id: token.record.id.to_string(),
+        kind: kind.to_owned(),
+        label: lines::credential_in_words(CredentialKind::AccessToken),
+        not_after: token.record.expires_at,
+        watchable: false,
+        role,
         values: vec![once("Access token", token.token.expose_secret().to_owned(), true)],
-        commands: vec![Command { label: "Send it".to_owned(), command: "curl -H \"Authorization: Bearer $HALLPASS_ACCESS_TOKEN\" URL".to_owned() }],
+        commands: vec![Command {
+            label: "Send it".to_owned(),
+            command: "curl -H \"Authorization: Bearer $HALLPASS_ACCESS_TOKEN\" URL".to_owned(),
+        }],
     })
 }
 
@@ -83,22 +112,40 @@ pub async fn end(state: Data<AppState>, request: HttpRequest, id: Path<String>, 
         let caller = v.caller()?;
         v.check_form(Form::read(&body).get("csrf"))?;
         v.state.broker.release_grant(&caller, grant_id(&id)?).await?;
-        Ok(v.redirect(&format!("/grants/{id}"), Some(("good", "Ended. What is at the target is being removed and checked."))))
+        Ok(v.redirect(
+            &format!("/grants/{id}"),
+            Some(("good", "Ended. What is at the target is being removed and checked.")),
+        ))
     })
 }
 
 /// POST /grants/{id}/revoke
-pub async fn revoke(state: Data<AppState>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+pub async fn revoke(
+    state: Data<AppState>,
+    request: HttpRequest,
+    id: Path<String>,
+    body: Bytes,
+) -> HttpResponse {
     visit!(state, request, |v| {
         let caller = v.caller()?;
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
         match v.state.broker.revoke_grant(&caller, grant_id(&id)?, form.get("reason")).await {
-            Ok(_) => Ok(v.redirect(&format!("/grants/{id}"), Some(("good", "Revoked. The holder is told, and what is at the target is being removed and checked.")))),
+            Ok(_) => Ok(v.redirect(
+                &format!("/grants/{id}"),
+                Some((
+                    "good",
+                    "Revoked. The holder is told, and what is at the target is being removed and checked.",
+                )),
+            )),
             Err(refusal) if refusal.class == Class::Invalid => {
-                let errors = vec![FieldError { field: "reason".to_owned(), message: refusal.message.clone() }];
+                let errors =
+                    vec![FieldError { field: "reason".to_owned(), message: refusal.message.clone() }];
                 let view = v.state.broker.grant_view(&caller, grant_id(&id)?, errors).await?;
-                Ok(v.html(StatusCode::UNPROCESSABLE_ENTITY, hallpass_views::access::grant(&v.shell().await, &view)))
+                Ok(v.html(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    hallpass_views::access::grant(&v.shell().await, &view),
+                ))
             }
             Err(refusal) => Err(refusal),
         }
@@ -119,7 +166,10 @@ pub async fn receipt_proof(state: Data<AppState>, request: HttpRequest, id: Path
         let text = v.state.broker.receipt_proof(&v.caller()?, grant_id(&id)?).await?;
         Ok(HttpResponse::Ok()
             .content_type("text/plain; charset=utf-8")
-            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"receipt-{id}.txt\"")))
+            .insert_header((
+                header::CONTENT_DISPOSITION,
+                format!("attachment; filename=\"receipt-{id}.txt\""),
+            ))
             .body(text))
     })
 }

@@ -16,14 +16,29 @@ use crate::AppState;
 async fn view(v: &Visit<'_>, errors: Vec<FieldError>) -> Result<AccountView, Refusal> {
     let human = v.human()?;
     let security = v.state.broker.account_security(&human).await?;
-    let mut sessions: Vec<SessionRow> = security.sessions.iter().map(|s| SessionRow {
-        id: s.id.to_string(), kind: "browser".to_owned(), device: browser_of(&s.agent), address: s.network.clone(),
-        strength: if s.strength == Strength::SecondFactor { "step-up" } else { "session" }.to_owned(),
-        since: s.created_at, last_used_at: s.seen_at, current: Some(s.id) == human.session(),
-    }).collect();
+    let mut sessions: Vec<SessionRow> = security
+        .sessions
+        .iter()
+        .map(|s| SessionRow {
+            id: s.id.to_string(),
+            kind: "browser".to_owned(),
+            device: browser_of(&s.agent),
+            address: s.network.clone(),
+            strength: if s.strength == Strength::SecondFactor { "step-up" } else { "session" }.to_owned(),
+            since: s.created_at,
+            last_used_at: s.seen_at,
+            current: Some(s.id) == human.session(),
+        })
+        .collect();
     sessions.extend(security.api_tokens.iter().map(|t| SessionRow {
-        id: t.id.to_string(), kind: "command".to_owned(), device: t.label.clone(), address: String::new(), strength: "session".to_owned(),
-        since: t.created_at, last_used_at: t.created_at, current: false,
+        id: t.id.to_string(),
+        kind: "command".to_owned(),
+        device: t.label.clone(),
+        address: String::new(),
+        strength: "session".to_owned(),
+        since: t.created_at,
+        last_used_at: t.created_at,
+        current: false,
     }));
     Ok(AccountView {
         password_changed_at: security.password_set_at,
@@ -44,9 +59,25 @@ async fn page(v: &Visit<'_>, status: StatusCode, errors: Vec<FieldError>) -> Res
 
 /// The browser and system in a `User-Agent`, in words; the whole of it where it is none that we know.
 fn browser_of(agent: &str) -> String {
-    let first = |known: &[(&str, &'static str)]| known.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
-    let browser = first(&[("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Version/", "Safari")]);
-    let system = first(&[("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS X", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux")]);
+    let first = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name)
+    };
+    let browser = first(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Version/", "Safari"),
+    ]);
+    let system = first(&[
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]);
     match (browser, system) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
@@ -57,9 +88,15 @@ fn browser_of(agent: &str) -> String {
 
 /// What was typed wrong goes back to its page; anything else is a page of its own.
 fn at_field(refusal: Refusal, or: &str) -> Result<(StatusCode, Vec<FieldError>), Refusal> {
-    if matches!(refusal.class, Class::Invalid | Class::Unproven | Class::Throttled) && refusal.code != "session_over" && refusal.code != "sign_in_needed" {
+    if matches!(refusal.class, Class::Invalid | Class::Unproven | Class::Throttled)
+        && refusal.code != "session_over"
+        && refusal.code != "sign_in_needed"
+    {
         let status = crate::problem::status_of(refusal.class);
-        Ok((status, vec![FieldError { field: refusal.field.unwrap_or(or).to_owned(), message: refusal.message }]))
+        Ok((
+            status,
+            vec![FieldError { field: refusal.field.unwrap_or(or).to_owned(), message: refusal.message }],
+        ))
     } else {
         Err(refusal)
     }
@@ -78,9 +115,16 @@ pub async fn index(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
 /// Runs a use case that needs the browser: its session, known-browser cookie and origin.
 macro_rules! from_browser {
     ($v:ident, |$from:ident| $body:expr) => {{
-        let Some(visitor) = $v.visitor.as_ref() else { return Err(Refusal::new(Class::Unproven, "sign_in_needed", "Sign in first.")) };
+        let Some(visitor) = $v.visitor.as_ref() else {
+            return Err(Refusal::new(Class::Unproven, "sign_in_needed", "Sign in first."));
+        };
         let (agent, known) = ($v.agent(), $v.known_cookie());
-        let $from = Browser { session: &visitor.session, agent: &agent, known_cookie: known.as_deref(), origin: &$v.origin };
+        let $from = Browser {
+            session: &visitor.session,
+            agent: &agent,
+            known_cookie: known.as_deref(),
+            origin: &$v.origin,
+        };
         $body
     }};
 }
@@ -92,14 +136,26 @@ pub async fn password(state: Data<AppState>, request: HttpRequest, body: Bytes) 
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
         if form.get("new_password") != form.get("new_password_again") {
-            let errors = vec![FieldError { field: "new_password_again".to_owned(), message: "The two new passwords differ.".to_owned() }];
+            let errors = vec![FieldError {
+                field: "new_password_again".to_owned(),
+                message: "The two new passwords differ.".to_owned(),
+            }];
             return page(&v, StatusCode::UNPROCESSABLE_ENTITY, errors).await;
         }
-        let (current, new) = (SecretString::from(form.get("current_password").to_owned()), SecretString::from(form.get("new_password").to_owned()));
+        let (current, new) = (
+            SecretString::from(form.get("current_password").to_owned()),
+            SecretString::from(form.get("new_password").to_owned()),
+        );
         let done = from_browser!(v, |from| v.state.broker.change_password(from, &current, &new).await);
         match done {
             Ok(changed) => {
-                let mut answer = v.redirect("/account", Some(("good", "Your password is changed. Everything else that was signed in as you is signed out.")));
+                let mut answer = v.redirect(
+                    "/account",
+                    Some((
+                        "good",
+                        "Your password is changed. Everything else that was signed in as you is signed out.",
+                    )),
+                );
                 let _ = answer.add_cookie(&v.known_browser_cookie(&changed.known_cookie));
                 Ok(with_session(&v, answer, &changed.opened))
             }
@@ -112,10 +168,19 @@ pub async fn password(state: Data<AppState>, request: HttpRequest, body: Bytes) 
 }
 
 /// The enrolment as it stands: with the pending seed, or without one asking for what starts it.
-async fn totp_page(v: &Visit<'_>, status: StatusCode, errors: Vec<FieldError>) -> Result<HttpResponse, Refusal> {
+async fn totp_page(
+    v: &Visit<'_>,
+    status: StatusCode,
+    errors: Vec<FieldError>,
+) -> Result<HttpResponse, Refusal> {
     let human = v.human()?;
     let view = match from_browser!(v, |from| v.state.broker.pending_totp(from).await) {
-        Ok(e) => TotpEnrolView { otpauth_uri: e.otpauth_uri.expose_secret().to_owned(), secret_base32: e.secret_base32.expose_secret().to_owned(), replaces: e.replaces, errors },
+        Ok(e) => TotpEnrolView {
+            otpauth_uri: e.otpauth_uri.expose_secret().to_owned(),
+            secret_base32: e.secret_base32.expose_secret().to_owned(),
+            replaces: e.replaces,
+            errors,
+        },
         Err(refusal) if refusal.class == Class::Conflict => {
             let replaces = v.state.broker.account_security(&human).await?.second_factor;
             TotpEnrolView { otpauth_uri: String::new(), secret_base32: String::new(), replaces, errors }
@@ -136,7 +201,8 @@ pub async fn totp(state: Data<AppState>, request: HttpRequest, body: Bytes) -> H
         v.human()?;
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
-        let (code, password) = (form.get("totp").trim().to_owned(), SecretString::from(form.get("current_password").to_owned()));
+        let (code, password) =
+            (form.get("totp").trim().to_owned(), SecretString::from(form.get("current_password").to_owned()));
         let begins = from_browser!(v, |from| v.state.broker.pending_totp(from).await).is_err();
         let (refusal, field) = if begins {
             let factor = (!code.is_empty()).then_some(Factor::Totp(code.as_str()));
@@ -166,9 +232,13 @@ pub async fn recovery_codes(state: Data<AppState>, request: HttpRequest, body: B
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
         let code = form.get("codes_totp").to_owned();
-        let renewed = from_browser!(v, |from| v.state.broker.renew_recovery_codes(from, Factor::Totp(&code)).await);
+        let renewed =
+            from_browser!(v, |from| v.state.broker.renew_recovery_codes(from, Factor::Totp(&code)).await);
         match renewed {
-            Ok(codes) => Ok(v.page(hallpass_views::account::recovery_codes(&v.shell().await, &RecoveryCodesView { codes, enrolled_now: false }))),
+            Ok(codes) => Ok(v.page(hallpass_views::account::recovery_codes(
+                &v.shell().await,
+                &RecoveryCodesView { codes, enrolled_now: false },
+            ))),
             Err(mut refusal) => {
                 refusal.field = Some("codes_totp");
                 let (status, errors) = at_field(refusal, "codes_totp")?;
@@ -179,7 +249,12 @@ pub async fn recovery_codes(state: Data<AppState>, request: HttpRequest, body: B
 }
 
 /// POST /account/sessions/{id}/end: a browser session or a command line's token.
-pub async fn end_one(state: Data<AppState>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+pub async fn end_one(
+    state: Data<AppState>,
+    request: HttpRequest,
+    id: Path<String>,
+    body: Bytes,
+) -> HttpResponse {
     visit!(state, request, |v| {
         let human = v.human()?;
         v.check_form(Form::read(&body).get("csrf"))?;

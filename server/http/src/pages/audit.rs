@@ -13,8 +13,15 @@ pub async fn index(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
         let caller = v.caller()?;
         let q = Form::read(request.query_string().as_bytes());
         let of = |name: &str| q.get(name).chars().take(200).collect::<String>();
-        let filter = AuditFilter { actor: of("actor"), action: of("action"), object: of("object"), from: of("from"), to: of("to") };
-        let view = v.state.broker.audit_view(&caller, filter, q.get("before").parse().ok(), &v.zone()).await?;
+        let filter = AuditFilter {
+            actor: of("actor"),
+            action: of("action"),
+            object: of("object"),
+            from: of("from"),
+            to: of("to"),
+        };
+        let view =
+            v.state.broker.audit_view(&caller, filter, q.get("before").parse().ok(), &v.zone()).await?;
         Ok(v.page(hallpass_views::audit::index(&v.shell().await, &view)))
     })
 }

@@ -21,7 +21,12 @@ pub async fn index(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
     visit!(state, request, |v| {
         let caller = v.caller()?;
         let q = Form::read(request.query_string().as_bytes());
-        let query = CatalogueQuery { text: q.get("q").chars().take(100).collect(), target: q.get("target").to_owned(), tier: q.get("tier").to_owned(), after: q.get("after").to_owned() };
+        let query = CatalogueQuery {
+            text: q.get("q").chars().take(100).collect(),
+            target: q.get("target").to_owned(),
+            tier: q.get("tier").to_owned(),
+            after: q.get("after").to_owned(),
+        };
         let view = v.state.broker.catalogue_view(&caller, &query).await?;
         Ok(v.page(hallpass_views::catalogue::index(&v.shell().await, &view)))
     })

@@ -46,14 +46,48 @@ pub async fn mails(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
         let q = Form::read(request.query_string().as_bytes());
         let to = Some(q.get("to")).filter(|t| !t.is_empty());
         let mails = hooks.mails(q.get("to"), Some(q.get("after")).filter(|a| !a.is_empty()), 100).await?;
-        if request.headers().get(header::ACCEPT).and_then(|a| a.to_str().ok()).is_some_and(|a| a.contains("application/json")) || q.get("format") == "json" {
+        if request
+            .headers()
+            .get(header::ACCEPT)
+            .and_then(|a| a.to_str().ok())
+            .is_some_and(|a| a.contains("application/json"))
+            || q.get("format") == "json"
+        {
             return Ok(HttpResponse::Ok().json(mails));
         }
         let people = hooks.people();
-        let choices = std::iter::once(Choice { value: String::new(), label: "everybody".to_owned(), chosen: to.is_none() })
-            .chain(people.iter().map(|p| Choice { value: p.email.clone(), label: p.name.clone(), chosen: to == Some(p.email.as_str()) })).collect();
-        let rows = mails.into_iter().map(|m| MailRow { id: m.id, to: m.to, subject: m.subject, snippet: m.text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default().chars().take(140).collect(), at: m.at }).collect();
-        Ok(v.page(hallpass_views::demo::mail_list(&v.shell().await, &MailListView { to: choices, messages: rows, next: None })))
+        let choices = std::iter::once(Choice {
+            value: String::new(),
+            label: "everybody".to_owned(),
+            chosen: to.is_none(),
+        })
+        .chain(people.iter().map(|p| Choice {
+            value: p.email.clone(),
+            label: p.name.clone(),
+            chosen: to == Some(p.email.as_str()),
+        }))
+        .collect();
+        let rows = mails
+            .into_iter()
+            .map(|m| MailRow {
+                id: m.id,
+                to: m.to,
+                subject: m.subject,
+                snippet: m
+                    .text
+                    .lines()
+                    .find(|l| !l.trim().is_empty())
+                    .unwrap_or_default()
+                    .chars()
+                    .take(140)
+                    .collect(),
+                at: m.at,
+            })
+            .collect();
+        Ok(v.page(hallpass_views::demo::mail_list(
+            &v.shell().await,
+            &MailListView { to: choices, messages: rows, next: None },
+        )))
     })
 }
 
@@ -67,15 +101,33 @@ pub async fn mail(state: Data<AppState>, request: HttpRequest, id: Path<String>)
         let mail = find(&v, &id).await?;
         let people = hooks(&v)?.people();
         let acting = v.visitor.as_ref().and_then(Visitor::user).map(|u| u.email.to_string());
-        let recipient = people.iter().find(|p| mail.to.to_lowercase().contains(&p.email)).filter(|p| Some(&p.email) != acting.as_ref()).map(|p| p.name.clone());
+        let recipient = people
+            .iter()
+            .find(|p| mail.to.to_lowercase().contains(&p.email))
+            .filter(|p| Some(&p.email) != acting.as_ref())
+            .map(|p| p.name.clone());
         let base = v.state.config.base_url.clone();
         let view = MailView {
-            id: mail.id, from: mail.from, to: mail.to, subject: mail.subject, at: mail.at, text: mail.text,
-            has_html: !mail.html.is_empty(), headers: mail.headers,
-            links: mail.links.iter().map(|l| Link { href: l.strip_prefix(&base).unwrap_or(l).to_owned(), text: l.clone() }).collect(), recipient,
+            id: mail.id,
+            from: mail.from,
+            to: mail.to,
+            subject: mail.subject,
+            at: mail.at,
+            text: mail.text,
+            has_html: !mail.html.is_empty(),
+            headers: mail.headers,
+            links: mail
+                .links
+                .iter()
+                .map(|l| Link { href: l.strip_prefix(&base).unwrap_or(l).to_owned(), text: l.clone() })
+                .collect(),
+            recipient,
         };
         let mut answer = v.page(hallpass_views::demo::mail(&v.shell().await, &view));
-        set_csp(&mut answer, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'");
+        set_csp(
+            &mut answer,
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'",
+        );
         Ok(answer)
     })
 }
@@ -85,7 +137,10 @@ pub async fn mail_html(state: Data<AppState>, request: HttpRequest, id: Path<Str
     visit!(state, request, |v| {
         let mail = find(&v, &id).await?;
         let mut answer = HttpResponse::Ok().content_type("text/html; charset=utf-8").body(mail.html);
-        set_csp(&mut answer, "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation");
+        set_csp(
+            &mut answer,
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation",
+        );
         Ok(answer)
     })
 }

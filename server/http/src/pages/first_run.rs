@@ -11,7 +11,13 @@ use super::forms::Form;
 use super::visit::{Visit, visit};
 use crate::AppState;
 
-async fn page(v: &Visit<'_>, status: StatusCode, name: String, email: String, errors: Vec<FieldError>) -> Result<HttpResponse, Refusal> {
+async fn page(
+    v: &Visit<'_>,
+    status: StatusCode,
+    name: String,
+    email: String,
+    errors: Vec<FieldError>,
+) -> Result<HttpResponse, Refusal> {
     if v.state.broker.has_administrator().await? {
         return Err(Refusal::not_found("page"));
     }
@@ -22,7 +28,13 @@ async fn page(v: &Visit<'_>, status: StatusCode, name: String, email: String, er
         shell.csrf.clone_from(&opened.csrf);
         cookie = Some(v.session_cookie(&opened));
     }
-    let view = FirstRunView { claim_hint: "the server's log and its first-run file".to_owned(), lapses_at: v.state.broker.first_run_until().await?, name, email, errors };
+    let view = FirstRunView {
+        claim_hint: "the server's log and its first-run file".to_owned(),
+        lapses_at: v.state.broker.first_run_until().await?,
+        name,
+        email,
+        errors,
+    };
     let mut answer = v.html(status, hallpass_views::session::first_run(&shell, &view));
     if let Some(cookie) = cookie {
         let _ = answer.add_cookie(&cookie);
@@ -42,12 +54,21 @@ pub async fn submit(state: Data<AppState>, request: HttpRequest, body: Bytes) ->
         v.check_form(form.get("csrf"))?;
         let (name, email) = (form.get("name").to_owned(), form.get("email").to_owned());
         if form.get("password") != form.get("password_again") {
-            let errors = vec![FieldError { field: "password_again".to_owned(), message: "The two passwords differ.".to_owned() }];
+            let errors = vec![FieldError {
+                field: "password_again".to_owned(),
+                message: "The two passwords differ.".to_owned(),
+            }];
             return page(&v, StatusCode::UNPROCESSABLE_ENTITY, name, email, errors).await;
         }
-        let (claim, password) = (SecretString::from(form.get("claim_secret").trim().to_owned()), SecretString::from(form.get("password").to_owned()));
+        let (claim, password) = (
+            SecretString::from(form.get("claim_secret").trim().to_owned()),
+            SecretString::from(form.get("password").to_owned()),
+        );
         match v.state.broker.create_first_administrator(&claim, &email, &name, &password).await {
-            Ok(_) => Ok(v.redirect("/sign-in", Some(("good", "You are the first administrator. Sign in, then set up a second factor.")))),
+            Ok(_) => Ok(v.redirect(
+                "/sign-in",
+                Some(("good", "You are the first administrator. Sign in, then set up a second factor.")),
+            )),
             Err(refusal) if matches!(refusal.class, Class::Invalid | Class::Unproven) => {
                 let field = match refusal.field.unwrap_or("") {
                     "claim" => "claim_secret",

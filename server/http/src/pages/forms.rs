@@ -11,10 +11,15 @@ impl Form {
     /// Reads a body or query; what is not UTF-8 after decoding is replaced, never refused.
     pub fn read(raw: &[u8]) -> Self {
         let text = String::from_utf8_lossy(raw);
-        Self(text.split('&').filter(|p| !p.is_empty()).map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(key), decode(value))
-        }).collect())
+        Self(
+            text.split('&')
+                .filter(|p| !p.is_empty())
+                .map(|pair| {
+                    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                    (decode(key), decode(value))
+                })
+                .collect(),
+        )
     }
     /// First value of a field; empty where it is missing.
     pub fn get(&self, name: &str) -> &str {
@@ -42,7 +47,11 @@ fn decode(text: &str) -> String {
             b'%' => {
                 let rest = bytes.clone();
                 let pair: Vec<u8> = rest.take(2).collect();
-                match std::str::from_utf8(&pair).ok().and_then(|h| u8::from_str_radix(h, 16).ok()).filter(|_| pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit)) {
+                match std::str::from_utf8(&pair)
+                    .ok()
+                    .and_then(|h| u8::from_str_radix(h, 16).ok())
+                    .filter(|_| pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit))
+                {
                     Some(byte) => {
                         out.push(byte);
                         bytes.next();
@@ -65,7 +74,10 @@ mod tests {
     #[test]
     fn reads_what_browsers_send() {
         let form = Form::read(b"a=1+2&b=%C3%A4%3D&scope.region=eu&scope.region=us&scope.x=&c=%zz%4&d");
-        assert_eq!((form.get("a"), form.get("b"), form.get("c"), form.get("d"), form.get("e")), ("1 2", "ä=", "%zz%4", "", ""));
+        assert_eq!(
+            (form.get("a"), form.get("b"), form.get("c"), form.get("d"), form.get("e")),
+            ("1 2", "ä=", "%zz%4", "", "")
+        );
         assert_eq!(form.scope().describe(), "region: eu, us");
         assert_eq!(Form::read(b"a=1%002\0").get("a"), "12");
     }

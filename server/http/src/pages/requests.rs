@@ -21,7 +21,13 @@ fn ask(form: &Form) -> AskForm {
     // What is typed wins over a preset.
     let typed = form.get("for_text").trim();
     let time = if typed.is_empty() { form.get("for") } else { typed };
-    AskForm { role: form.get("role").to_owned(), time: time.to_owned(), scope: form.scope(), reason: form.get("reason").to_owned(), ticket: form.get("ticket").to_owned() }
+    AskForm {
+        role: form.get("role").to_owned(),
+        time: time.to_owned(),
+        scope: form.scope(),
+        reason: form.get("reason").to_owned(),
+        ticket: form.get("ticket").to_owned(),
+    }
 }
 
 /// What somebody reads who sent a form twice.
@@ -71,16 +77,28 @@ pub async fn submit(state: Data<AppState>, request: HttpRequest, body: Bytes) ->
                 return Ok(v.redirect(&format!("/requests/{first}"), Some(("info", SENT_BEFORE))));
             }
             match v.state.broker.submit_request(&caller, &asked, Some(once.clone())).await {
-                Ok(made) => return Ok(v.redirect(&format!("/requests/{}", made.reference), Some(("good", "Sent. The approvers have mail.")))),
+                Ok(made) => {
+                    return Ok(v.redirect(
+                        &format!("/requests/{}", made.reference),
+                        Some(("good", "Sent. The approvers have mail.")),
+                    ));
+                }
                 // Sent twice: the first one is shown, nothing is asked again.
-                Err(refusal) if refusal.class == Class::Conflict && asked_before(v.state, &once).await?.is_some() => {
+                Err(refusal)
+                    if refusal.class == Class::Conflict && asked_before(v.state, &once).await?.is_some() =>
+                {
                     return Ok(v.redirect("/requests", Some(("info", SENT_BEFORE))));
                 }
-                Err(refusal) if refusal.code == "already_asked" => return Ok(v.redirect("/requests", Some(("info", &refusal.message)))),
+                Err(refusal) if refusal.code == "already_asked" => {
+                    return Ok(v.redirect("/requests", Some(("info", &refusal.message))));
+                }
                 Err(refusal) if refusal.class == Class::Invalid || refusal.class == Class::Conflict => {
                     let mut view = v.state.broker.request_form_view(&caller, &asked, false, key).await?;
                     view.errors.push(field_error(&refusal));
-                    return Ok(v.html(crate::problem::status_of(refusal.class), hallpass_views::requests::form(&v.shell().await, &view)));
+                    return Ok(v.html(
+                        crate::problem::status_of(refusal.class),
+                        hallpass_views::requests::form(&v.shell().await, &view),
+                    ));
                 }
                 Err(refusal) => return Err(refusal),
             }
@@ -110,11 +128,19 @@ pub async fn detail(state: Data<AppState>, request: HttpRequest, reference: Path
 }
 
 /// POST /requests/{reference}/withdraw
-pub async fn withdraw(state: Data<AppState>, request: HttpRequest, reference: Path<String>, body: Bytes) -> HttpResponse {
+pub async fn withdraw(
+    state: Data<AppState>,
+    request: HttpRequest,
+    reference: Path<String>,
+    body: Bytes,
+) -> HttpResponse {
     visit!(state, request, |v| {
         let caller = v.caller()?;
         v.check_form(Form::read(&body).get("csrf"))?;
         v.state.broker.withdraw_request(&caller, &reference).await?;
-        Ok(v.redirect(&format!("/requests/{reference}"), Some(("good", "Withdrawn. The approvers are told."))))
+        Ok(v.redirect(
+            &format!("/requests/{reference}"),
+            Some(("good", "Withdrawn. The approvers are told.")),
+        ))
     })
 }

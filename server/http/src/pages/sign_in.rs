@@ -16,7 +16,9 @@ use crate::session::CookieOf;
 /// GET /sign-in
 pub async fn form(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     visit!(state, request, |v| {
-        if v.visitor.as_ref().and_then(Visitor::user).is_some() && v.visitor.as_ref().is_some_and(|x| x.session.next.is_none()) {
+        if v.visitor.as_ref().and_then(Visitor::user).is_some()
+            && v.visitor.as_ref().is_some_and(|x| x.session.next.is_none())
+        {
             return Ok(v.redirect("/", None));
         }
         page(&v, StatusCode::OK, SignInView::default()).await
@@ -44,18 +46,35 @@ async fn page(v: &Visit<'_>, status: StatusCode, view: SignInView) -> Result<Htt
 pub async fn submit(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
     visit!(state, request, |v| {
         let form = Form::read(&body);
-        let (email, password) = (form.get("email").to_owned(), SecretString::from(form.get("password").to_owned()));
-        let again = |message: String, field: &str| SignInView { email: email.clone(), errors: vec![FieldError { field: field.to_owned(), message }], why: None };
+        let (email, password) =
+            (form.get("email").to_owned(), SecretString::from(form.get("password").to_owned()));
+        let again = |message: String, field: &str| SignInView {
+            email: email.clone(),
+            errors: vec![FieldError { field: field.to_owned(), message }],
+            why: None,
+        };
         if v.check_form(form.get("csrf")).is_err() {
-            return page(&v, StatusCode::FORBIDDEN, again("This form had expired. Try once more.".to_owned(), "")).await;
+            return page(
+                &v,
+                StatusCode::FORBIDDEN,
+                again("This form had expired. Try once more.".to_owned(), ""),
+            )
+            .await;
         }
         let Some(visitor) = v.visitor.as_ref() else { return Ok(v.redirect("/sign-in", None)) };
         let (agent, known) = (v.agent(), v.known_cookie());
-        let from = Browser { session: &visitor.session, agent: &agent, known_cookie: known.as_deref(), origin: &v.origin };
+        let from = Browser {
+            session: &visitor.session,
+            agent: &agent,
+            known_cookie: known.as_deref(),
+            origin: &v.origin,
+        };
         match v.state.broker.sign_in(from, &email, &password).await {
             Ok(admitted) => Ok(admit(&v, admitted)),
             Err(refusal) if refusal.class == Class::Unavailable => Err(refusal),
-            Err(refusal) => page(&v, crate::problem::status_of(refusal.class), again(refusal.message, "")).await,
+            Err(refusal) => {
+                page(&v, crate::problem::status_of(refusal.class), again(refusal.message, "")).await
+            }
         }
     })
 }
@@ -67,7 +86,8 @@ fn admit(v: &Visit<'_>, admitted: Admitted) -> HttpResponse {
         SignInStep::Done { set_password: true } => "/account".to_owned(),
         SignInStep::Done { set_password: false } => admitted.next.clone().unwrap_or_else(|| "/".to_owned()),
     };
-    let notice = matches!(admitted.step, SignInStep::Done { set_password: true }).then_some(("warn", "Set a new password now: the one you used worked once."));
+    let notice = matches!(admitted.step, SignInStep::Done { set_password: true })
+        .then_some(("warn", "Set a new password now: the one you used worked once."));
     let mut answer = v.redirect(&to, notice);
     let _ = answer.add_cookie(&v.session_cookie(&admitted.opened));
     if let Some(known) = &admitted.known_cookie {
@@ -81,8 +101,14 @@ pub async fn second_factor_form(state: Data<AppState>, request: HttpRequest) -> 
     visit!(state, request, |v| factor_page(&v, StatusCode::OK, Vec::new()).await)
 }
 
-async fn factor_page(v: &Visit<'_>, status: StatusCode, errors: Vec<FieldError>) -> Result<HttpResponse, Refusal> {
-    let Some(Standing::NeedsSecondFactor(user)) = v.visitor.as_ref().map(|x| &x.standing) else { return Ok(v.redirect("/sign-in", None)) };
+async fn factor_page(
+    v: &Visit<'_>,
+    status: StatusCode,
+    errors: Vec<FieldError>,
+) -> Result<HttpResponse, Refusal> {
+    let Some(Standing::NeedsSecondFactor(user)) = v.visitor.as_ref().map(|x| &x.standing) else {
+        return Ok(v.redirect("/sign-in", None));
+    };
     let recovery_open = errors.iter().any(|e| e.field == "recovery_code");
     let view = SecondFactorView { email: user.email.to_string(), errors, recovery_open };
     let shell = v.shell().await;
@@ -96,15 +122,28 @@ pub async fn second_factor(state: Data<AppState>, request: HttpRequest, body: By
         v.check_form(form.get("csrf"))?;
         let Some(visitor) = v.visitor.as_ref() else { return Ok(v.redirect("/sign-in", None)) };
         let (agent, known) = (v.agent(), v.known_cookie());
-        let from = Browser { session: &visitor.session, agent: &agent, known_cookie: known.as_deref(), origin: &v.origin };
+        let from = Browser {
+            session: &visitor.session,
+            agent: &agent,
+            known_cookie: known.as_deref(),
+            origin: &v.origin,
+        };
         let recovery = form.get("recovery_code").trim();
-        let factor = if recovery.is_empty() { Factor::Totp(form.get("totp")) } else { Factor::RecoveryCode(recovery) };
+        let factor =
+            if recovery.is_empty() { Factor::Totp(form.get("totp")) } else { Factor::RecoveryCode(recovery) };
         match v.state.broker.second_factor(from, factor).await {
             Ok(admitted) => Ok(admit(&v, admitted)),
-            Err(refusal) if refusal.class == Class::Unavailable || refusal.code == "session_over" => Err(refusal),
+            Err(refusal) if refusal.class == Class::Unavailable || refusal.code == "session_over" => {
+                Err(refusal)
+            }
             Err(refusal) => {
                 let field = refusal.field.unwrap_or("totp").to_owned();
-                factor_page(&v, crate::problem::status_of(refusal.class), vec![FieldError { field, message: refusal.message }]).await
+                factor_page(
+                    &v,
+                    crate::problem::status_of(refusal.class),
+                    vec![FieldError { field, message: refusal.message }],
+                )
+                .await
             }
         }
     })

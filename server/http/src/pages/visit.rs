@@ -33,7 +33,9 @@ impl<'a> Visit<'a> {
         let origin = crate::context::Ctx::of(request).origin();
         let visitor = match CookieOf::Session.read(&state.config, request) {
             // A page that refreshes itself says so.
-            Some(cookie) if request.headers().contains_key("hallpass-live") => state.broker.glance_at_session(&cookie, state.broker.now()).await?,
+            Some(cookie) if request.headers().contains_key("hallpass-live") => {
+                state.broker.glance_at_session(&cookie, state.broker.now()).await?
+            }
             Some(cookie) => state.broker.session_for_cookie(&cookie, state.broker.now()).await?,
             None => None,
         };
@@ -55,7 +57,12 @@ impl<'a> Visit<'a> {
 
     /// Checks that a form came from a page of this session: its CSRF token, and where the browser says it came from.
     pub fn check_form(&self, csrf: &str) -> Result<(), Refusal> {
-        let refused = || Refusal::forbidden("form_expired", "This form is no longer valid, because you signed in or out since, or it came from elsewhere. Open the page again and repeat it.");
+        let refused = || {
+            Refusal::forbidden(
+                "form_expired",
+                "This form is no longer valid, because you signed in or out since, or it came from elsewhere. Open the page again and repeat it.",
+            )
+        };
         let visitor = self.visitor.as_ref().ok_or_else(refused)?;
         if !is_same_origin(self.request.headers(), &self.state.config) || !visitor.csrf_matches(csrf) {
             return Err(refused());
@@ -65,7 +72,14 @@ impl<'a> Visit<'a> {
 
     /// `User-Agent` as sent.
     pub fn agent(&self) -> String {
-        self.request.headers().get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().chars().take(200).collect()
+        self.request
+            .headers()
+            .get(header::USER_AGENT)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .chars()
+            .take(200)
+            .collect()
     }
 
     /// Value of the known-browser cookie.
@@ -80,14 +94,27 @@ impl<'a> Visit<'a> {
         let user = self.visitor.as_ref().and_then(Visitor::user).cloned();
         if let Ok(caller) = self.human() {
             inbox = broker.inbox_count(&caller).await.unwrap_or(0);
-            active = broker.access_view(&Caller::Human(caller.clone())).await.map_or(0, |v| i64::try_from(v.current.len()).unwrap_or(0));
-            owner = broker.catalogue().await.is_ok_and(|c| c.targets.values().any(|t| t.owners.contains(&caller.user())));
+            active = broker
+                .access_view(&Caller::Human(caller.clone()))
+                .await
+                .map_or(0, |v| i64::try_from(v.current.len()).unwrap_or(0));
+            owner = broker
+                .catalogue()
+                .await
+                .is_ok_and(|c| c.targets.values().any(|t| t.owners.contains(&caller.user())));
         }
-        let strength = self.visitor.as_ref().map_or("", |v| if v.session.strength == Strength::SecondFactor { "step-up" } else { "session" });
+        let strength = self
+            .visitor
+            .as_ref()
+            .map_or("", |v| if v.session.strength == Strength::SecondFactor { "step-up" } else { "session" });
         Shell {
             instance: instance(&self.state.config.base_url),
             person: user.as_ref().map(|u| SignedIn {
-                name: u.display_name.clone(), email: u.email.to_string(), administrator: u.duties.contains(&Duty::Administrator), auditor: u.duties.contains(&Duty::Auditor), owner,
+                name: u.display_name.clone(),
+                email: u.email.to_string(),
+                administrator: u.duties.contains(&Duty::Administrator),
+                auditor: u.duties.contains(&Duty::Auditor),
+                owner,
                 strength: strength.to_owned(),
             }),
             inbox_count: inbox,
@@ -99,7 +126,11 @@ impl<'a> Visit<'a> {
             demo: match &self.state.demo {
                 Some(demo) => {
                     let email = self.visitor.as_ref().and_then(Visitor::user).map(|u| u.email.to_string());
-                    let people = demo.people().into_iter().map(|p| DemoPerson { current: Some(&p.email) == email.as_ref(), ..p }).collect();
+                    let people = demo
+                        .people()
+                        .into_iter()
+                        .map(|p| DemoPerson { current: Some(&p.email) == email.as_ref(), ..p })
+                        .collect();
                     Some(DemoBar { people, mail_count: i64::try_from(demo.mail_count()).unwrap_or(0) })
                 }
                 None => None,
@@ -110,7 +141,10 @@ impl<'a> Visit<'a> {
 
     /// Zone of the person who looks.
     pub fn zone(&self) -> String {
-        self.visitor.as_ref().and_then(Visitor::user).map_or_else(|| "UTC".to_owned(), |u| u.time_zone.clone())
+        self.visitor
+            .as_ref()
+            .and_then(Visitor::user)
+            .map_or_else(|| "UTC".to_owned(), |u| u.time_zone.clone())
     }
 
     /// A rendered page; a notice that was shown is gone.
@@ -126,7 +160,9 @@ impl<'a> Visit<'a> {
             }
             Err(error) => {
                 tracing::error!(%error, "a page could not be rendered");
-                HttpResponse::InternalServerError().content_type("text/plain; charset=utf-8").body("This page could not be shown. The server's log says why.")
+                HttpResponse::InternalServerError()
+                    .content_type("text/plain; charset=utf-8")
+                    .body("This page could not be shown. The server's log says why.")
             }
         }
     }
@@ -174,7 +210,10 @@ impl<'a> Visit<'a> {
             title: String::new(),
             message: refusal.message.clone(),
             next: None,
-            links: vec![Link { href: "/catalogue".to_owned(), text: "Catalogue".to_owned() }, Link { href: "/access".to_owned(), text: "My access".to_owned() }],
+            links: vec![
+                Link { href: "/catalogue".to_owned(), text: "Catalogue".to_owned() },
+                Link { href: "/access".to_owned(), text: "My access".to_owned() },
+            ],
             request_id: self.origin.request_id.clone(),
             retry_after_seconds: (code == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
         };
@@ -183,8 +222,14 @@ impl<'a> Visit<'a> {
 
     /// To the sign-in page. What was asked for (a GET's path and query) is kept with the anonymous session.
     async fn to_sign_in(&self) -> HttpResponse {
-        let next = if self.request.method() == actix_web::http::Method::GET { self.request.uri().to_string() } else { "/".to_owned() };
-        if let Some(visitor) = self.visitor.as_ref().filter(|v| v.standing == Standing::Anonymous || v.user().is_some()) {
+        let next = if self.request.method() == actix_web::http::Method::GET {
+            self.request.uri().to_string()
+        } else {
+            "/".to_owned()
+        };
+        if let Some(visitor) =
+            self.visitor.as_ref().filter(|v| v.standing == Standing::Anonymous || v.user().is_some())
+        {
             let _ = self.state.broker.remember_next(&visitor.session, &next).await;
             return self.redirect("/sign-in", None);
         }
@@ -208,7 +253,11 @@ pub fn set_csp(answer: &mut HttpResponse, policy: &'static str) {
 fn instance(base_url: &str) -> String {
     let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
     let host = rest.split(['/', ':']).next().unwrap_or_default();
-    if host == "localhost" || host.starts_with("127.") || host.starts_with('[') { String::new() } else { host.to_owned() }
+    if host == "localhost" || host.starts_with("127.") || host.starts_with('[') {
+        String::new()
+    } else {
+        host.to_owned()
+    }
 }
 
 fn read_flash(value: &str) -> Option<Flash> {
@@ -223,13 +272,16 @@ macro_rules! visit {
     ($state:expr, $request:expr, |$visit:ident| $body:expr) => {{
         match $crate::pages::visit::Visit::load(&$state, &$request).await {
             Ok($visit) => {
-                let answer: Result<actix_web::HttpResponse, hallpass_domain::refusal::Refusal> = async { $body }.await;
+                let answer: Result<actix_web::HttpResponse, hallpass_domain::refusal::Refusal> =
+                    async { $body }.await;
                 match answer {
                     Ok(answer) => answer,
                     Err(refusal) => $visit.refuse(&refusal).await,
                 }
             }
-            Err(refusal) => actix_web::ResponseError::error_response(&$crate::problem::Problem::from(refusal)),
+            Err(refusal) => {
+                actix_web::ResponseError::error_response(&$crate::problem::Problem::from(refusal))
+            }
         }
     }};
 }

@@ -1,5 +1,6 @@
 //! A transition as statements.
 use diesel::prelude::*;
+use hallpass_domain::Timestamp;
 use hallpass_domain::audit::event::Event;
 use hallpass_domain::catalogue::CatalogueChange;
 use hallpass_domain::transition::{Change, Transition};
@@ -95,6 +96,15 @@ pub(crate) async fn apply(db: &mut Db<'_>, transition: &Transition) -> Result<()
     later.flush(db).await
 }
 
+/// When a transition was decided: its command's id carries it (UUIDv7, milliseconds).
+fn decided_at(transition: &Transition) -> Timestamp {
+    let (seconds, nanos) = transition.command_id.0.get_timestamp().map_or((0, 0), |at| at.to_unix());
+    i64::try_from(seconds)
+        .ok()
+        .and_then(|s| Timestamp::from_timestamp(s, nanos))
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
 /// Writes everything of a transition but its resting rows, or hands it to `later`.
 pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut Later) -> Result<(), Fail> {
     later.commands.push(Uid(transition.command_id.0));
@@ -104,7 +114,7 @@ pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut 
         put(db, change, later).await?;
     }
     if let Some(answer) = &transition.idempotency {
-        put_answer(db, answer).await?;
+        put_answer(db, answer, decided_at(transition)).await?;
     }
     for event in &transition.events {
         later.event(event);

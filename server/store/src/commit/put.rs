@@ -1,5 +1,6 @@
 //! One change to its rows: version 1 inserts, version `n` replaces the row that has `n - 1`.
 use diesel::prelude::*;
+use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::CatalogueChange;
 use hallpass_domain::principal::{Group, Principal, Workload};
 use hallpass_domain::target::Target;
@@ -160,8 +161,13 @@ async fn put_meta(
     }
 }
 
-/// Records the answer to a request with an `Idempotency-Key`; a taken key is a conflict.
-pub(crate) async fn put_answer(db: &mut Db<'_>, answer: &Idempotency) -> Result<(), Fail> {
+/// Records the answer to a request with an `Idempotency-Key`; a taken key is a conflict. A record whose time is over,
+/// and that was not swept yet, is none.
+pub(crate) async fn put_answer(db: &mut Db<'_>, answer: &Idempotency, now: Timestamp) -> Result<(), Fail> {
+    let over = idempotency_keys::table
+        .find((&answer.scope, &answer.key))
+        .filter(idempotency_keys::expires_at.le(Ts(now)));
+    on_db!(db, execute, diesel::delete(over))?;
     let row = (
         idempotency_keys::scope.eq(&answer.scope),
         idempotency_keys::key.eq(&answer.key),

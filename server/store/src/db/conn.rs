@@ -45,16 +45,35 @@ impl Reader {
 }
 
 /// Runs `query` with method `run` (`load`, `first`, `get_result`, `execute`) on whichever connection `db: &mut Db` is.
-/// The query is written once and compiled for both back ends. Answers a `QueryResult`.
+/// The query is written once and compiled for both back ends. Answers a `QueryResult`, in bounded time.
 macro_rules! on_db {
     ($db:expr, $run:ident, $query:expr) => {
         match &mut *$db {
             $crate::db::conn::Db::Lite(conn) => ::diesel::RunQueryDsl::$run($query, &mut **conn),
-            $crate::db::conn::Db::Pg(conn) => ::diesel_async::RunQueryDsl::$run($query, &mut **conn).await,
+            $crate::db::conn::Db::Pg(conn) => {
+                $crate::db::conn::answered(::diesel_async::RunQueryDsl::$run($query, &mut **conn)).await
+            }
         }
     };
 }
 pub(crate) use on_db;
+
+/// Longest wait for an answer: a little more than the time that the server gives a statement, so that only a server
+/// that hangs with open connections reaches it.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(16);
+
+/// The answer, or an error once it has taken too long.
+pub(crate) async fn answered<T>(
+    query: impl Future<Output = diesel::QueryResult<T>>,
+) -> diesel::QueryResult<T> {
+    tokio::time::timeout(ANSWER, query).await.unwrap_or_else(|_| {
+        let why = "the database did not answer in time".to_owned();
+        Err(diesel::result::Error::DatabaseError(
+            diesel::result::DatabaseErrorKind::ClosedConnection,
+            Box::new(why),
+        ))
+    })
+}
 
 impl Db<'_> {
     /// Runs a statement without parameters.

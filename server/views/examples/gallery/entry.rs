@@ -108,10 +108,7 @@ fn account_pages(g: &mut Gallery) -> Outcome<()> {
     };
     let view = AccountView {
         password_changed_at: Some(minutes(-100_000)),
-        totp: Some(TotpState {
-            last_used_at: Some(minutes(-3)),
-            recovery_codes_left: 2,
-        }),
+        totp: Some(TotpState { last_used_at: Some(minutes(-3)), recovery_codes_left: 2 }),
         sessions: vec![
             row("1", "browser", "Firefox on Linux", true),
             row("2", "browser", "Safari on iPhone", false),

@@ -13,6 +13,9 @@ use super::session::{Link, Script};
 
 /// Accounts in one transaction. Larger saves little and holds the lane longer.
 pub(super) const CHUNK: usize = 250;
+/// Roles dropped in one transaction: from 16 on each DROP ROLE looks at all roles that our administrator administers, and
+/// what a time-out undoes was in vain.
+pub(super) const DROP_CHUNK: usize = 100;
 /// Longest time for one step over one batch; what was not reached by then is told so, and is taken up with the next pass.
 const BUDGET: Duration = Duration::from_secs(15);
 
@@ -94,10 +97,20 @@ pub(super) async fn over_all(
     script: Script,
     accounts: &[Account],
 ) -> Vec<Result<Found, TargetError>> {
+    over_all_by(CHUNK, link, script, accounts).await
+}
+
+/// The same with another number of accounts in one transaction.
+pub(super) async fn over_all_by(
+    chunk_size: usize,
+    link: &Link,
+    script: Script,
+    accounts: &[Account],
+) -> Vec<Result<Found, TargetError>> {
     bisected(
         link,
         script,
-        CHUNK,
+        chunk_size,
         accounts,
         |chunk| chunk.to_vec(),
         |mut found: Vec<Found>, chunk| {

@@ -6,7 +6,7 @@ use hallpass_domain::ports::target::{Removal, TargetError};
 use serde_json::json;
 
 use super::PostgresqlConnector;
-use super::accounts::{Account, Found, bisected, over_all};
+use super::accounts::{Account, DROP_CHUNK, Found, bisected, over_all, over_all_by};
 use super::naming::instance_mark;
 use super::session::{Link, Script, script};
 
@@ -100,7 +100,7 @@ impl PostgresqlConnector {
             .filter(|(_, work)| work.as_ref().is_ok_and(Work::ready))
             .map(|(account, _)| account.clone())
             .collect();
-        let mut dropped = over_all(&self.ddl, DROP, &ready).await.into_iter();
+        let mut dropped = over_all_by(DROP_CHUNK, &self.ddl, DROP, &ready).await.into_iter();
         works
             .into_iter()
             .map(|work| {

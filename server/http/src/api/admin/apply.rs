@@ -1,5 +1,4 @@
 //! `POST /api/v1/admin/catalogue`: the difference, or apply it.
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::Caller;
 use hallpass_broker::admin::{Action, Applied, ApplyError, By};
@@ -58,21 +57,9 @@ async fn applied(state: &AppState, caller: &Caller, asked: &ApplyCatalogue) -> R
             Refusal::forbidden("administrators_only", "Only administrators change the catalogue.").into()
         );
     }
-    if let Some(wanted) = asked.if_revision {
-        let now = state.broker.catalogue_applied().await?.map_or(0, |m| m.revision);
-        if now != wanted {
-            return Err(Problem::new(
-                StatusCode::CONFLICT,
-                "conflict",
-                format!(
-                    "The catalogue is at revision {now}, not at {wanted}: somebody else changed it. Look at the difference again."
-                ),
-            ));
-        }
-    }
     let done = state
         .broker
-        .apply_catalogue(By::Person(caller), &asked.toml, !asked.apply, &*state.secrets)
+        .apply_catalogue_at(asked.if_revision, By::Person(caller), &asked.toml, !asked.apply, &*state.secrets)
         .await
         .map_err(refused)?;
     let secrets = done

@@ -1,0 +1,317 @@
+//! What the table is asked with: visitors, and objects that are made anew when a question has used one up.
+use std::collections::BTreeMap;
+
+use hallpass_domain::grant::Grant;
+use hallpass_http::middleware::Area;
+use hallpass_http::routes::Row;
+use hallpass_tests::browserless::{Browser, encode};
+use hallpass_tests::caller::Caller;
+use hallpass_tests::server::TestServer;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::steps;
+
+/// Who asks; the columns of the table.
+pub(crate) const VISITORS: [&str; 9] = [
+    "signed-out",
+    "requester",
+    "approver",
+    "other",
+    "foreign",
+    "auditor",
+    "administrator",
+    "resource-srv",
+    "workload",
+];
+
+/// Keys of those who sign in.
+const PEOPLE: [(&str, &str); 6] = [
+    ("requester", "dana"),
+    ("approver", "ana"),
+    ("other", "sam"),
+    ("foreign", "eve"),
+    ("auditor", "otto"),
+    ("administrator", "ada"),
+];
+
+/// Whose object a route is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Object {
+    /// The route has none.
+    None,
+    /// dana's.
+    Own,
+    /// sam's.
+    Other,
+    /// Nobody's.
+    Absent,
+}
+
+impl Object {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::None => "-",
+            Self::Own => "own",
+            Self::Other => "other",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// A pending request and an active grant with a token.
+struct Things {
+    reference: String,
+    digest: String,
+    grant: Grant,
+    token: String,
+}
+
+pub(crate) struct Fixture<'s> {
+    server: &'s TestServer,
+    browsers: BTreeMap<&'static str, Browser>,
+    callers: BTreeMap<&'static str, Caller>,
+    own: Things,
+    other: Things,
+    made: usize,
+}
+
+impl<'s> Fixture<'s> {
+    pub(crate) async fn new(server: &'s TestServer) -> Self {
+        let mut browsers = BTreeMap::new();
+        let mut callers = BTreeMap::new();
+        for (column, key) in PEOPLE {
+            let browser = server.sign_in(key).await;
+            callers.insert(column, server.api_with(&browser).await);
+            let _ = browser.get("/account").await.expect(200);
+            browsers.insert(column, browser);
+        }
+        callers.insert("workload", server.workload("nightly-report").await);
+        let (own, other) = (
+            things(server, &browsers, "requester", "approver", 0).await,
+            things(server, &browsers, "other", "approver", 1).await,
+        );
+        Self { server, browsers, callers, own, other, made: 2 }
+    }
+
+    fn things(&self, object: Object) -> Option<&Things> {
+        match object {
+            Object::Own => Some(&self.own),
+            Object::Other => Some(&self.other),
+            Object::None | Object::Absent => None,
+        }
+    }
+
+    /// One cell of the table.
+    pub(crate) async fn ask(&mut self, row: &Row, object: Object, visitor: &'static str) -> String {
+        let path = self.path(row, object);
+        let answer = match row.area() {
+            Area::Api => self.api(row, object, visitor, &path).await,
+            Area::Oauth => self.oauth(row, visitor, &path).await,
+            Area::Pages | Area::Ops | Area::Assets => self.page(row, object, visitor, &path).await,
+        };
+        let done = !answer.starts_with('4');
+        if row.method == "POST" && done {
+            self.renew(row, object, visitor).await;
+        }
+        answer
+    }
+
+    fn path(&self, row: &Row, object: Object) -> String {
+        let things = self.things(object);
+        let absent = "00000000-0000-7000-8000-000000000000".to_owned();
+        let id = if row.path.contains("/credentials/{id}") {
+            things.map_or(absent, |t| token_id(&t.token))
+        } else if row.path.contains("/sessions/{id}") {
+            absent
+        } else {
+            things.map_or(absent, |t| t.grant.id.to_string())
+        };
+        let name = match object {
+            Object::Own => "billing-admin",
+            Object::Other => "billing-read",
+            _ => "no-such-role",
+        };
+        let noun = match object {
+            Object::Own => "people",
+            Object::Other => "roles",
+            _ => "nothing",
+        };
+        row.path
+            .replace("{reference}", things.map_or("R-2222222222", |t| &t.reference))
+            .replace("{id}", &id)
+            .replace("{name}", name)
+            .replace("{noun}", noun)
+            .replace("{file}", "no-such-file.css")
+    }
+
+    async fn api(&self, row: &Row, object: Object, visitor: &str, path: &str) -> String {
+        let resource_server = format!(
+            "Basic {}",
+            data_encoding::BASE64
+                .encode(format!("billing-api:{}", self.server.secret("billing-api")).as_bytes())
+        );
+        let (caller, authorization) = match (self.callers.get(visitor), visitor) {
+            (Some(caller), _) => (caller.clone(), None),
+            (None, "resource-srv") => (self.server.nobody(), Some(resource_server)),
+            (None, _) => (self.server.nobody(), None),
+        };
+        let body = (row.method == "POST").then(|| self.body(row, object).to_string().into_bytes());
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(authorization.as_deref().map(|a| ("authorization", a)));
+        let method = if row.method == "POST" { Method::POST } else { Method::GET };
+        caller.send(method, path, &headers, body).await.status.to_string()
+    }
+
+    fn body(&self, row: &Row, object: Object) -> Value {
+        let digest = self.things(object).map_or("", |t| &t.digest);
+        match row.path.rsplit('/').next().unwrap() {
+            "requests" => json!({ "role": "billing-read", "for": "1h", "reason": "x", "dry_run": true }),
+            "decisions" => json!({ "verdict": "approve", "digest": digest }),
+            "revoke" => json!({ "reason": "x" }),
+            "catalogue" => json!({ "toml": self.server.catalogue_text(), "apply": false }),
+            _ => json!({}),
+        }
+    }
+
+    async fn oauth(&self, row: &Row, visitor: &str, path: &str) -> String {
+        let nobody = self.server.nobody();
+        if row.method == "GET" {
+            return nobody.send(Method::GET, path, &[], None).await.status.to_string();
+        }
+        let client = match visitor {
+            "resource-srv" => Some("billing-api"),
+            "workload" => Some("nightly-report"),
+            _ => None,
+        };
+        // People have no client secret: their API token proves nothing here.
+        let bearer =
+            self.callers.get(visitor).filter(|_| client.is_none()).map(|c| format!("Bearer {}", c.token()));
+        let fields: &[(&str, &str)] = match row.path {
+            "/oauth/token" => &[("grant_type", "client_credentials"), ("scope", "hallpass.api")],
+            _ => &[("token", "unknown")],
+        };
+        if let Some(client) = client {
+            return nobody
+                .oauth(path.trim_start_matches("/oauth/"), Some((client, self.server.secret(client))), fields)
+                .await
+                .status
+                .to_string();
+        }
+        let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
+        headers.extend(bearer.as_deref().map(|b| ("authorization", b)));
+        nobody.send(Method::POST, path, &headers, Some(encode(fields).into_bytes())).await.status.to_string()
+    }
+
+    async fn page(&self, row: &Row, object: Object, visitor: &str, path: &str) -> String {
+        let fresh = self.server.browser();
+        let bearer = self.callers.get(visitor).map(|c| format!("Bearer {}", c.token()));
+        let (browser, bearer) = match self.browsers.get(visitor) {
+            Some(browser) => (browser, None),
+            // Programs have no session; a token is never looked at on pages.
+            None => (&fresh, bearer.filter(|_| visitor == "workload")),
+        };
+        let mut headers = vec![("accept", "text/html")];
+        headers.extend(bearer.as_deref().map(|b| ("authorization", b)));
+        let answer = if row.method == "GET" {
+            browser.request(Method::GET, path, &headers, None).await
+        } else {
+            let csrf = browser.csrf();
+            let digest = self.things(object).map_or("", |t| &t.digest);
+            let reason = format!("table {}", self.made);
+            let fields = [
+                ("csrf", csrf.as_str()),
+                ("role", "billing-read"),
+                ("for_text", "1h"),
+                ("reason", &reason),
+                ("action", "check"),
+                ("decision", "approve"),
+                ("digest", digest),
+                ("kind", "access_token"),
+                ("user_code", "BBBB-BBBB"),
+                ("answer", "refuse"),
+                ("device", "x"),
+                ("current_password", "wrong"),
+                ("new_password", "wrong wrong wrong"),
+                ("new_password_again", "wrong wrong wrong"),
+                ("codes_totp", "000000"),
+                ("email", "x"),
+                ("password", "x"),
+            ];
+            headers.extend([
+                ("content-type", "application/x-www-form-urlencoded"),
+                ("origin", self.server.base_url.as_str()),
+            ]);
+            browser.request(Method::POST, path, &headers, Some(encode(&fields))).await
+        };
+        match answer.status {
+            303 => {
+                let to = answer.header("location").split('?').next().unwrap_or_default();
+                let known =
+                    ["/sign-in", "/sign-in/second-factor", "/catalogue", "/inbox", "/access", "/account"]
+                        .contains(&to)
+                        || to == "/";
+                format!("303>{}", if known { to } else { "it" })
+            }
+            status => status.to_string(),
+        }
+    }
+
+    /// Makes anew what a question used up.
+    async fn renew(&mut self, row: &Row, object: Object, visitor: &'static str) {
+        self.made += 1;
+        match object {
+            Object::Own => {
+                self.own = things(self.server, &self.browsers, "requester", "approver", self.made).await
+            }
+            Object::Other => {
+                self.other = things(self.server, &self.browsers, "other", "approver", self.made).await
+            }
+            Object::None | Object::Absent => {}
+        }
+        if matches!(row.path, "/sign-out" | "/account/sessions/end-all")
+            && let Some((_, key)) = PEOPLE.iter().find(|(column, _)| *column == visitor)
+        {
+            let browser = self.server.sign_in(key).await;
+            self.callers.insert(visitor, self.server.api_with(&browser).await);
+            let _ = browser.get("/account").await.expect(200);
+            self.browsers.insert(visitor, browser);
+        }
+    }
+}
+
+/// The `jti` of a token.
+fn token_id(token: &str) -> String {
+    let claims = data_encoding::BASE64URL_NOPAD.decode(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
+    serde_json::from_slice::<Value>(&claims).unwrap()["jti"].as_str().unwrap().to_owned()
+}
+
+/// A pending request, and a grant with a token. The requests are withdrawn by time at the end of the test.
+async fn things(
+    server: &TestServer,
+    browsers: &BTreeMap<&'static str, Browser>,
+    holder: &str,
+    approver: &str,
+    number: usize,
+) -> Things {
+    let holder = &browsers[holder];
+    withdraw_all(server, holder).await;
+    let granted = steps::ask_because(holder, "ledger-read", "2h", &format!("a grant, {number}")).await;
+    steps::approve(&browsers[approver], &granted).await;
+    let grant = steps::grant(server, &granted).await;
+    let token = steps::token(server, holder, &grant).await;
+    let reference = steps::ask_because(holder, "billing-read", "1h", &format!("a request, {number}")).await;
+    let digest = steps::request(server, &reference).await.digest;
+    Things { reference, digest, grant, token }
+}
+
+/// Only so many requests may wait at once.
+async fn withdraw_all(server: &TestServer, holder: &Browser) {
+    for request in hallpass_tests::facts::requests(server.broker().store.as_ref()).await {
+        let path = format!("/requests/{}", request.reference);
+        let page = holder.get(&path).await;
+        if let Some(form) = page.forms().into_iter().find(|f| f.action == format!("{path}/withdraw")) {
+            let _ = holder.send(&form).await.expect(303);
+        }
+    }
+}

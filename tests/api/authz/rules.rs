@@ -1,0 +1,90 @@
+//! What holds for every line, whatever was blessed.
+use hallpass_http::middleware::Area;
+use hallpass_http::routes::Duty;
+
+use super::Line;
+use super::fixture::{Object, VISITORS};
+
+fn is_good(answer: &str) -> bool {
+    answer.starts_with('2')
+        || answer.starts_with("303>") && !answer.ends_with("/sign-in") && !answer.ends_with("/second-factor")
+}
+
+/// Who of the visitors may get more than a refusal by the row's duty.
+fn may(duty: Duty, area: Area, object: Object) -> &'static [&'static str] {
+    let pages = area == Area::Pages;
+    match (duty, object) {
+        (Duty::Nobody | Duty::Network, _) => &VISITORS,
+        (Duty::Client, _) => &["resource-srv", "workload"],
+        (Duty::AnyToken, _) => {
+            &["requester", "approver", "other", "foreign", "auditor", "administrator", "workload"]
+        }
+        (Duty::SignedIn, _) => &["requester", "approver", "other", "foreign", "auditor", "administrator"],
+        (Duty::Demo, _) => &[],
+        (Duty::Auditor | Duty::Owner, _) if pages => &["auditor", "administrator", "approver"],
+        (Duty::Auditor | Duty::Owner, _) => &["auditor", "administrator"],
+        (Duty::Administrator, _) => &["administrator"],
+        (_, Object::Absent | Object::None) => &[],
+        (Duty::Reader, Object::Own) => &["requester", "approver", "auditor", "administrator"],
+        (Duty::Reader, Object::Other) => &["other", "approver", "auditor", "administrator"],
+        (Duty::Decider, _) => &["approver"],
+        (Duty::Requester | Duty::Holder, Object::Own) => &["requester"],
+        (Duty::Requester | Duty::Holder, Object::Other) => &["other"],
+        (Duty::Revoker, _) => &["approver", "administrator"],
+    }
+}
+
+/// Nobody gets more than the row's duty says; and the duty's own people get it.
+#[track_caller]
+pub(crate) fn check(line: &Line) {
+    // A role is read by whoever may see it: that is not about dana's or sam's.
+    if line.row.path.contains("{name}") {
+        return;
+    }
+    let may = may(line.row.duty, line.row.area(), line.object);
+    for visitor in VISITORS {
+        let answer = line.of(visitor);
+        assert!(!answer.starts_with('5'), "{:?} {:?} {visitor}: {answer}", line.row, line.object);
+        assert!(
+            may.contains(&visitor) || !is_good(answer),
+            "{:?} {:?} is not for {visitor}, who gets {answer}",
+            line.row,
+            line.object
+        );
+    }
+    let signed_out = line.of("signed-out");
+    match (line.row.area(), line.row.duty) {
+        (_, Duty::Nobody | Duty::Network | Duty::Demo | Duty::Client) => {}
+        (Area::Api, _) => assert_eq!(signed_out, "401", "{:?}", line.row),
+        (Area::Pages, _) => assert_eq!(signed_out, "303>/sign-in", "{:?}", line.row),
+        _ => {}
+    }
+    if line.row.duty == Duty::Demo {
+        assert!(line.answers.iter().all(|a| a == "404"), "nothing of the demo exists here: {:?}", line.row);
+    }
+}
+
+/// Somebody without any part in it learns nothing from the difference between absent and forbidden.
+pub(crate) fn check_absent_and_forbidden_look_alike(lines: &[Line]) {
+    for line in lines.iter().filter(|l| matches!(l.object, Object::Own | Object::Other)) {
+        if line.row.path.contains("{name}")
+            || line.row.path.contains("{noun}")
+            || line.row.path.contains("/sessions/")
+        {
+            continue;
+        }
+        let same = |l: &&Line| {
+            l.row.path == line.row.path && l.row.method == line.row.method && l.object == Object::Absent
+        };
+        let absent = lines.iter().find(same).expect("its absent line");
+        for visitor in ["signed-out", "foreign", "resource-srv"] {
+            assert_eq!(
+                line.of(visitor),
+                absent.of(visitor),
+                "{:?} {:?}: {visitor} can tell it from an absent one",
+                line.row,
+                line.object
+            );
+        }
+    }
+}

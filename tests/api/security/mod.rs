@@ -1,0 +1,7 @@
+//! What keeps strangers out: CSRF, cookies, headers, secrets, sessions, idempotency, keys.
+mod forms;
+mod headers;
+mod idempotency;
+mod secrets;
+mod sessions;
+mod start;
