@@ -1,5 +1,5 @@
 //! Drives the servers and reads what the kernel counted for them.
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +10,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::figures::{Fault, median, say, ticks};
 use crate::serve::token_text;
-
-type Fault = Box<dyn std::error::Error>;
 
 /// What is measured.
 #[derive(clap::Args)]
@@ -58,12 +57,8 @@ impl Server {
 
     /// CPU time so far, microseconds: user and system, all threads.
     fn cpu(&self) -> Result<u64, Fault> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after = stat.rsplit_once(')').ok_or("no stat")?.1;
-        let ticks: u64 =
-            after.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
         // A tick is 10 ms on every Linux that matters here.
-        Ok(ticks * 10_000)
+        Ok(10_000 * ticks(&format!("/proc/{}/stat", self.child.id()))?)
     }
 
     /// Memory, MiB.
@@ -188,24 +183,18 @@ async fn sample(
     })
 }
 
-fn median(mut all: Vec<f64>) -> f64 {
-    all.sort_by(f64::total_cmp);
-    all.get(all.len() / 2).copied().unwrap_or_default()
-}
-
 /// Prints a row: medians, and the ratio of CPU per request to the bare endpoint's.
 fn row(name: &str, samples: &[Sample], bare: f64) {
-    let of = |f: fn(&Sample) -> f64| median(samples.iter().map(f).collect());
+    let of = |f: fn(&Sample) -> f64| median(&samples.iter().map(f).collect::<Vec<_>>());
     let wrong: usize = samples.iter().map(|s| s.wrong).sum();
-    let _ = writeln!(
-        std::io::stdout(),
+    say(&format!(
         "{name:<34} {:>8.1} us  {:>6.1}x  {:>9.0}/s  p50 {:>7.2} ms  p99 {:>7.2} ms  wrong {wrong}",
         of(|s| s.cpu_us),
         of(|s| s.cpu_us) / bare,
         of(|s| s.per_second),
         of(|s| s.p50_ms),
         of(|s| s.p99_ms)
-    );
+    ));
 }
 
 /// Measures everything.
@@ -221,14 +210,13 @@ pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
     let hallpass =
         Server::start(&["hallpass", "--tokens", &tokens, "--database", &database, "--folder", &path])?;
     let kind = if database.starts_with("sqlite:") { "SQLite WAL, synchronous=FULL" } else { "PostgreSQL" };
-    let _ = writeln!(
-        std::io::stdout(),
+    say(&format!(
         "{tokens} live tokens on {kind}, seeded in {:.0} s; {} clients, {} samples of {} requests, 1 worker each; audit on",
         seeded.elapsed().as_secs_f64(),
         args.clients,
         args.samples,
         args.requests
-    );
+    ));
     let (resource, job) = (hallpass.basic("api"), hallpass.basic("job"));
     let (clients, requests, count) = (args.clients, args.requests, args.tokens);
 
@@ -281,12 +269,12 @@ pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
             .await?,
         );
     }
-    let base = median(bare.iter().map(|s| s.cpu_us).collect());
+    let base = median(&bare.iter().map(|s| s.cpu_us).collect::<Vec<_>>());
     row("bare actix-web endpoint", &bare, base);
     row("introspect, warm (1,000 tokens)", &warm, base);
     row("introspect, cold (each token once)", &cold, base);
     row("issue a token, durable with audit", &issue, base);
     row("revoke a token, durable with audit", &revoke, base);
-    let _ = writeln!(std::io::stdout(), "memory of the server: {} MiB", hallpass.rss());
+    say(&format!("memory of the server: {} MiB", hallpass.rss()));
     Ok(())
 }

@@ -1,24 +1,39 @@
-//! Load on the hot paths: server CPU per request, relative to a bare actix-web endpoint measured in the same run.
-//!
-//! `cargo run --release -p hallpass-benches -- run --tokens 1000000` starts a bare server and a Hallpass server as
-//! processes of their own, drives them in turn from this one, and prints medians of several samples. CPU is what the
-//! kernel counted for the server's process; requests that were not answered as they should be are counted apart.
+//! Load and deadlines. Hot paths are measured as server CPU per request, relative to a bare actix-web endpoint in the same
+//! run; what is due is measured in seconds after its deadline, as seen from outside. `benches/README.md` says how to
+//! read the figures.
 mod drive;
+mod figures;
+mod latency;
+mod logins;
 mod serve;
+mod stage;
+mod startup;
+mod tokens;
 
 use clap::Parser;
 
-/// Load on the hot paths.
+/// Load and deadlines of Hallpass.
 #[derive(Parser)]
 enum Cli {
-    /// Measure everything
+    /// The hot paths: introspect, issue and revoke tokens, against a bare endpoint
     Run(drive::Args),
+    /// Many tokens with one deadline
+    Tokens(tokens::Args),
+    /// Many PostgreSQL logins with one deadline, some of them connected
+    Logins(logins::Args),
+    /// From the start of a server to its first revocation, with many live tokens stored
+    Startup(startup::Args),
+    /// From submit to the mail server, and from the last approval to a login that works
+    Latency(latency::Args),
     /// The bare endpoint
     #[command(hide = true)]
     Hello,
     /// A Hallpass server with tokens in its store
     #[command(hide = true)]
     Hallpass(serve::Args),
+    /// A Hallpass server on a place that exists
+    #[command(hide = true)]
+    Started,
 }
 
 #[tokio::main]
@@ -26,7 +41,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     hallpassd::compose::tls::install_provider();
     match Cli::parse() {
         Cli::Run(args) => drive::run(&args).await,
+        Cli::Tokens(args) => tokens::run(&args).await,
+        Cli::Logins(args) => logins::run(&args).await,
+        Cli::Startup(args) => startup::run(&args).await,
+        Cli::Latency(args) => latency::run(&args).await,
         Cli::Hello => serve::hello().await,
         Cli::Hallpass(args) => serve::hallpass(args).await,
+        Cli::Started => startup::started().await,
     }
 }

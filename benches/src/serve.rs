@@ -18,7 +18,7 @@ use hallpassd::compose::{Given, Making, compose, tasks};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-type Fault = Box<dyn std::error::Error>;
+use crate::figures::Fault;
 
 /// Rows of one seeding commit.
 const BATCH: usize = 2_000;
@@ -161,6 +161,16 @@ async fn seed(broker: &hallpass_broker::Broker, tokens: usize) -> Result<(), Fau
         version: 1,
     };
     broker.store.commit(Transition::new(now).with(Change::Grant(Box::new(grant.clone())))).await?;
+    seed_tokens(broker, &grant, tokens).await
+}
+
+/// Live tokens under a grant, numbered from zero.
+pub(crate) async fn seed_tokens(
+    broker: &hallpass_broker::Broker,
+    grant: &Grant,
+    tokens: usize,
+) -> Result<(), Fault> {
+    let now = broker.now();
     for first in (0..tokens).step_by(BATCH) {
         let mut transition = Transition::new(now);
         for number in first..(first + BATCH).min(tokens) {
@@ -168,10 +178,10 @@ async fn seed(broker: &hallpass_broker::Broker, tokens: usize) -> Result<(), Fau
                 id: TokenId::new(now),
                 hash: SecretHash::of(&token_text(number)),
                 grant_id: grant.id,
-                target_id: role.target_id,
+                target_id: grant.target_id,
                 client_id: None,
                 issued_at: now,
-                expires_at: now + Duration::hours(8),
+                expires_at: grant.ends_at,
                 revoked_at: None,
                 version: 1,
             })));

@@ -101,7 +101,8 @@ impl Place {
         self.database.strip_prefix("sqlite:").map(PathBuf::from)
     }
 
-    fn config(&self) -> Config {
+    /// The server's configuration.
+    pub fn config(&self) -> Config {
         let mut config = Config::default();
         config.database.url.clone_from(&self.database);
         config.keys.master_key_file = self.data.join("master.key");
