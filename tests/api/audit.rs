@@ -1,9 +1,11 @@
 //! The evidence: what an auditor exports verifies offline, and what somebody changed in the database is named.
 use hallpass_client::api::audit::EventFilter;
 use hallpass_domain::audit::{Receipt, VerifierKey, VerifyError, verify_export};
+use hallpass_domain::grant::GrantState;
 use hallpass_tests::database::{Backend, Database, cluster};
 use hallpass_tests::facts;
-use hallpass_tests::server::{TestServer, config};
+use hallpass_tests::server::{Setup, TestServer, config};
+use hallpass_tests::wait::eventually;
 use hallpassd::compose::{Given, Making, compose};
 
 use crate::steps;
@@ -191,6 +193,23 @@ async fn a_receipt_proves_its_events(backend: Backend) {
     let file = browser.get(&format!("/grants/{}/receipt.txt", grant.id)).await.expect(200);
     assert!(Receipt::parse(&file.body).unwrap().verify_own_leaf(&[key]).is_ok());
     server.api("eve").await.get(&format!("/grants/{}/receipt", grant.id)).await.refused(404, "not_found");
+    server.stop().await;
+}
+
+/// In real time: whoever opens the proof right after the approval is not sent away because the sealer has not come round.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proof_is_there_right_after_the_approval() {
+    let server = TestServer::with(Setup { real_time: true, ..Setup::on(Backend::Sqlite) }).await;
+    let dana = server.sign_in("dana").await;
+    let grant = steps::granted(&server, &dana, "billing-read", "2s").await;
+    let file = dana.get(&format!("/grants/{}/receipt.txt", grant.id)).await.expect(200);
+    let key = server.broker().log_signer.verifier().clone();
+    assert!(Receipt::parse(&file.body).unwrap().verify_own_leaf(&[key]).is_ok());
+    eventually("its end, told by mail", || async {
+        let ended = server.broker().store.grant(grant.id).await.unwrap().unwrap().state == GrantState::Ended;
+        (ended && server.broker().store.outbox_age().await.unwrap().1 == 0).then_some(())
+    })
+    .await;
     server.stop().await;
 }
 

@@ -135,7 +135,7 @@ async fn what_nobody_could_approve_is_refused(backend: Backend) {
         (change("approvers = [\"security\"]", "approvers = [\"no-such-group\"]"), "no-such-group"),
         (change("workflow = \"two-of-any\"", "workflow = \"nowhere\""), "nowhere"),
         (change("duties = [\"administrator\"]", "duties = []"), "administrator"),
-        (change("tier = \"high\"", "tier = \"extreme\""), "tier"),
+        (change("tier = \"high\"", "tier = \"extreme\""), "low, medium, high"),
         (format!("{good}\nunknown = 1\n"), "unknown"),
         ("[[people]\n".to_owned(), "expected"),
         (format!("{good}{}", ROLE.replace("billing-export", "Billing Export")), "name"),

@@ -85,6 +85,19 @@ impl Browser {
         }
     }
 
+    /// The same browser, with the cookies it has now, sent to another server of the same site.
+    #[must_use]
+    pub fn at(&self, address: &str) -> Self {
+        Self {
+            http: self.http.clone(),
+            address: address.to_owned(),
+            origin: self.origin.clone(),
+            cookies: Mutex::new(self.cookies.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            secrets: self.secrets.clone(),
+            csrf: Mutex::new(self.csrf()),
+        }
+    }
+
     /// The CSRF token of the newest page that had one: what a script on our pages would send.
     pub fn csrf(&self) -> String {
         self.csrf.lock().unwrap_or_else(PoisonError::into_inner).clone()

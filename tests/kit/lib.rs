@@ -23,6 +23,7 @@ pub mod pg;
 pub mod process;
 pub mod proxy;
 pub mod secrets;
+pub mod served;
 pub mod server;
 pub mod wait;
 pub mod webdriver;

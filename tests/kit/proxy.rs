@@ -15,6 +15,8 @@ pub enum Upstream {
     HoldFrom(Vec<u8>),
     /// Passes up to and with these bytes; holds all that follows.
     HoldAfter(Vec<u8>),
+    /// Closes a connection at once when it sends any of these.
+    CutAt(Vec<Vec<u8>>),
 }
 
 #[derive(Debug)]
@@ -103,8 +105,13 @@ async fn up(
         let Ok(n @ 1..) = client.read(&mut buffer).await else { return };
         seen.extend_from_slice(&buffer[..n]);
         let rule = state.lock().expect("state").upstream.clone();
+        if let Upstream::CutAt(marks) = &rule
+            && marks.iter().any(|mark| find(&seen, mark).is_some())
+        {
+            return;
+        }
         let pass = match &rule {
-            Upstream::Pass => seen.len(),
+            Upstream::Pass | Upstream::CutAt(_) => seen.len(),
             Upstream::HoldFrom(mark) => find(&seen, mark).unwrap_or(seen.len()),
             Upstream::HoldAfter(mark) => find(&seen, mark).map_or(seen.len(), |at| at + mark.len()),
         };

@@ -56,7 +56,7 @@ type Stop = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>
 pub struct Node {
     /// Everything put together.
     pub composed: Composed,
-    state: Arc<AppState>,
+    state: Option<Arc<AppState>>,
     stop: Option<Stop>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -106,6 +106,15 @@ fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address");
     (listener, address)
+}
+
+fn http_client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent("Mozilla/5.0 (test)")
+        .build()
+        .expect("an HTTP client")
 }
 
 /// Configuration of a server in a folder.
@@ -165,12 +174,6 @@ impl TestServer {
             addresses.push(address);
         }
         let front = two.then(|| Alternate::start(front, addresses));
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent("Mozilla/5.0 (test)")
-            .build()
-            .expect("an HTTP client");
         let targets = setup.targets.iter().map(|(n, c)| (n.clone(), c.port())).collect();
         let mut server = Self {
             base_url,
@@ -184,7 +187,7 @@ impl TestServer {
             clock,
             targets,
             clusters: setup.targets.iter().map(|(_, c)| *c).collect(),
-            http,
+            http: http_client(),
             people: Mutex::default(),
             log_mark,
             _front: front,
@@ -193,6 +196,43 @@ impl TestServer {
         server.secrets.plant("our password at targets", TARGET_PASSWORD);
         server.apply(&cast::catalogue(&server.targets)).await;
         server.settle().await;
+        server
+    }
+
+    /// For servers that run as processes of their own behind `base_url`: the parts in this process serve nothing and do no
+    /// work; they make accounts and look at the store.
+    pub(crate) async fn around(
+        config: &Config,
+        base_url: &str,
+        folder: tempfile::TempDir,
+        database: Database,
+        targets: &[(String, &'static Cluster)],
+    ) -> Self {
+        compose::tls::install_provider();
+        logs::keep();
+        let log_mark = logs::mark();
+        let mailbox = Mailbox::default();
+        let given = Given { notifier: Some(Arc::new(mailbox.clone())), ..Given::default() };
+        let mut server = Self {
+            base_url: base_url.to_owned(),
+            address: base_url.to_owned(),
+            nodes: vec![Node::idle(config, base_url, given).await],
+            mailbox,
+            secrets: Secrets::default(),
+            database,
+            clients: BTreeMap::new(),
+            folder,
+            clock: None,
+            targets: targets.iter().map(|(n, c)| (n.clone(), c.port())).collect(),
+            clusters: targets.iter().map(|(_, c)| *c).collect(),
+            http: http_client(),
+            people: Mutex::default(),
+            log_mark,
+            _front: None,
+            stopped: false,
+        };
+        server.secrets.plant("our password at targets", TARGET_PASSWORD);
+        server.apply(&cast::catalogue(&server.targets)).await;
         server
     }
 
@@ -366,6 +406,14 @@ impl TestServer {
 }
 
 impl Node {
+    /// The parts without an HTTP server and without reconcilers.
+    async fn idle(config: &Config, base_url: &str, given: Given) -> Self {
+        let composed =
+            compose::compose(config, base_url, Making::Allowed, given).await.expect("the parts fit together");
+        let tasks = vec![compose::tasks::hear_notices(&composed)];
+        Self { composed, state: None, stop: None, tasks }
+    }
+
     async fn start(
         config: &Config,
         base_url: &str,
@@ -397,11 +445,13 @@ impl Node {
         } else {
             vec![compose::tasks::hear_notices(&composed)]
         };
-        Self { composed, state, stop: Some(stop), tasks }
+        Self { composed, state: Some(state), stop: Some(stop), tasks }
     }
 
     async fn stop(&mut self) {
-        self.state.stop();
+        if let Some(state) = &self.state {
+            state.stop();
+        }
         if let Some(stop) = self.stop.take() {
             stop().await;
         }

@@ -302,6 +302,8 @@ async fn things(
     let token = steps::token(server, holder, &grant).await;
     let reference = steps::ask_because(holder, "billing-read", "1h", &format!("a request, {number}")).await;
     let digest = steps::request(server, &reference).await.digest;
+    // Receipts prove what is sealed.
+    server.settle().await;
     Things { reference, digest, grant, token }
 }
 

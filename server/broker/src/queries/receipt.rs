@@ -1,4 +1,6 @@
 //! The access receipt: who asked, who approved what digest with what proof, what was issued, when it was verified gone.
+use std::time::Duration;
+
 use hallpass_domain::audit::checkpoint::Checkpoint;
 use hallpass_domain::audit::nodes::{NodeId, NodeMap};
 use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
@@ -14,6 +16,11 @@ use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::views::page::Command;
 use crate::views::receipt::{CheckpointLine, InclusionLine, ReceiptView};
+
+/// Between two looks whether the sealer has done its work.
+const SEALER_LOOK: Duration = Duration::from_millis(100);
+/// Looks until somebody is asked to come back: two seconds, where sealing takes one at most.
+const SEALER_LOOKS: u32 = 20;
 
 impl Broker {
     /// The receipt of a grant that came from a request.
@@ -75,6 +82,21 @@ impl Broker {
         Ok(events)
     }
 
+    /// Those of [`Self::receipt_events`] that are in the tree. Right after an approval none is: the sealer works all the
+    /// time and is waited for, so that nobody has to ask twice.
+    async fn sealed_receipt_events(&self, grant: &Grant) -> Result<Vec<LoggedEvent>, Refusal> {
+        let mut looks = 0;
+        loop {
+            let mut events = self.receipt_events(grant).await?;
+            events.retain(|e| e.index.is_some());
+            if !events.is_empty() || looks == SEALER_LOOKS {
+                return Ok(events);
+            }
+            looks += 1;
+            tokio::time::sleep(SEALER_LOOK).await;
+        }
+    }
+
     async fn checkpoint_line(&self) -> Result<Option<CheckpointLine>, Refusal> {
         let head = self.store.log_head().await.map_err(unreadable)?;
         let Some(note) = head.checkpoint else { return Ok(None) };
@@ -93,8 +115,7 @@ impl Broker {
     /// Inclusion proof (C2SP tlog-proof) of the event that ended a grant, or of its newest sealed event while it lives: what `hallpass audit verify --receipt` checks.
     pub async fn receipt_proof(&self, caller: &Caller, id: GrantId) -> Result<String, Refusal> {
         let grant = self.visible_grant(caller, id).await?;
-        let sealed: Vec<LoggedEvent> =
-            self.receipt_events(&grant).await?.into_iter().filter(|e| e.index.is_some()).collect();
+        let sealed = self.sealed_receipt_events(&grant).await?;
         let chosen =
             sealed.iter().rev().find(|e| e.event.parts().kind == "grant.ended").or_else(|| sealed.last());
         let not_yet = || {
