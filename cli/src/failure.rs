@@ -188,7 +188,7 @@ fn exit_of(error: &Error) -> Exit {
             "not_eligible" | "unknown_role" => return Exit::NotFound,
             "nobody_can_approve" => return Exit::Denied,
             "not_active" => return Exit::Over,
-            "target_refused" | "target_unavailable" => return Exit::Target,
+            "target_refused" | "target_unavailable" | "login_does_not_work" => return Exit::Target,
             _ => {}
         },
         Error::Strange { .. } => {}
@@ -267,6 +267,7 @@ mod tests {
             (429, "throttled", 10),
             (500, "internal", 1),
             (502, "target_refused", 9),
+            (502, "login_does_not_work", 9),
             (503, "target_unavailable", 9),
             (503, "overloaded", 10),
             (418, "from_the_future", 1),

@@ -5,6 +5,7 @@ use hallpass_client::wire::common::CredentialKind;
 use hallpass_client::wire::credentials::{CredentialState, Issued, IssuedLogin};
 use hallpass_client::wire::grants::{AtTargetState, EndReason, GrantState};
 use hallpass_client::wire::requests::{NewRequest, RequestOutcome};
+use hallpass_domain::ports::audit_log::AuditFilter;
 use hallpass_tests::database::{self, Backend};
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::server::{Setup, TestServer};
@@ -66,6 +67,106 @@ mod down {
         sent(&server).await;
         server.stop().await;
     }
+}
+
+mod unusable {
+    use super::*;
+    on_both!(a_login_that_does_not_work_is_never_given_out);
+
+    async fn a_login_that_does_not_work_is_never_given_out(backend: Backend) {
+        let spare: &'static Cluster =
+            tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
+        database::make_target(spare).await;
+        let targets = vec![("spare-db".to_owned(), spare)];
+        let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
+        let dana = server.sign_in("dana").await;
+        let (client, approver) =
+            (server.client_as(&server.api_with(&dana).await), server.sign_in("ana").await);
+        let grant = grant(&client, &approver, "spare-db-read", "1h").await;
+        let superuser = spare.superuser("postgres").await;
+        superuser.batch_execute("REVOKE CONNECT ON DATABASE orders FROM PUBLIC").await.unwrap();
+
+        // Said by the API, with what the target answered and what to do.
+        let error = client.issue(&grant, Some(CredentialKind::PostgresqlLogin)).await.unwrap_err();
+        assert_eq!((error.status(), error.code()), (Some(502), "login_does_not_work"));
+        let said = error.to_string();
+        assert!(said.contains("permission denied for database") && said.contains("GRANT CONNECT"), "{said}");
+        // And by the portal, beside the way to try again.
+        let page = dana.get(&format!("/grants/{grant}")).await.expect(200);
+        let form = page.form(&format!("/grants/{grant}/credentials"));
+        let answer = dana.submit(&form).await.expect(502);
+        assert!(answer.words().contains("GRANT CONNECT"), "{}", answer.words());
+        assert!(!answer.body.contains("Shown this one time"));
+
+        // It stays to be seen why, and nothing of either is left at the target.
+        let held = client.grant(&grant).await.unwrap();
+        assert_eq!(held.works.state, hallpass_client::wire::grants::WorksState::Fails);
+        assert!(held.works.detail.contains("permission denied"), "{:?}", held.works);
+        assert_eq!(held.credentials.len(), 2);
+        let probe = held.credentials[0].probe.clone().expect("it was tried");
+        assert!(!probe.works && probe.what_to_do.is_some());
+        for credential in &held.credentials {
+            assert_ne!(credential.state, CredentialState::Live);
+            eventually("it is gone", || async {
+                let state = client.credential(&credential.id).await.unwrap().state;
+                (state == CredentialState::Revoked).then_some(())
+            })
+            .await;
+            assert!(!exists(spare, &credential.name).await);
+        }
+        let filter = AuditFilter { kind: Some("credential.unusable".to_owned()), ..AuditFilter::default() };
+        assert_eq!(server.broker().store.events(&filter, None, 10).await.unwrap().len(), 2);
+
+        // Mended, the next one works, and how it was found is shown.
+        superuser.batch_execute("GRANT CONNECT ON DATABASE orders TO PUBLIC").await.unwrap();
+        let Issued::PostgresqlLogin(login) = client.issue(&grant, None).await.unwrap() else {
+            panic!("a token for a database")
+        };
+        server.secrets.plant("a login's password", &login.password);
+        let probe = login.probe.expect("it was tried");
+        assert!(probe.works && probe.answer.is_none());
+        let held = client.grant(&grant).await.unwrap();
+        assert_eq!(held.works.state, hallpass_client::wire::grants::WorksState::Works);
+        assert_eq!(held.works.checked_at, Some(probe.at));
+        for path in
+            [format!("/grants/{grant}"), "/access".to_owned(), format!("/credentials/{}/watch", login.id)]
+        {
+            let words = dana.get(&path).await.expect(200).words();
+            assert!(
+                words.contains("a login with it worked") || words.contains("A login with it worked"),
+                "{path}: {words}"
+            );
+        }
+        client.end(&grant, &hallpass_client::api::new_key()).await.unwrap();
+        eventually("it is over", || async {
+            (client.grant(&grant).await.unwrap().state == GrantState::Ended).then_some(())
+        })
+        .await;
+        sent(&server).await;
+        server.stop().await;
+    }
+}
+
+/// Asks for a role and has it approved; the grant.
+async fn grant(
+    client: &Client,
+    approver: &hallpass_tests::browserless::Browser,
+    role: &str,
+    length: &str,
+) -> String {
+    let new = NewRequest {
+        role: role.to_owned(),
+        length: Some(length.to_owned()),
+        reason: "look at an order".to_owned(),
+        ..NewRequest::default()
+    };
+    let RequestOutcome::Created { request } =
+        client.ask(&new, &hallpass_client::api::new_key()).await.unwrap()
+    else {
+        panic!("nothing was asked")
+    };
+    steps::approve(approver, &request.reference).await;
+    client.request(&request.reference, None).await.unwrap().grant.expect("a grant").id
 }
 
 /// Asks for a role, has it approved, and issues a login under it.

@@ -8,7 +8,10 @@ use crate::out::{Answer, Body, Column, Table};
 /// Does it work now, in a word or two.
 fn works(grant: &Grant) -> String {
     match grant.works.state {
-        WorksState::Works => "works".to_owned(),
+        WorksState::Works => match grant.works.checked_at {
+            Some(at) => format!("works, checked {}", clock::at(at)),
+            None => "works".to_owned(),
+        },
         WorksState::NotIssued => "nothing issued yet".to_owned(),
         WorksState::Checking => "being checked".to_owned(),
         WorksState::Fails => format!("fails: {}", grant.works.detail),
@@ -22,7 +25,11 @@ fn left(grant: &Grant) -> String {
     let at = &grant.at_target;
     match at.state {
         AtTargetState::Nothing => "nothing".to_owned(),
-        AtTargetState::Live => format!("{} live", at.credentials),
+        AtTargetState::Live => match at.sessions {
+            Some(1) => format!("{} live, 1 session", at.credentials),
+            Some(n) => format!("{} live, {n} sessions", at.credentials),
+            None => format!("{} live", at.credentials),
+        },
         AtTargetState::Revoking => match at.may_work_until {
             Some(until) => format!("being removed, may be accepted until {}", clock::at(until)),
             None => "being removed".to_owned(),

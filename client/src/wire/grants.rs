@@ -127,6 +127,9 @@ pub struct AtTarget {
     pub state: AtTargetState,
     /// Credentials that are live or being revoked.
     pub credentials: u32,
+    /// Open sessions, as the target reported them within the last seconds; none where it was not asked or cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<u32>,
     /// Until when something may still be accepted although access has ended.
     pub may_work_until: Option<DateTime<Utc>>,
     /// When absence was verified.

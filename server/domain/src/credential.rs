@@ -51,6 +51,26 @@ pub enum Plan {
     },
 }
 
+/// Why something does not work, as the target answered, and what to do next; for people, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What happened.
+    pub what: String,
+    /// What to do next.
+    pub what_to_do: String,
+}
+
+/// What came of using a new credential once, as its holder would, before its secret was handed out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// When it was tried.
+    pub at: Timestamp,
+    /// How long it took, milliseconds.
+    pub took_ms: i64,
+    /// Why it does not work; none where it does.
+    pub trouble: Option<Trouble>,
+}
+
 /// A credential at a target, with the state of the work to remove it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Credential {
@@ -78,10 +98,14 @@ pub struct Credential {
     pub intended_at: Timestamp,
     /// When it went live.
     pub live_at: Option<Timestamp>,
+    /// What came of using it once, before it went live or was given up.
+    pub probe: Option<Probe>,
     /// When the target committed the refusal of new logins.
     pub denied_at: Option<Timestamp>,
     /// When its sessions were seen gone.
     pub sessions_ended_at: Option<Timestamp>,
+    /// How many sessions its end cut, where the target told.
+    pub sessions_cut: Option<i32>,
     /// When the account was removed.
     pub removed_at: Option<Timestamp>,
     /// When absence was verified.

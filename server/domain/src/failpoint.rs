@@ -12,6 +12,8 @@ pub const ALL: &[&str] = &[
     "store.commit.after",
     "target.create.before",
     "target.create.after",
+    "target.probe.before",
+    "target.probe.after",
     "target.deny.before",
     "target.deny.after",
     "target.end_sessions.before",

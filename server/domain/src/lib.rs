@@ -3,6 +3,7 @@
 //! A *use case* (in `hallpass-broker`) loads state, calls a pure function of this crate, and gets a
 //! [`transition::Transition`] to commit or a [`refusal::Refusal`] that says why not. Time is always an argument.
 pub mod account;
+pub mod address;
 pub mod audit;
 pub mod catalogue;
 pub mod client;

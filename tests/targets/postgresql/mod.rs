@@ -4,6 +4,7 @@ mod create;
 mod drift;
 mod fleet;
 mod interference;
+mod probe;
 mod revocation;
 pub(crate) mod rig;
 mod starting;

@@ -49,6 +49,7 @@ mod tests {
             sslmode: "require".to_owned(),
             ca_pem: None,
             expires_at: "2026-11-23T17:30:00Z".parse().unwrap(),
+            probe: None,
         }
     }
 

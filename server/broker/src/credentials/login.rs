@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use hallpass_domain::catalogue::Catalogue;
-use hallpass_domain::credential::{Credential, CredentialState, Plan, external_name};
+use hallpass_domain::credential::{Credential, CredentialState, Plan, Probe, external_name};
 use hallpass_domain::grant::Grant;
 use hallpass_domain::ids::{CredentialId, GrantId};
-use hallpass_domain::ports::target::{ConnectionInfo, TargetError};
+use hallpass_domain::ports::target::{ConnectionInfo, TargetConnector, TargetError};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::role::{CredentialKind, PostgresqlRole, RoleSettings};
 use hallpass_domain::scope::Scope;
@@ -26,6 +26,11 @@ use crate::grants::ending::revoking_event;
 const CREATE_SECONDS: i64 = 10;
 /// Logins of one grant that may be unrevoked at a time.
 const MAX_LOGINS: usize = 5;
+
+/// Longest trial of a new login; less where the create deadline is nearer.
+const PROBE: std::time::Duration = std::time::Duration::from_secs(4);
+/// Code of the refusal, and class of the error, where a login was made and does not work.
+pub const DOES_NOT_WORK: &str = "login_does_not_work";
 
 /// A login just issued; the only time that its password leaves.
 #[derive(Debug)]
@@ -69,34 +74,81 @@ impl Broker {
             .get(&intended.target_id)
             .ok_or_else(|| Refusal::not_found("target"))
             .and_then(|t| self.targets.connector(t).map_err(target_trouble));
-        let created = match &connector {
-            Ok(connector) => {
-                hallpass_domain::failpoint::hit("target.create.before");
-                let created = connector.create(&intended, &password).await;
-                hallpass_domain::failpoint::hit("target.create.after");
-                created.map(|c| (c, connector)).map_err(target_trouble)
+        let connector = match connector {
+            Ok(connector) => connector,
+            Err(refusal) => {
+                self.abandon(&intended, None, None, refusal.code).await;
+                return Err(refusal);
             }
-            Err(refusal) => Err(refusal.clone()),
         };
-        match created {
-            Ok((created, connector)) => {
-                let live = self.go_live(caller, &intended, created.external_oid).await;
-                match live {
-                    Ok(credential) => Ok(IssuedLogin {
-                        connection: connector.connection_info(&credential),
-                        credential,
-                        password,
-                    }),
-                    Err(refusal) => {
-                        self.abandon(&intended, created.external_oid, "not_live").await;
-                        Err(refusal)
-                    }
-                }
+        hallpass_domain::failpoint::hit("target.create.before");
+        let created = connector.create(&intended, &password).await;
+        hallpass_domain::failpoint::hit("target.create.after");
+        let oid = match created {
+            Ok(created) => created.external_oid,
+            Err(error) => {
+                let refusal = target_trouble(error);
+                self.abandon(&intended, None, None, refusal.code).await;
+                return Err(refusal);
+            }
+        };
+        let made = Credential { external_oid: oid, ..intended };
+        let probe = self.probe_login(connector.as_ref(), &made, &password).await;
+        if let Some(trouble) = &probe.trouble {
+            let refusal = Refusal::unavailable(
+                DOES_NOT_WORK,
+                format!(
+                    "A login was made and tried, and does not work, so it is not given out and is removed. {} {}",
+                    trouble.what, trouble.what_to_do
+                ),
+            );
+            self.abandon(&made, oid, Some(probe), refusal.code).await;
+            return Err(refusal);
+        }
+        match self.go_live(caller, &made, oid, &probe).await {
+            Ok(credential) => {
+                self.measure_issue(&credential, &probe).await;
+                Ok(IssuedLogin { connection: connector.connection_info(&credential), credential, password })
             }
             Err(refusal) => {
-                self.abandon(&intended, None, refusal.code).await;
+                self.abandon(&made, oid, Some(probe), "not_live").await;
                 Err(refusal)
             }
+        }
+    }
+
+    /// Uses the new login once, within what is left until the create deadline: what does not work is never handed out.
+    async fn probe_login(
+        &self,
+        connector: &dyn TargetConnector,
+        made: &Credential,
+        password: &SecretString,
+    ) -> Probe {
+        let left = (made.create_deadline - self.now()).to_std().unwrap_or_default();
+        hallpass_domain::failpoint::hit("target.probe.before");
+        let probed = connector.probe(made, password, left.min(PROBE)).await;
+        hallpass_domain::failpoint::hit("target.probe.after");
+        if let Some(trouble) = &probed.trouble {
+            tracing::warn!(credential = %made.id, target = %made.target_id, trouble.what, "a new login does not work");
+        }
+        Probe {
+            at: self.now(),
+            took_ms: i64::try_from(probed.took.as_millis()).unwrap_or(i64::MAX),
+            trouble: probed.trouble,
+        }
+    }
+
+    /// How long people waited: from the ask for a login to one that works, and for a grant's first login from the approval.
+    async fn measure_issue(&self, credential: &Credential, probe: &Probe) {
+        self.reports.issued.observe(probe.at - credential.intended_at);
+        let approved = async {
+            let first = self.store.credentials_of(credential.grant_id).await.ok()?.first().map(|c| c.id)?;
+            let grant = self.store.grant(credential.grant_id).await.ok()??;
+            let from_approval = first == credential.id && grant.request_id.is_some();
+            from_approval.then(|| grant.created_at.max(grant.starts_at))
+        };
+        if let Some(approved) = approved.await {
+            self.reports.approved.observe(probe.at - approved);
         }
     }
 
@@ -116,7 +168,7 @@ impl Broker {
             let credential = Credential {
                 id, grant_id, target_id: grant.target_id, kind: CredentialKind::PostgresqlLogin, state: CredentialState::Intended,
                 external_name: external_name(&self.settings.instance, id), plan, not_after: grant.ends_at, create_deadline: deadline, due_at: deadline,
-                intended_at: now, live_at: None, denied_at: None, sessions_ended_at: None, removed_at: None, verified_at: None,
+                intended_at: now, live_at: None, probe: None, denied_at: None, sessions_ended_at: None, sessions_cut: None, removed_at: None, verified_at: None,
                 attempts: 0, next_attempt_at: deadline, last_error: None, alerted_at: None,
                 claimed_by: Some(self.settings.worker.clone()), claimed_until: Some(deadline), fence: 1, external_oid: None, version: 1,
             };
@@ -136,6 +188,7 @@ impl Broker {
         caller: &Caller,
         intended: &Credential,
         external_oid: Option<i64>,
+        probe: &Probe,
     ) -> Result<Credential, Refusal> {
         self.commit_deciding(move || async move {
             let now = self.now();
@@ -147,12 +200,12 @@ impl Broker {
             }
             let live = Credential {
                 state: CredentialState::Live, live_at: Some(now), due_at: current.not_after.min(grant.ends_at), next_attempt_at: current.not_after,
-                claimed_by: None, claimed_until: None, external_oid, version: current.version + 1, ..current
+                claimed_by: None, claimed_until: None, external_oid, probe: Some(probe.clone()), version: current.version + 1, ..current
             };
             let transition = Transition::new(now)
                 .rests_on(Rested::Grant(grant.id, grant.version))
                 .event(event(now, "credential.live", caller.actor(), &subjects(&live),
-                    json!({ "external_name": live.external_name, "not_after": live.not_after.to_rfc3339(), "oid": external_oid.map(|o| o.to_string()) }), json!({})))
+                    json!({ "external_name": live.external_name, "not_after": live.not_after.to_rfc3339(), "oid": external_oid.map(|o| o.to_string()), "probed_ms": probe.took_ms }), json!({})))
                 .with(Change::Credential(Box::new(live.clone())));
             Ok(Decided::Commit(transition, live))
         })
@@ -161,7 +214,14 @@ impl Broker {
 
     /// Hands an unfinished create to the reconcilers: whatever is or may come to be at the target is made absent.
     /// Best effort: where this cannot be committed, the lease's end does the same.
-    async fn abandon(&self, intended: &Credential, external_oid: Option<i64>, why: &str) {
+    async fn abandon(
+        &self,
+        intended: &Credential,
+        external_oid: Option<i64>,
+        probe: Option<Probe>,
+        why: &str,
+    ) {
+        let probe = &probe;
         let handed = self
             .commit_deciding(move || async move {
                 let now = self.now();
@@ -181,11 +241,24 @@ impl Broker {
                     claimed_until: None,
                     last_error: Some(why.to_owned()),
                     external_oid: external_oid.or(current.external_oid),
+                    probe: probe.clone().or(current.probe),
                     version: current.version + 1,
                     ..current
                 };
+                let mut transition = Transition::new(now);
+                if let Some(trouble) = probe.as_ref().and_then(|p| p.trouble.as_ref()) {
+                    let said = json!({ "answer": trouble.what });
+                    transition = transition.event(event(
+                        now,
+                        "credential.unusable",
+                        "system:issue",
+                        &subjects(&next),
+                        said,
+                        json!({}),
+                    ));
+                }
                 Ok(Decided::Commit(
-                    Transition::new(now)
+                    transition
                         .event(revoking_event(&next, "system:issue", now))
                         .with(Change::Credential(Box::new(next))),
                     (),

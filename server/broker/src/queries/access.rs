@@ -1,6 +1,6 @@
 //! What somebody holds: grants with their three facts.
 use hallpass_domain::catalogue::Catalogue;
-use hallpass_domain::credential::{Credential, CredentialState};
+use hallpass_domain::credential::{Credential, CredentialState, Probe, Trouble};
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::ports::grants::GrantFilter;
 use hallpass_domain::ports::store::Page;
@@ -102,14 +102,31 @@ fn works(
     if !grant.allows_at(now) {
         return of("ended", Some(grant.ends_at), "Use is refused since the end");
     }
-    match credentials.iter().filter(|c| c.state == CredentialState::Live).filter_map(|c| c.live_at).max() {
-        Some(at) => of("works", Some(at), "The target made the login and accepts it"),
+    let live = credentials.iter().filter(|c| c.state == CredentialState::Live).max_by_key(|c| c.live_at);
+    match live {
+        Some(c) => match &c.probe {
+            Some(p) => of("works", Some(p.at), &format!("A login with it worked, in {} ms", p.took_ms)),
+            None => of("works", c.live_at, "The target made the login; it was not tried"),
+        },
         None if live_tokens > 0 => of("works", Some(now), "Introspection answers active"),
         None if credentials.iter().any(|c| c.state == CredentialState::Intended) => {
-            of("checking", None, "A login is being made")
+            of("checking", None, "A login is being made and tried")
         }
-        None => of("not_issued", None, "Nothing has been issued under it yet"),
+        None => match last_failure(credentials) {
+            Some((p, t)) => {
+                let said = format!("{} It was not given out. {}", t.what, t.what_to_do);
+                of("fails", Some(p.at), said.trim_end_matches('.'))
+            }
+            None => of("not_issued", None, "Nothing has been issued under it yet"),
+        },
     }
+}
+
+/// The newest credential, where it was tried and did not work.
+fn last_failure(credentials: &[Credential]) -> Option<(&Probe, &Trouble)> {
+    let newest = credentials.iter().max_by_key(|c| (c.intended_at, c.id))?;
+    let probe = newest.probe.as_ref()?;
+    Some((probe, probe.trouble.as_ref()?))
 }
 
 fn at_target(

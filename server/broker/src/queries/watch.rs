@@ -22,9 +22,6 @@ impl Broker {
         let catalogue = self.catalogue().await?;
         let target =
             catalogue.targets.get(&credential.target_id).ok_or_else(|| Refusal::not_found("target"))?;
-        let database = match &credential.plan {
-            hallpass_domain::credential::Plan::PostgresqlLogin { database, .. } => database.clone(),
-        };
         // Verified absent is final: the target need not be asked again.
         let asked = if credential.state == CredentialState::Revoked {
             Ok(Vec::new())
@@ -57,7 +54,7 @@ impl Broker {
                 .into_iter()
                 .map(|s| TargetSession {
                     pid: i64::from(s.pid),
-                    database: database.clone(),
+                    database: s.database,
                     client: s.client,
                     application: s.application,
                     state: s.state,
@@ -68,7 +65,7 @@ impl Broker {
                 no_login_ms: after(credential.denied_at),
                 sessions_dead_ms: after(credential.sessions_ended_at),
                 verified_ms: after(credential.verified_at),
-                sessions_ended: None,
+                sessions_ended: credential.sessions_cut.map(i64::from),
             },
         })
     }

@@ -35,7 +35,7 @@ pub struct Standing {
 /// Upper bounds of the revocation-lag histogram, seconds.
 pub const LAG_BUCKETS: [f64; 10] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0];
 
-/// Revocation lag: from due to verified absent.
+/// Durations in buckets: revocation lag, from due to verified absent, and how long issuing took.
 #[derive(Debug, Default)]
 pub struct Lag {
     buckets: [AtomicU64; 10],
@@ -75,6 +75,10 @@ pub struct Reports {
     all: Mutex<BTreeMap<&'static str, Standing>>,
     /// Revocation lag of accounts at targets.
     pub lag: Lag,
+    /// From the ask for a login to one that was tried and works.
+    pub issued: Lag,
+    /// From the approval (or the begin, where that is later) to the grant's first login that was tried and works.
+    pub approved: Lag,
 }
 
 impl Reports {

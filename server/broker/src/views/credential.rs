@@ -21,6 +21,30 @@ pub struct IssuableKind {
     pub cannot_cut: String,
 }
 
+/// What came of using a new login once, before it was handed out.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProbeLine {
+    /// A login with it worked.
+    pub works: bool,
+    /// When it was tried.
+    pub at: DateTime<Utc>,
+    /// How long it took, in milliseconds.
+    pub took_ms: i64,
+    /// What the target answered, and what to do; empty where it works.
+    pub answer: String,
+}
+
+impl From<&hallpass_domain::credential::Probe> for ProbeLine {
+    fn from(p: &hallpass_domain::credential::Probe) -> Self {
+        Self {
+            works: p.trouble.is_none(),
+            at: p.at,
+            took_ms: p.took_ms,
+            answer: p.trouble.as_ref().map(|t| format!("{} {}", t.what, t.what_to_do)).unwrap_or_default(),
+        }
+    }
+}
+
 /// One credential; never with its secret.
 #[derive(Debug, Clone, Serialize)]
 pub struct CredentialView {
@@ -36,6 +60,8 @@ pub struct CredentialView {
     pub state: String,
     /// When it was issued.
     pub issued_at: Option<DateTime<Utc>>,
+    /// What came of using it once; `None` for a token, and before it was tried.
+    pub probe: Option<ProbeLine>,
     /// Its own end at the latest.
     pub not_after: DateTime<Utc>,
     /// Until when a verifier that works offline may still accept it.
@@ -71,6 +97,8 @@ pub struct IssuedView {
     pub label: String,
     /// When it ends.
     pub not_after: DateTime<Utc>,
+    /// When it was tried and worked; `None` for a token.
+    pub probe: Option<ProbeLine>,
     /// The secret values in the order in which they are shown. Not for the JSON API.
     #[serde(skip)]
     pub values: Vec<ShownOnce>,

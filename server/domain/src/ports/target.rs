@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::credential::Credential;
+use crate::credential::{Credential, Trouble};
 
 /// Why work at a target failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,11 +55,22 @@ pub struct ConnectionInfo {
     pub sslmode: String,
 }
 
+/// What came of a login with a new account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// From the first packet to the answer of the statement.
+    pub took: std::time::Duration,
+    /// Why it does not work; none where it does.
+    pub trouble: Option<Trouble>,
+}
+
 /// A session at the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetSession {
     /// Process id at the target.
     pub pid: i32,
+    /// Database that it is in.
+    pub database: String,
     /// Client address.
     pub client: String,
     /// Program, as it names itself.
@@ -149,6 +160,13 @@ pub trait TargetConnector: Send + Sync {
     /// Creates the account in one transaction that refuses itself when the target's clock is past `create_deadline`, with the
     /// target's own expiry at `not_after` as second line of defence, and our marker.
     async fn create(&self, credential: &Credential, password: &SecretString) -> Result<Created, TargetError>;
+    /// Logs in as the account's holder would, runs a harmless statement, and leaves no session; within `patience`.
+    async fn probe(
+        &self,
+        credential: &Credential,
+        password: &SecretString,
+        patience: std::time::Duration,
+    ) -> Probed;
     /// Where and how the account is used.
     fn connection_info(&self, credential: &Credential) -> ConnectionInfo;
     /// Sessions of the account now.

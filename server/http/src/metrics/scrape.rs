@@ -37,8 +37,26 @@ pub(super) async fn text(state: &AppState) -> Result<String, String> {
     let mut out = Out(String::from_utf8(counted).map_err(|e| e.to_string())?);
     let (broker, now) = (&state.broker, state.broker.now());
 
-    let (buckets, count, sum) = broker.reports.lag.read();
-    lag(&mut out, &buckets, count, sum);
+    for (name, help, lag) in [
+        (
+            "hallpass_revocation_lag_seconds",
+            "From the instant at which an account at a target was due until it was verified absent.",
+            &broker.reports.lag,
+        ),
+        (
+            "hallpass_login_probed_seconds",
+            "From the ask for a login until it was tried and works.",
+            &broker.reports.issued,
+        ),
+        (
+            "hallpass_approval_to_login_probed_seconds",
+            "From the approval, or the begin where that is later, until the first login of the grant was tried and works.",
+            &broker.reports.approved,
+        ),
+    ] {
+        let (buckets, count, sum) = lag.read();
+        histogram(&mut out, name, help, (&buckets, count, sum));
+    }
     out.one(
         "hallpass_store_writable",
         "gauge",
@@ -100,21 +118,16 @@ fn age(oldest: Option<hallpass_domain::Timestamp>, now: hallpass_domain::Timesta
     seconds
 }
 
-fn lag(out: &mut Out, buckets: &[u64], count: u64, sum: f64) {
-    const NAME: &str = "hallpass_revocation_lag_seconds";
-    out.family(
-        NAME,
-        "histogram",
-        "From the instant at which an account at a target was due until it was verified absent.",
-    );
+fn histogram(out: &mut Out, name: &str, help: &str, (buckets, count, sum): (&[u64], u64, f64)) {
+    out.family(name, "histogram", help);
     for (bound, value) in LAG_BUCKETS.iter().zip(buckets) {
-        out.sample(&format!("{NAME}_bucket"), &[("le", &bound.to_string())], value);
+        out.sample(&format!("{name}_bucket"), &[("le", &bound.to_string())], value);
     }
-    // A removal counted between the two reads must not make the last bucket smaller than the one before.
+    // One that is counted between the two reads must not make the last bucket smaller than the one before.
     let count = buckets.last().copied().unwrap_or(0).max(count);
-    out.sample(&format!("{NAME}_bucket"), &[("le", "+Inf")], count);
-    out.sample(&format!("{NAME}_sum"), &[], sum);
-    out.sample(&format!("{NAME}_count"), &[], count);
+    out.sample(&format!("{name}_bucket"), &[("le", "+Inf")], count);
+    out.sample(&format!("{name}_sum"), &[], sum);
+    out.sample(&format!("{name}_count"), &[], count);
 }
 
 fn reconcilers(out: &mut Out, state: &AppState) {
@@ -170,7 +183,8 @@ mod tests {
     #[test]
     fn the_histogram_is_cumulative() {
         let mut out = Out::default();
-        lag(&mut out, &[0, 1, 1, 1, 1, 1, 1, 1, 2, 2], 2, 15.25);
+        let buckets = [0, 1, 1, 1, 1, 1, 1, 1, 2, 2];
+        histogram(&mut out, "hallpass_revocation_lag_seconds", "Lag.", (&buckets, 2, 15.25));
         assert!(out.0.contains("hallpass_revocation_lag_seconds_bucket{le=\"0.1\"} 1\n"));
         assert!(out.0.ends_with("_bucket{le=\"+Inf\"} 2\nhallpass_revocation_lag_seconds_sum 15.25\nhallpass_revocation_lag_seconds_count 2\n"), "{}", out.0);
     }

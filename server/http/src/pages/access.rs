@@ -3,6 +3,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use hallpass_broker::caller::Caller;
+use hallpass_broker::credentials::login::DOES_NOT_WORK;
 use hallpass_broker::queries::lines;
 use hallpass_broker::views::credential::{IssuedView, ShownOnce};
 use hallpass_broker::views::page::{Command, FieldError};
@@ -46,8 +47,16 @@ pub async fn issue(
         let caller = v.caller()?;
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
-        let view = issued(&v, &caller, grant_id(&id)?, form.get("kind")).await?;
-        Ok(v.page(hallpass_views::access::issued(&v.shell().await, &view)))
+        match issued(&v, &caller, grant_id(&id)?, form.get("kind")).await {
+            Ok(view) => Ok(v.page(hallpass_views::access::issued(&v.shell().await, &view))),
+            // The grant's page says it beside the way to try again.
+            Err(refusal) if refusal.code == DOES_NOT_WORK => {
+                let errors = vec![FieldError { field: "kind".to_owned(), message: refusal.message }];
+                let view = v.state.broker.grant_view(&caller, grant_id(&id)?, errors).await?;
+                Ok(v.html(StatusCode::BAD_GATEWAY, hallpass_views::access::grant(&v.shell().await, &view)))
+            }
+            Err(refusal) => Err(refusal),
+        }
     })
 }
 
@@ -71,6 +80,7 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
             kind: kind.to_owned(),
             label: lines::credential_in_words(c.kind),
             not_after: c.not_after,
+            probe: c.probe.as_ref().map(Into::into),
             watchable: true,
             role,
             values: vec![
@@ -96,6 +106,7 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
         kind: kind.to_owned(),
         label: lines::credential_in_words(CredentialKind::AccessToken),
         not_after: token.record.expires_at,
+        probe: None,
         watchable: false,
         role,
         values: vec![once("Access token", token.token.expose_secret().to_owned(), true)],

@@ -48,6 +48,7 @@ pub(super) const API_WORDS: &[(&str, u16, &str)] = &[
     ("damaged_mark", 500, "internal"),
     ("internal", 500, "internal"),
     ("target_refused", 502, "target_refused"),
+    ("login_does_not_work", 502, "login_does_not_work"),
     ("target_down", 503, "target_unavailable"),
     ("target_slow", 503, "target_unavailable"),
     ("busy", 503, "overloaded"),

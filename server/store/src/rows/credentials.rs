@@ -1,6 +1,6 @@
 //! Credentials and access tokens.
 use diesel::prelude::*;
-use hallpass_domain::credential::{Credential, CredentialState, Plan, Token};
+use hallpass_domain::credential::{Credential, CredentialState, Plan, Probe, Token};
 use hallpass_domain::ids::{ClientId, CredentialId, GrantId, TargetId, TokenId};
 use hallpass_domain::role::CredentialKind;
 use hallpass_domain::secret::SecretHash;
@@ -24,8 +24,10 @@ pub(crate) struct CredentialRow {
     pub(crate) due_at: Ts,
     pub(crate) intended_at: Ts,
     pub(crate) live_at: Option<Ts>,
+    pub(crate) probe: Option<Json<Probe>>,
     pub(crate) denied_at: Option<Ts>,
     pub(crate) sessions_ended_at: Option<Ts>,
+    pub(crate) sessions_cut: Option<i32>,
     pub(crate) removed_at: Option<Ts>,
     pub(crate) verified_at: Option<Ts>,
     pub(crate) attempts: i32,
@@ -57,8 +59,10 @@ impl From<&Credential> for CredentialRow {
             due_at: Ts(n.due_at),
             intended_at: Ts(n.intended_at),
             live_at: n.live_at.map(Ts),
+            probe: n.probe.clone().map(Json),
             denied_at: n.denied_at.map(Ts),
             sessions_ended_at: n.sessions_ended_at.map(Ts),
+            sessions_cut: n.sessions_cut,
             removed_at: n.removed_at.map(Ts),
             verified_at: n.verified_at.map(Ts),
             attempts: n.attempts,
@@ -90,8 +94,10 @@ impl Row for CredentialRow {
             due_at: self.due_at.0,
             intended_at: self.intended_at.0,
             live_at: self.live_at.map(|at| at.0),
+            probe: self.probe.map(|p| p.0),
             denied_at: self.denied_at.map(|at| at.0),
             sessions_ended_at: self.sessions_ended_at.map(|at| at.0),
+            sessions_cut: self.sessions_cut,
             removed_at: self.removed_at.map(|at| at.0),
             verified_at: self.verified_at.map(|at| at.0),
             attempts: self.attempts,

@@ -1,7 +1,7 @@
 //! Issued credentials, the watch and the receipt.
 
 use hallpass_broker::views::credential::{
-    CredentialView, IssuedView, Measured, ShownOnce, TargetSession, WatchView,
+    CredentialView, IssuedView, Measured, ProbeLine, ShownOnce, TargetSession, WatchView,
 };
 use hallpass_broker::views::receipt::{CheckpointLine, InclusionLine, ReceiptView};
 use hallpass_views::access;
@@ -16,6 +16,10 @@ pub(crate) fn add(g: &mut Gallery) -> Outcome<()> {
     receipt(g)
 }
 
+fn probe() -> ProbeLine {
+    ProbeLine { works: true, at: minutes(-12), took_ms: 14, answer: text("") }
+}
+
 pub(crate) fn credential(kind: &str, state: &str) -> CredentialView {
     let postgres = kind == "postgresql_login";
     CredentialView {
@@ -25,6 +29,7 @@ pub(crate) fn credential(kind: &str, state: &str) -> CredentialView {
         name: text(if postgres { "hp_acme_ahf3k5q7w2nzm4xv" } else { "at_01JD9Z6Y3MQ5" }),
         state: text(state),
         issued_at: Some(minutes(-12)),
+        probe: postgres.then(probe),
         not_after: minutes(42),
         may_work_until: (state == "revoking").then(|| minutes(4)),
         verified_at: (state == "revoked").then(|| seconds(-59)),
@@ -47,6 +52,7 @@ fn issued(g: &mut Gallery) -> Outcome<()> {
         kind: text("postgresql_login"),
         label: text("PostgreSQL login"),
         not_after: minutes(42),
+        probe: Some(probe()),
         values: vec![
             value("Host", "orders-db.internal", false),
             value("Port", "5432", false),
@@ -78,6 +84,7 @@ fn issued(g: &mut Gallery) -> Outcome<()> {
             "read -rs T && curl -H \"Authorization: Bearer $T\" https://reports.example.org/v1/weekly",
         )],
         watchable: false,
+        probe: None,
         ..login
     };
     g.add("issued-token", access::issued(&page, &token))

@@ -74,7 +74,8 @@ impl Connector {
             Err(_) => return Err(Failure::timeout(Step::Connect, self.config.connect_timeout)),
         };
         let plain = self.config.tls == SmtpTls::Plain;
-        let allowed = |ip: IpAddr| if plain { ip.is_loopback() } else { !is_forbidden(ip) };
+        let allowed =
+            |ip: IpAddr| if plain { ip.is_loopback() } else { !hallpass_domain::address::is_forbidden(ip) };
         let addresses: Vec<SocketAddr> = found.filter(|address| allowed(address.ip())).collect();
         if addresses.is_empty() {
             return Err(Failure::server(Step::Connect, "the host has no address that may be used"));
@@ -92,20 +93,6 @@ impl Connector {
             }
         }
         Err(last)
-    }
-}
-
-/// Link-local, metadata and other addresses at which no mail server is.
-fn is_forbidden(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_link_local() || ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast(),
-        IpAddr::V6(ip) => {
-            const EC2_METADATA: [u16; 8] = [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254];
-            ip.is_unicast_link_local()
-                || ip.is_unspecified()
-                || ip.is_multicast()
-                || ip.segments() == EC2_METADATA
-        }
     }
 }
 
@@ -127,24 +114,6 @@ fn tls_parameters(config: &SmtpConfig) -> Result<TlsParameters, SmtpConfigError>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn metadata_and_link_local_addresses_are_never_used() {
-        for bad in [
-            "169.254.169.254",
-            "fe80::1",
-            "::ffff:169.254.169.254",
-            "fd00:ec2::254",
-            "0.0.0.0",
-            "::",
-            "224.0.0.1",
-        ] {
-            assert!(is_forbidden(bad.parse().unwrap()), "{bad}");
-        }
-        for good in ["127.0.0.1", "10.1.2.3", "192.0.2.1", "2001:db8::1", "fd00::1"] {
-            assert!(!is_forbidden(good.parse().unwrap()), "{good}");
-        }
-    }
 
     #[test]
     fn a_ca_file_that_is_none_is_refused_at_start() {

@@ -91,7 +91,7 @@ impl PostgresqlConnector {
             }
         }
         let name = &credential.external_name;
-        if self.dialer.holder(name, &wrong, database).await.is_ok() {
+        if self.dialer.lets_in_anybody(name, &wrong, database).await {
             problems.push(
                 "a login is let in with a wrong password: pg_hba.conf must ask for scram-sha-256, never trust".into(),
             );
@@ -104,7 +104,8 @@ impl PostgresqlConnector {
                 Err(e) => problems.push(format!("a login cannot work: {}", super::errors::target_error(&e))),
             },
             Err(e) => problems.push(format!(
-                "a login is not let in ({e}): pg_hba.conf must allow it to {database} by scram-sha-256 from here"
+                "a login is not let in ({e}): pg_hba.conf must allow it to {database} by scram-sha-256 from here, and its \
+                 groups must have CONNECT there"
             )),
         }
         for step in [Step::Deny, Step::EndSessions, Step::Remove] {

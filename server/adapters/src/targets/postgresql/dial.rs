@@ -1,23 +1,27 @@
 //! Connections to the target: address, TLS, and session settings that nothing configured there can change.
+use std::net::IpAddr;
 use std::time::Duration;
 
+use hallpass_domain::address::is_forbidden;
 use hallpass_domain::ports::target::TargetError;
 use hallpass_domain::target::{PgTls, PostgresqlTarget};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{ChannelBinding, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::target_error;
+use super::errors::{from_server, root_cause, target_error};
 
 /// Longest wait for a connection, from the first packet to the end of authentication.
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// Opens connections to one target.
 pub(super) struct Dialer {
+    /// Everything but the host, which is resolved anew for each connection.
     config: Config,
+    host: String,
     tls: Option<MakeRustlsConnect>,
     password: Option<SecretString>,
     options: String,
@@ -44,11 +48,6 @@ impl Dialer {
         password: Option<SecretString>,
     ) -> Result<Self, TargetError> {
         let mut config = Config::new();
-        if settings.host.starts_with('/') {
-            config.host_path(&settings.host);
-        } else {
-            config.host(&settings.host);
-        }
         config
             .port(settings.port)
             .application_name(format!("hallpass {instance}"))
@@ -86,7 +85,7 @@ impl Dialer {
              -c client_min_messages=error -c standard_conforming_strings=on -c DateStyle=ISO -c TimeZone=UTC",
             (statement / 2).min(2_000)
         );
-        Ok(Self { config, tls, password, options })
+        Ok(Self { config, host: settings.host.clone(), tls, password, options })
     }
 
     /// A session of our administrator in `database`.
@@ -94,9 +93,9 @@ impl Dialer {
         let mut config = self.config.clone();
         config.user(user).dbname(database).options(&self.options);
         if let Some(password) = &self.password {
-            config.password(password.expose_secret());
+            config.password(password.expose_secret()).channel_binding(self.binding());
         }
-        self.open(config).await
+        self.open(config).await.map_err(|e| e.of_administrator())
     }
 
     /// A session of an issued login, without any of our settings: as its holder would.
@@ -105,29 +104,123 @@ impl Dialer {
         user: &str,
         password: &SecretString,
         database: &str,
-    ) -> Result<Connection, TargetError> {
+    ) -> Result<Connection, DialError> {
         let mut config = self.config.clone();
-        config.user(user).dbname(database).password(password.expose_secret());
+        config.user(user).dbname(database).password(password.expose_secret()).channel_binding(self.binding());
         self.open(config).await
     }
 
-    async fn open(&self, config: Config) -> Result<Connection, TargetError> {
+    /// Whether a login is let in with a password that is not its own. That one may go out in clear.
+    pub(super) async fn lets_in_anybody(&self, user: &str, wrong: &SecretString, database: &str) -> bool {
+        let mut config = self.config.clone();
+        config.user(user).dbname(database).password(wrong.expose_secret());
+        self.open(config).await.is_ok()
+    }
+
+    /// Over TLS a password is proved, never told: with SCRAM bound to the server's certificate, whoever answers at the
+    /// address cannot ask for it in clear, nor pass the proof on (RFC 5802, RFC 5929). Without TLS the other end is on
+    /// this machine.
+    fn binding(&self) -> ChannelBinding {
+        if self.tls.is_some() { ChannelBinding::Require } else { ChannelBinding::Prefer }
+    }
+
+    async fn open(&self, mut config: Config) -> Result<Connection, DialError> {
         let connecting = async {
+            if self.host.starts_with('/') {
+                config.host_path(&self.host);
+            } else {
+                for address in self.resolve().await? {
+                    config.host(&self.host).hostaddr(address);
+                }
+            }
             match &self.tls {
                 Some(tls) => {
-                    let (client, connection) =
-                        config.connect(tls.clone()).await.map_err(|e| target_error(&e))?;
+                    let (client, connection) = config.connect(tls.clone()).await?;
                     Ok(Connection { client, driver: tokio::spawn(drive(connection)) })
                 }
                 None => {
-                    let (client, connection) = config.connect(NoTls).await.map_err(|e| target_error(&e))?;
+                    let (client, connection) = config.connect(NoTls).await?;
                     Ok(Connection { client, driver: tokio::spawn(drive(connection)) })
                 }
             }
         };
         tokio::time::timeout(CONNECT, connecting)
             .await
-            .unwrap_or_else(|_| Err(TargetError::Down("timed out while connecting".into())))
+            .unwrap_or_else(|_| Err(TargetError::Down("timed out while connecting".into()).into()))
+    }
+
+    /// Where the host's name leads now. What the catalogue may not name, a name must not lead to; and without TLS it
+    /// must lead to this machine.
+    async fn resolve(&self) -> Result<Vec<IpAddr>, TargetError> {
+        let found = tokio::net::lookup_host((self.host.as_str(), 0))
+            .await
+            .map_err(|e| TargetError::Down(format!("the host's name cannot be resolved: {e}")))?;
+        let allowed = |ip: &IpAddr| {
+            if self.tls.is_none() { ip.to_canonical().is_loopback() } else { !is_forbidden(*ip) }
+        };
+        let mut addresses: Vec<IpAddr> = found.map(|a| a.ip()).filter(allowed).collect();
+        addresses.dedup();
+        if addresses.is_empty() {
+            return Err(TargetError::Refused(
+                "the host's name leads to no address that Hallpass may connect to (not link-local, not a metadata \
+                 service; without TLS only this machine)"
+                    .into(),
+            ));
+        }
+        Ok(addresses)
+    }
+}
+
+/// Why a connection did not come about.
+#[derive(Debug)]
+pub(super) enum DialError {
+    /// The server answered so.
+    Server(Box<tokio_postgres::error::DbError>),
+    /// We ended it, or nobody answered.
+    Other(TargetError),
+}
+
+impl From<TargetError> for DialError {
+    fn from(error: TargetError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for DialError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        if let Some(db) = error.as_db_error() {
+            return Self::Server(Box::new(db.clone()));
+        }
+        let cause = root_cause(&error);
+        // The driver has no kinds for these: its words are all there is.
+        let unproven = ["channel binding", "unsupported SASL", "unsupported authentication"];
+        Self::Other(if unproven.iter().any(|words| cause.contains(words)) {
+            TargetError::Refused(format!(
+                "the server does not ask for a password by scram-sha-256 bound to its certificate, so none was told to it \
+                 ({cause}): set scram-sha-256 in pg_hba.conf and password_encryption, and set our password again"
+            ))
+        } else {
+            target_error(&error)
+        })
+    }
+}
+
+impl std::fmt::Display for DialError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Server(db) => write!(f, "{} ({})", db.message(), db.code().code()),
+            Self::Other(error) => error.fmt(f),
+        }
+    }
+}
+
+impl DialError {
+    /// As an error of a session of ours.
+    fn of_administrator(self) -> TargetError {
+        match self {
+            Self::Server(db) => from_server(&db),
+            Self::Other(error) => error,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) fn target_error(error: &tokio_postgres::Error) -> TargetError {
 }
 
 /// The server answered: it is up, unless it says that it is going or full.
-fn from_server(db: &DbError) -> TargetError {
+pub(super) fn from_server(db: &DbError) -> TargetError {
     let code = db.code().code();
     match code {
         "HP001" => TargetError::TooLate,
@@ -45,7 +45,7 @@ fn from_server(db: &DbError) -> TargetError {
 }
 
 /// The innermost cause: the outer texts of the driver only say at which stage.
-fn root_cause(error: &tokio_postgres::Error) -> String {
+pub(super) fn root_cause(error: &tokio_postgres::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -11,6 +11,7 @@ mod errors;
 mod list;
 mod naming;
 mod prepared;
+mod probe;
 mod remove;
 mod scram;
 mod session;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hallpass_domain::credential::{Credential, Plan};
 use hallpass_domain::ports::target::{
-    Canary, ConnectionInfo, Created, Descriptor, Listed, Removal, Step, TargetConnector, TargetError,
+    Canary, ConnectionInfo, Created, Descriptor, Listed, Probed, Removal, Step, TargetConnector, TargetError,
     TargetSession,
 };
 use hallpass_domain::role::CredentialKind;
@@ -104,6 +105,15 @@ impl TargetConnector for PostgresqlConnector {
 
     async fn create(&self, credential: &Credential, password: &SecretString) -> Result<Created, TargetError> {
         self.create_login(credential, password).await
+    }
+
+    async fn probe(
+        &self,
+        credential: &Credential,
+        password: &SecretString,
+        patience: std::time::Duration,
+    ) -> Probed {
+        self.try_login(credential, password, patience).await
     }
 
     fn connection_info(&self, credential: &Credential) -> ConnectionInfo {

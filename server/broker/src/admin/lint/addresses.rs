@@ -35,22 +35,7 @@ pub(in crate::admin) fn is_forbidden(host: &str) -> bool {
     if ["metadata", "metadata.google.internal", "instance-data"].contains(&name.as_str()) {
         return true;
     }
-    match host.parse::<IpAddr>().map(|a| a.to_canonical()) {
-        Ok(IpAddr::V4(a)) => {
-            a.is_link_local()
-                || a.is_unspecified()
-                || a.is_multicast()
-                || a.is_broadcast()
-                || a.octets() == [100, 100, 100, 200]
-        }
-        Ok(IpAddr::V6(a)) => {
-            a.is_unicast_link_local()
-                || a.is_unspecified()
-                || a.is_multicast()
-                || a.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
-        }
-        Err(_) => false,
-    }
+    host.parse::<IpAddr>().is_ok_and(hallpass_domain::address::is_forbidden)
 }
 
 /// An absolute URI without fragment or white space (RFC 8707, section 2).

@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 
 use crate::api::answer::{Answer, Keep};
 use crate::api::idempotency::once;
+use crate::api::shapes::credential::probe;
 use crate::api::wire::credentials::{Issued, IssuedLogin, IssuedToken, NewCredential};
 use crate::bearer::ApiCaller;
 use crate::body::Body;
@@ -130,5 +131,6 @@ async fn login(broker: &Arc<Broker>, caller: &Caller, grant: &domain::Grant) -> 
         sslmode: issued.connection.sslmode,
         ca_pem: None,
         expires_at: issued.credential.not_after.min(grant.ends_at),
+        probe: issued.credential.probe.as_ref().map(probe),
     }))
 }

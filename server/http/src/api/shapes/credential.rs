@@ -7,10 +7,21 @@ use hallpass_domain::grant::Grant;
 use hallpass_domain::target::{TargetSettings, Verification};
 
 use crate::api::wire::common::CredentialKind;
-use crate::api::wire::credentials::{Credential, CredentialState};
+use crate::api::wire::credentials::{Credential, CredentialState, Probe};
 
 fn target_name(catalogue: &Catalogue, id: hallpass_domain::ids::TargetId) -> String {
     catalogue.targets.get(&id).map_or_else(|| "removed target".to_owned(), |t| t.name.to_string())
+}
+
+/// What came of using it once.
+pub fn probe(p: &domain::Probe) -> Probe {
+    Probe {
+        works: p.trouble.is_none(),
+        at: p.at,
+        took_ms: p.took_ms,
+        answer: p.trouble.as_ref().map(|t| t.what.clone()),
+        what_to_do: p.trouble.as_ref().map(|t| t.what_to_do.clone()),
+    }
 }
 
 /// An account at a target.
@@ -30,12 +41,14 @@ pub fn account(catalogue: &Catalogue, c: &domain::Credential, now: Timestamp) ->
         name: c.external_name.clone(),
         state: CredentialState::parse(c.state.as_str()).unwrap_or(CredentialState::Revoking),
         issued_at: c.live_at,
+        probe: c.probe.as_ref().map(probe),
         not_after: c.not_after,
         due_at: c.due_at,
         may_still_work,
         may_work_until: None,
         denied_at: c.denied_at,
         sessions_ended_at: c.sessions_ended_at,
+        sessions_cut: c.sessions_cut.and_then(|n| u32::try_from(n).ok()),
         removed_at: c.removed_at,
         verified_at: c.verified_at,
         attempts: u32::try_from(c.attempts).unwrap_or(0),
@@ -75,6 +88,7 @@ pub fn token(catalogue: &Catalogue, grant: &Grant, t: &domain::Token, now: Times
         name: t.id.to_string(),
         state,
         issued_at: Some(t.issued_at),
+        probe: None,
         not_after: t.expires_at,
         due_at,
         may_still_work: may_work_until.map(|_| {
@@ -83,6 +97,7 @@ pub fn token(catalogue: &Catalogue, grant: &Grant, t: &domain::Token, now: Times
         may_work_until,
         denied_at,
         sessions_ended_at: None,
+        sessions_cut: None,
         removed_at: None,
         verified_at: (state == CredentialState::Revoked)
             .then(|| accepted_until.unwrap_or(due_at).max(due_at)),

@@ -83,6 +83,7 @@ fn at_target(card: &GrantCard) -> AtTarget {
     AtTarget {
         state: AtTargetState::parse(&left.state).unwrap_or(AtTargetState::Revoking),
         credentials: u32::try_from(left.credentials).unwrap_or(0),
+        sessions: left.sessions.and_then(|n| u32::try_from(n).ok()),
         may_work_until: left.may_work_until,
         verified_at: left.verified_at,
         lag_ms: left.lag_ms,

@@ -87,6 +87,9 @@ pub struct IssuedLogin {
     pub ca_pem: Option<String>,
     /// The login and its sessions end here at the latest.
     pub expires_at: DateTime<Utc>,
+    /// When it was tried and worked, and how long that took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
 }
 
 impl Issued {
@@ -131,6 +134,23 @@ impl std::fmt::Debug for IssuedLogin {
     }
 }
 
+/// What came of using a new login once, before it was handed out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Probe {
+    /// A login with it worked.
+    pub works: bool,
+    /// When it was tried.
+    pub at: DateTime<Utc>,
+    /// Milliseconds that it took.
+    pub took_ms: i64,
+    /// What the target answered, where it does not work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// What to do next, where it does not work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what_to_do: Option<String>,
+}
+
 /// `GET /api/v1/credentials/{id}`; never with its secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Credential {
@@ -148,6 +168,9 @@ pub struct Credential {
     pub state: CredentialState,
     /// When it was handed out.
     pub issued_at: Option<DateTime<Utc>>,
+    /// What came of using it once; none for tokens, and before it was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
     /// Never valid at or after this instant.
     pub not_after: DateTime<Utc>,
     /// When its removal was due.
@@ -160,6 +183,9 @@ pub struct Credential {
     pub denied_at: Option<DateTime<Utc>>,
     /// The last session was seen gone.
     pub sessions_ended_at: Option<DateTime<Utc>>,
+    /// How many sessions its end cut, where the target told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_cut: Option<u32>,
     /// The account was removed.
     pub removed_at: Option<DateTime<Utc>>,
     /// Absence was verified.

@@ -1,5 +1,6 @@
 SELECT coalesce(jsonb_agg(jsonb_build_object(
          'pid', s.pid,
+         'database', coalesce(s.datname, ''),
          'client', coalesce(host(s.client_addr) || ':' || s.client_port, 'local socket'),
          'application', coalesce(s.application_name, ''),
          'state', coalesce(s.state, 'unknown'),
