@@ -19,6 +19,7 @@ use crate::credentials::token_cache::TokenCache;
 use crate::health::Health;
 use crate::nudge::Nudges;
 use crate::reconcile::reports::Reports;
+use crate::restored::{ObservedTargets, Observing};
 
 /// Settings that rules and use cases need.
 #[derive(Clone, Debug)]
@@ -29,8 +30,6 @@ pub struct Settings {
     pub instance: String,
     /// Name of this process among replicas, unique per start.
     pub worker: String,
-    /// Origin line of the audit log (C2SP checkpoint).
-    pub log_origin: String,
     /// Path to a passwords file is never here: secrets stay in the parts that use them.
     pub session_seconds: i64,
     /// A session unused for so long is over.
@@ -105,6 +104,8 @@ pub struct Broker {
     pub breakers: crate::reconcile::breaker::Breakers,
     /// What is due soon, for when the store cannot be written.
     pub window: crate::reconcile::window::Window,
+    /// Whether this is a restored backup that no operator has confirmed: then targets are only looked at.
+    pub restored: Arc<Observing>,
 }
 
 /// How often a decision is taken again after a conflict before the caller is told.
@@ -121,12 +122,13 @@ pub enum Decided<T> {
 impl Broker {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
+        let restored = Arc::new(Observing::default());
         Self {
             store: parts.store,
             clock: parts.clock,
             sealer: parts.sealer,
             signer: parts.signer,
-            targets: parts.targets,
+            targets: Arc::new(ObservedTargets { inner: parts.targets, observing: Arc::clone(&restored) }),
             notifier: parts.notifier,
             renderer: parts.renderer,
             log_signer: parts.log_signer,
@@ -140,6 +142,7 @@ impl Broker {
             journal: parts.journal,
             breakers: crate::reconcile::breaker::Breakers::new(),
             window: crate::reconcile::window::Window::new(),
+            restored,
         }
     }
 
@@ -153,8 +156,15 @@ impl Broker {
         self.store.catalogue().await.map_err(unreadable)
     }
 
-    /// Refuses while the clock may not be trusted for issuing, or the store cannot be written (fail closed).
+    /// Refuses while the clock may not be trusted for issuing, the store cannot be written (fail closed), or a restored
+    /// backup waits for an operator.
     pub fn may_issue(&self) -> Result<(), Refusal> {
+        if self.restored.is_on() {
+            return Err(Refusal::unavailable(
+                "restored",
+                "Hallpass runs on a restored backup, and nothing is issued until an operator has confirmed that. The administrators know of it.",
+            ));
+        }
         if !self.health.is_writable() {
             return Err(Refusal::unavailable(
                 "store_unavailable",

@@ -13,6 +13,7 @@ pub mod nudge;
 pub mod queries;
 pub mod reconcile;
 pub mod requests;
+pub mod restored;
 pub mod views;
 
 pub use broker::{Broker, Parts, Settings};

@@ -41,6 +41,8 @@ pub enum MailKind {
     CatalogueChanged,
     /// To a person: something about their account changed.
     AccountNotice,
+    /// To administrators and auditors: something about the installation itself.
+    OperatorNotice,
 }
 
 impl MailKind {
@@ -59,10 +61,11 @@ impl MailKind {
             Self::RevocationRecovered => "revocation_recovered",
             Self::CatalogueChanged => "catalogue_changed",
             Self::AccountNotice => "account_notice",
+            Self::OperatorNotice => "operator_notice",
         }
     }
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ApprovalAsked,
         Self::NoActionNeeded,
         Self::RequestReceived,
@@ -75,6 +78,7 @@ impl MailKind {
         Self::RevocationRecovered,
         Self::CatalogueChanged,
         Self::AccountNotice,
+        Self::OperatorNotice,
     ];
     /// Reads [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {

@@ -39,6 +39,12 @@ pub enum Change {
     Mail(Box<Mail>),
     /// A catalogue object.
     Catalogue(Box<CatalogueChange>),
+    /// Ends, at this instant, everything that opens by itself: sessions, device codes, API tokens, target tokens and
+    /// recovery codes that were issued before. For a restored backup, which may hold some that were revoked since.
+    EndBearers {
+        /// When they ended.
+        at: crate::Timestamp,
+    },
     /// A small named value (instance id, log origin, clock mark, claim secret); `None` deletes it.
     Meta {
         /// Name.

@@ -58,7 +58,9 @@ impl Committed {
                 Change::Request(_) | Change::Decision(_) => self.requests = true,
                 Change::Credential(_) => self.credentials = true,
                 Change::Mail(n) if n.version == 1 => self.mails = true,
-                Change::User(_) | Change::Catalogue(_) | Change::Client(_) => self.catalogue = true,
+                Change::User(_) | Change::Catalogue(_) | Change::Client(_) | Change::EndBearers { .. } => {
+                    self.catalogue = true;
+                }
                 _ => {}
             }
         }

@@ -141,6 +141,7 @@ const fn label(kind: MailKind) -> (&'static str, Tone) {
         MailKind::RevocationRecovered => ("Removal completed", GOOD),
         MailKind::CatalogueChanged => ("Catalogue changed", INFO),
         MailKind::AccountNotice => ("About your account", INFO),
+        MailKind::OperatorNotice => ("About this installation", WAIT),
     }
 }
 

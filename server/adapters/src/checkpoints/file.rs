@@ -17,6 +17,9 @@ use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 /// Longest note that is written, bytes; the end of the file is searched over four times this length.
 const MAX_NOTE: usize = 64 * 1024;
 
+/// How far back the notes of another log are looked for: some sixty thousand.
+const FAR_BACK: usize = 16 * 1024 * 1024;
+
 /// Appends checkpoints to a file, durably. The file may be renamed (rotated) at any time: the next checkpoint makes
 /// a new one, and until then the newest is read from the renamed one.
 #[derive(Clone, Debug)]
@@ -56,11 +59,17 @@ impl CheckpointFile {
     }
 
     fn read_newest(&self) -> Option<String> {
-        let here = File::open(&*self.path).ok().and_then(|file| newest_in(file).ok().flatten());
-        here.or_else(|| {
-            let rotated = rotated(&self.path).unwrap_or_default();
-            rotated.iter().find_map(|path| newest_in(File::open(path).ok()?).ok().flatten())
-        })
+        self.find(4 * MAX_NOTE, |_| true)
+    }
+
+    /// The newest note that is wanted, looked for over so many bytes at the end of each file.
+    fn find(&self, length: usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        let in_file = |path: &Path| {
+            let end = File::open(path).and_then(|mut file| read_end(&mut file, length)).ok()?;
+            last_note(&end, &wanted)
+        };
+        in_file(&self.path)
+            .or_else(|| rotated(&self.path).unwrap_or_default().iter().find_map(|path| in_file(path)))
     }
 }
 
@@ -81,6 +90,12 @@ impl CheckpointSink for CheckpointFile {
 
     async fn newest(&self) -> Option<String> {
         self.blocking(Self::read_newest).await.flatten()
+    }
+
+    async fn newest_of(&self, origin: &str) -> Option<String> {
+        let origin = origin.to_owned();
+        let wanted = move |note: &str| note.lines().next() == Some(origin.as_str());
+        self.blocking(move |this| this.find(FAR_BACK, wanted)).await.flatten()
     }
 }
 
@@ -105,18 +120,14 @@ fn is_signatures(block: &str) -> bool {
     })
 }
 
-fn newest_in(mut file: File) -> io::Result<Option<String>> {
-    Ok(last_note(&read_end(&mut file, 4 * MAX_NOTE)?))
-}
-
-fn last_note(end: &str) -> Option<String> {
+fn last_note(end: &str, wanted: &impl Fn(&str) -> bool) -> Option<String> {
     // What follows the last empty line is torn.
     let (complete, _) = end.rsplit_once("\n\n")?;
     let blocks: Vec<&str> = complete.split("\n\n").collect();
     blocks.windows(2).rev().find_map(|pair| match pair {
         // A torn record that was ended later leaves further line breaks in front.
         [text, signatures] if is_text(text.trim_start_matches('\n')) && is_signatures(signatures) => {
-            Some(format!("{}\n\n{signatures}\n", text.trim_start_matches('\n')))
+            Some(format!("{}\n\n{signatures}\n", text.trim_start_matches('\n'))).filter(|note| wanted(note))
         }
         _ => None,
     })

@@ -21,7 +21,8 @@ use crate::events::event;
 /// Life of a claim secret, seconds.
 const CLAIM_SECONDS: i64 = 3_600;
 /// Meta key of the claim, as JSON.
-const CLAIM: &str = "first_run.claim";
+pub const FIRST_RUN_CLAIM: &str = "first_run.claim";
+const CLAIM: &str = FIRST_RUN_CLAIM;
 /// Meta key that is set with the first administrator and never again: two who race for it cannot both win.
 const DONE: &str = "first_run.done";
 

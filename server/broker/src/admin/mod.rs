@@ -20,6 +20,7 @@ pub mod secrets;
 pub mod settle;
 
 pub use applied::{Applied, ApplyError, By, Mark, NewClient};
+pub use build::NO_SECRET;
 pub use check::check_text;
 pub use mistake::Mistake;
 pub use plan::{Action, Difference, FieldChange};

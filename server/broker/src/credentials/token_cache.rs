@@ -58,7 +58,9 @@ impl Stale {
             match change {
                 Change::Grant(g) if g.version > 1 => stale.grants.push(g.id),
                 Change::Token(t) if t.version > 1 => stale.tokens.push(t.id),
-                Change::Catalogue(_) | Change::User(_) | Change::Client(_) => stale.all = true,
+                Change::Catalogue(_) | Change::User(_) | Change::Client(_) | Change::EndBearers { .. } => {
+                    stale.all = true;
+                }
                 _ => {}
             }
         }

@@ -129,10 +129,8 @@ impl Broker {
     async fn sealed_to(&self) -> Result<SealedTo, Refusal> {
         let head = self.store.log_head().await.map_err(unreadable)?;
         let (unsealed, _) = self.store.unsealed_tail().await.map_err(unreadable)?;
-        let checkpoint = head
-            .checkpoint
-            .as_deref()
-            .and_then(|n| Checkpoint::open(n, std::slice::from_ref(self.log_signer.verifier())).ok());
+        let checkpoint =
+            head.checkpoint.as_deref().and_then(|n| Checkpoint::open(n, &[self.log_signer.verifier()]).ok());
         Ok(SealedTo {
             size: i64::try_from(head.size).unwrap_or(i64::MAX),
             root: checkpoint.map(|c| c.root.to_base64()).unwrap_or_default(),

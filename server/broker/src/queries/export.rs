@@ -40,7 +40,7 @@ impl Broker {
         let header = Header {
             checkpoint,
             format: FORMAT.to_owned(),
-            origin: self.settings.log_origin.clone(),
+            origin: self.log_signer.origin(),
             size: head.size,
             vkey: self.log_signer.verifier().to_string(),
         };

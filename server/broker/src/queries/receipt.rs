@@ -100,7 +100,7 @@ impl Broker {
     async fn checkpoint_line(&self) -> Result<Option<CheckpointLine>, Refusal> {
         let head = self.store.log_head().await.map_err(unreadable)?;
         let Some(note) = head.checkpoint else { return Ok(None) };
-        let Ok(checkpoint) = Checkpoint::open(&note, std::slice::from_ref(self.log_signer.verifier())) else {
+        let Ok(checkpoint) = Checkpoint::open(&note, &[self.log_signer.verifier()]) else {
             return Ok(None);
         };
         Ok(Some(CheckpointLine {

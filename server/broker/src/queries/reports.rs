@@ -5,7 +5,8 @@ use hallpass_domain::target::TargetSettings;
 
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
-use crate::views::reports::{Figure, OverdueRow, ReconcilerRow, ReportsView, TargetReport};
+use crate::restored::Restored;
+use crate::views::reports::{Figure, OverdueRow, ReconcilerRow, ReportsView, RestoredFact, TargetReport};
 
 impl Broker {
     /// Administrators, auditors, and owners of targets.
@@ -56,6 +57,7 @@ impl Broker {
             });
         }
         Ok(ReportsView {
+            restored: self.restored.get().map(|r| restored_facts(&r)).unwrap_or_default(),
             figures: vec![
                 figure("Overdue at targets", count.to_string(), count > 0),
                 figure("Mean time from end to verified absent", mean, false),
@@ -122,6 +124,25 @@ impl Broker {
                 .collect(),
         })
     }
+}
+
+fn restored_facts(restored: &Restored) -> Vec<RestoredFact> {
+    let fact = |label: &str, value: String| RestoredFact { label: label.to_owned(), value };
+    let mut facts = vec![
+        fact("What shows it", format!("{} ({})", restored.why, restored.found_in)),
+        fact("Noticed", restored.since.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        fact("What died", "every session, device code, API token, target token, recovery code and client secret issued before".to_owned()),
+        fact("Log before", format!("{}, key {}", restored.origin_before, restored.vkey_before)),
+        fact("Log now", restored.origin.clone()),
+    ];
+    if !restored.clients.is_empty() {
+        facts.push(fact("Clients that need a new secret", restored.clients.join(", ")));
+    }
+    facts.push(fact(
+        "What to do",
+        "Read “Restoring a backup” in the operations page; then, on the server: hallpassd restored status, and hallpassd restored confirm.".to_owned(),
+    ));
+    facts
 }
 
 fn purpose(name: &str) -> &'static str {

@@ -193,6 +193,7 @@ pub fn mail_in_words(kind: MailKind) -> &'static str {
         MailKind::RevocationRecovered => "removal completed",
         MailKind::CatalogueChanged => "catalogue changed",
         MailKind::AccountNotice => "account notice",
+        MailKind::OperatorNotice => "operator notice",
     }
 }
 

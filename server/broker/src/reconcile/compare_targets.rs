@@ -19,6 +19,10 @@ const ACTOR: &str = "system:comparer";
 impl Broker {
     /// Looks at every target on which accounts are made.
     pub async fn step_compare_targets(&self) -> Report {
+        if self.restored.is_on() {
+            // What differs is not ours to act on before an operator has confirmed.
+            return Report::default();
+        }
         let catalogue = match self.store.catalogue().await {
             Ok(catalogue) => catalogue,
             Err(error) => return Report { error: Some(error.to_string()), ..Report::default() },

@@ -19,6 +19,12 @@ impl Broker {
     /// Starts a lane for every target that has something due and no lane; returns at once.
     pub async fn dispatch_revocations(self: &Arc<Self>) -> Report {
         let now = self.now();
+        if self.restored.is_on() {
+            return Report {
+                error: Some("this is a restored backup; removals wait for an operator".to_owned()),
+                ..Report::default()
+            };
+        }
         if self.clock.trust() == Trust::HoldBulk {
             return Report {
                 error: Some(
@@ -55,6 +61,9 @@ impl Broker {
     /// Removes what is due at one target, batch by batch; whether the target was down.
     pub async fn revoke_at(&self, target_id: TargetId) -> (Report, bool) {
         let mut report = Report::default();
+        if self.restored.is_on() {
+            return (report, false);
+        }
         let failed = |report: Report, error: String| Report { error: Some(error), ..report };
         let catalogue = match self.store.catalogue().await {
             Ok(catalogue) => catalogue,

@@ -1,5 +1,8 @@
 //! Seals the newest audit events into the Merkle tree and publishes signed checkpoints.
+use std::sync::{Arc, PoisonError, RwLock};
+
 use hallpass_domain::audit::checkpoint::Checkpoint;
+use hallpass_domain::audit::event::Event;
 use hallpass_domain::audit::frontier::Frontier;
 use hallpass_domain::audit::keys::{NoteSigner, VerifierKey};
 use hallpass_domain::audit::nodes::append_nodes;
@@ -9,21 +12,36 @@ use hallpass_domain::ports::store::CommitError;
 
 use super::reports::Report;
 use crate::broker::Broker;
+use crate::restored::EVENT as RESTORED_EVENT;
 
+/// Meta key of the log's origin.
+pub const ORIGIN: &str = "audit.origin";
 /// Leaves sealed at a time.
 const BATCH: u32 = 10_000;
 
-/// Signs checkpoints; the key is used for nothing else.
-pub struct LogSigner(NoteSigner);
+/// Signs checkpoints; the key is used for nothing else, and its name is the log's origin. A restored backup goes on
+/// under another one.
+pub struct LogSigner(RwLock<Arc<NoteSigner>>);
 
 impl LogSigner {
-    /// Takes the signer; its key's name is the log's origin.
+    /// Takes the signer.
     pub fn new(signer: NoteSigner) -> Self {
-        Self(signer)
+        Self(RwLock::new(Arc::new(signer)))
+    }
+    /// Goes on under another origin and key.
+    pub fn replace(&self, signer: NoteSigner) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(signer);
+    }
+    fn signer(&self) -> Arc<NoteSigner> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
     /// The public key that verifiers are given.
-    pub fn verifier(&self) -> &VerifierKey {
-        self.0.verifier()
+    pub fn verifier(&self) -> VerifierKey {
+        self.signer().verifier().clone()
+    }
+    /// The log's origin.
+    pub fn origin(&self) -> String {
+        self.signer().verifier().name().to_owned()
     }
 }
 
@@ -38,12 +56,32 @@ impl Broker {
     }
 
     async fn seal(&self) -> Result<u64, String> {
+        let signer = self.log_signer.signer();
+        let origin = signer.verifier().name();
         let head = self.store.log_head().await.map_err(|e| e.to_string())?;
-        if let Some(note) = &head.checkpoint {
+        // A checkpoint of the log before a restore is not published again: what is outside is ahead of it.
+        let ours = head.checkpoint.as_deref().filter(|note| note.lines().next() == Some(origin));
+        if let Some(note) = ours {
             self.publish(note).await;
         }
-        let events = self.store.unsealed(BATCH).await.map_err(|e| e.to_string())?;
+        let mut events = self.store.unsealed(BATCH).await.map_err(|e| e.to_string())?;
+        if ours.is_none()
+            && let Some(first) = events.iter().rposition(|e| e.parts().kind == RESTORED_EVENT)
+        {
+            // The first leaf of a log that goes on under a new origin is the event that cites the old one.
+            events = vec![events.swap_remove(first)];
+        }
         if events.is_empty() {
+            return Ok(0);
+        }
+        let renamed = |e: &Event| {
+            let parts = e.parts();
+            parts.kind == RESTORED_EVENT && parts.data.get("origin").and_then(|o| o.as_str()) != Some(origin)
+        };
+        // Another server noticed a restore: its key is taken up before anything more is signed.
+        if events.iter().any(renamed)
+            && self.store.meta(ORIGIN).await.map_err(|e| e.to_string())?.as_deref() != Some(origin)
+        {
             return Ok(0);
         }
         let mut frontier: Frontier = match &head.frontier {
@@ -62,8 +100,8 @@ impl Broker {
             .map(|(id, hash)| (id.level, id.index, hash))
             .collect();
         let size = head.size + u64::try_from(leaves.len()).unwrap_or(0);
-        let checkpoint = Checkpoint { origin: self.settings.log_origin.clone(), size, root: frontier.root() };
-        let note = checkpoint.sign(&self.log_signer.0).map_err(|e| e.to_string())?;
+        let checkpoint = Checkpoint { origin: origin.to_owned(), size, root: frontier.root() };
+        let note = checkpoint.sign(&signer).map_err(|e| e.to_string())?;
         let done = leaves.len();
         let frontier = serde_json::to_string(&frontier).map_err(|e| e.to_string())?;
         hallpass_domain::failpoint::hit("audit.seal.before");

@@ -140,7 +140,7 @@ impl Broker {
     /// While the store cannot be written: removes at the targets what is due, from memory.
     pub async fn step_remove_unrecorded(&self) -> Report {
         let now = self.now();
-        if self.health.is_writable() || self.clock.trust() == Trust::HoldBulk {
+        if self.health.is_writable() || self.restored.is_on() || self.clock.trust() == Trust::HoldBulk {
             return Report::default();
         }
         let Some(catalogue) = self.window.inner().catalogue.clone() else { return Report::default() };

@@ -25,6 +25,8 @@ pub struct Shell {
     pub path: String,
     /// The demo's thin bar; `None` outside the demo.
     pub demo: Option<DemoBar>,
+    /// What administrators and auditors must know on every page, until it is over.
+    pub standing: Option<Flash>,
     /// What the last action did, shown once on top of the page.
     pub flash: Option<Flash>,
 }

@@ -6,6 +6,8 @@ use serde::Serialize;
 /// The page `/reports`.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportsView {
+    /// What is known of a restored backup that waits for an operator; empty where none does.
+    pub restored: Vec<RestoredFact>,
     /// Figures on top: each is a number with its name.
     pub figures: Vec<Figure>,
     /// The reconcilers.
@@ -14,6 +16,15 @@ pub struct ReportsView {
     pub targets: Vec<TargetReport>,
     /// Credentials that are due and not yet verified gone.
     pub overdue: Vec<OverdueRow>,
+}
+
+/// Something that is known of a restored backup.
+#[derive(Debug, Clone, Serialize)]
+pub struct RestoredFact {
+    /// Its name.
+    pub label: String,
+    /// What is known.
+    pub value: String,
 }
 
 /// One figure.

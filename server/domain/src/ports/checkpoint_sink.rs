@@ -10,4 +10,6 @@ pub trait CheckpointSink: Send + Sync {
     async fn publish(&self, note: &str) -> Result<(), String>;
     /// The newest note it holds, to detect a restored backup; `None` where it cannot be read back or is empty.
     async fn newest(&self) -> Option<String>;
+    /// The newest note of one log among the last that it holds: after a restore the log goes on under another origin.
+    async fn newest_of(&self, origin: &str) -> Option<String>;
 }

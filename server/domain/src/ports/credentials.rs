@@ -47,6 +47,9 @@ pub trait Credentials {
     async fn count_overdue(&self, before: Timestamp) -> Read<u64>;
     /// Credentials due in `[from, to)`: the window kept in memory for when the store cannot be written.
     async fn due_between(&self, from: Timestamp, to: Timestamp, limit: u32) -> Read<Vec<Credential>>;
-    /// The largest version counter of `kind` ever committed; compared with what targets remember to detect a restored backup.
+    /// The newest credential ever committed, whatever its state: ids are in order of time, so a target that knows a newer
+    /// one has seen a later database than this.
+    async fn newest_credential(&self) -> Read<Option<CredentialId>>;
+    /// How many of a grant are not revoked.
     async fn count_unrevoked(&self, grant: GrantId) -> Read<u64>;
 }

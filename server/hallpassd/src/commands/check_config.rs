@@ -3,17 +3,15 @@ use std::path::{Path, PathBuf};
 
 use crate::compose::StartError;
 
-/// Explains every mistake with file and line.
+/// Explains every mistake with file and line: all that `serve` would refuse.
 pub fn run(
     file: Option<&PathBuf>,
     settings: &super::Settings,
     catalogue: Option<&Path>,
 ) -> Result<(), StartError> {
-    let mut found = Vec::new();
-    if let Err(all) = crate::config::load(file.map(PathBuf::as_path), std::env::vars(), &settings.overrides())
-    {
-        found.extend(all.iter().map(ToString::to_string));
-    }
+    let all =
+        crate::config::serve::mistakes(file.map(PathBuf::as_path), std::env::vars(), &settings.overrides());
+    let mut found: Vec<String> = all.iter().map(ToString::to_string).collect();
     if let Some(path) = catalogue {
         match std::fs::read_to_string(path) {
             Ok(text) => found.extend(

@@ -4,6 +4,7 @@ pub mod check_config;
 pub mod init;
 pub mod migrate;
 pub mod recover;
+pub mod restored;
 pub mod serve;
 
 use std::io::Write as _;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::compose::StartError;
+use crate::compose::{self, Composed, Given, Making, StartError};
 use crate::config::{Config, Override};
 use crate::demo::{self, DemoArgs};
 
@@ -76,16 +77,16 @@ enum Command {
         #[command(subcommand)]
         what: Option<DemoCommand>,
     },
-    /// Make the master key, the database and the first administrator, without a browser
+    /// Make the master key and the database, and the first administrator where one is named
     Init {
         #[command(flatten)]
         settings: Settings,
-        /// Mail address of the first administrator
-        #[arg(long, value_name = "ADDRESS")]
-        admin_email: String,
+        /// Mail address of the first administrator; without it the first start prints a claim secret for the browser
+        #[arg(long, value_name = "ADDRESS", requires = "admin_password_file")]
+        admin_email: Option<String>,
         /// File with the first administrator's password (0600)
-        #[arg(long, value_name = "FILE")]
-        admin_password_file: PathBuf,
+        #[arg(long, value_name = "FILE", requires = "admin_email")]
+        admin_password_file: Option<PathBuf>,
     },
     /// Explain mistakes in the configuration, and in a catalogue, with file and line
     CheckConfig {
@@ -111,6 +112,11 @@ enum Command {
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
+    /// After a restored backup: look at what is known, and confirm it
+    Restored {
+        #[command(subcommand)]
+        what: RestoredCommand,
+    },
     /// Let somebody back in who lost the password or second factor; audited and mailed
     Recover {
         #[command(flatten)]
@@ -120,6 +126,20 @@ enum Command {
         /// Remove the second factor instead of giving a one-time password
         #[arg(long)]
         second_factor: bool,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RestoredCommand {
+    /// Say what is known, and what the targets have beyond the database
+    Status {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Go on from this backup: issue again, remove what is due, handle accounts that the backup does not know
+    Confirm {
+        #[command(flatten)]
+        settings: Settings,
     },
 }
 
@@ -172,18 +192,35 @@ pub async fn run(cli: Cli) -> Result<(), StartError> {
         }
         Command::Serve { settings } => with_log(load(file, &settings)?, serve::run).await,
         Command::Init { settings, admin_email, admin_password_file } => {
-            let config = load(file, &settings)?;
-            crate::logging::start("warn", false);
-            init::run(config, &admin_email, &admin_password_file).await
+            let config = quietly(file, &settings)?;
+            init::run(config, admin_email.as_deref().zip(admin_password_file.as_deref())).await
         }
         Command::Migrate { settings, dry_run } => migrate::run(&load(file, &settings)?, dry_run).await,
         Command::Backup { settings, to } => backup::run(&load(file, &settings)?, &to).await,
+        Command::Restored { what: RestoredCommand::Status { settings } } => {
+            restored::status(quietly(file, &settings)?).await
+        }
+        Command::Restored { what: RestoredCommand::Confirm { settings } } => {
+            restored::confirm(quietly(file, &settings)?).await
+        }
         Command::Recover { settings, email, second_factor } => {
-            let config = load(file, &settings)?;
-            crate::logging::start("warn", false);
-            recover::run(config, &email, second_factor).await
+            recover::run(quietly(file, &settings)?, &email, second_factor).await
         }
     }
+}
+
+/// The configuration of a command that works on the store; only what goes wrong is logged.
+fn quietly(file: Option<&PathBuf>, settings: &Settings) -> Result<Config, StartError> {
+    let config = load(file, settings)?;
+    crate::logging::start("warn", false);
+    Ok(config)
+}
+
+/// The parts of a command that works on the store. On SQLite it must be the only one to do so.
+async fn open(config: &Config, making: Making) -> Result<Composed, StartError> {
+    let bound =
+        config.server.listen.parse().map_err(|_| StartError("server.listen is not an address".to_owned()))?;
+    compose::compose(config, &crate::config::base_url(config, bound), making, Given::default()).await
 }
 
 async fn with_log<F: Future<Output = Result<(), StartError>>>(

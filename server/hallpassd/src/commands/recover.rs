@@ -2,16 +2,13 @@
 use hallpass_broker::access::Recovery;
 use secrecy::ExposeSecret as _;
 
-use crate::compose::{self, Given, Making, StartError};
-use crate::config::{self, Config};
+use super::open;
+use crate::compose::{Making, StartError};
+use crate::config::Config;
 
 /// Gives a one-time password, or removes the second factor.
 pub async fn run(config: Config, email: &str, second_factor: bool) -> Result<(), StartError> {
-    let bound =
-        config.server.listen.parse().map_err(|_| StartError("server.listen is not an address".to_owned()))?;
-    let composed =
-        compose::compose(&config, &config::base_url(&config, bound), Making::Refused, Given::default())
-            .await?;
+    let composed = open(&config, Making::Refused).await?;
     let what = if second_factor { Recovery::SecondFactor } else { Recovery::Password };
     let recovered = composed.broker.recover_account(email, what).await.map_err(|r| StartError(r.message))?;
     match recovered.one_time_password {

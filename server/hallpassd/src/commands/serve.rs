@@ -1,5 +1,6 @@
 //! `hallpassd serve`.
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 
 use hallpass_broker::admin::ServerSecrets;
@@ -11,6 +12,25 @@ use crate::config::{self, Config};
 
 /// Runs the server until it is told to stop.
 pub async fn run(config: Config) -> Result<(), StartError> {
+    let places = config::serve::missing(&config);
+    if !places.is_empty() {
+        let told: Vec<String> = places.iter().map(|(key, what)| format!("{key}: {what}")).collect();
+        return Err(StartError(told.join("\n")));
+    }
+    match &config.audit.checkpoint_file {
+        Some(file) => {
+            // Made at once, so that a place that cannot be written is known now and not with the first checkpoint.
+            std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o640)
+                .open(file)
+                .map_err(|e| StartError(format!("audit.checkpoint_file {}: {e}", file.display())))?;
+        }
+        None => tracing::warn!(
+            "checkpoints go to the log alone (audit.no_checkpoint_file): ship it to a place of its own, or a restored backup is noticed at its targets only"
+        ),
+    }
     let listener =
         TcpListener::bind(config.server.listen.parse::<SocketAddr>().map_err(|e| StartError(e.to_string()))?)
             .map_err(|e| StartError(format!("cannot listen on {}: {e}", config.server.listen)))?;
@@ -36,6 +56,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         .map(|p| p.parse())
         .collect::<Result<_, _>>()
         .map_err(|e| StartError(format!("server.trusted_proxies: {e}")))?;
+    for network in &config.metrics.allow_from {
+        http.metrics_from.push(network.parse().map_err(|e| StartError(format!("metrics.allow_from: {e}")))?);
+    }
     if let Some(mistake) = http.mistake() {
         return Err(StartError(mistake));
     }

@@ -17,9 +17,13 @@ use crate::config::Keys;
 /// Where the master key may stand in the environment.
 pub const MASTER_KEY_VARIABLE: &str = "HALLPASS_MASTER_KEY";
 /// Algorithms that targets may ask for.
-const ALGS: [TokenAlg; 2] = [TokenAlg::EdDsa, TokenAlg::Es256];
+pub(super) const ALGS: [TokenAlg; 2] = [TokenAlg::EdDsa, TokenAlg::Es256];
+/// Meta key of the log's origin.
+pub(super) const ORIGIN: &str = hallpass_broker::reconcile::seal_audit::ORIGIN;
+/// Meta key of the key that signs checkpoints.
+pub(super) const CHECKPOINT_KEY: &str = "keys.checkpoint";
 /// Meta key of the token keys.
-const TOKEN_KEYS: &str = "keys.tokens";
+pub(super) const TOKEN_KEYS: &str = "keys.tokens";
 
 /// Opens the master key and checks that it is the one that the data was sealed with. A wrong or missing key refuses
 /// to start and never makes a new one, except at the first start of a data folder.
@@ -92,14 +96,39 @@ pub async fn checkpoint_signer(
     origin: &str,
     now: Timestamp,
 ) -> Result<NoteSigner, StartError> {
-    let text = remembered(store, "keys.checkpoint", now, || {
+    let text = remembered(store, CHECKPOINT_KEY, now, || {
         let record = CheckpointKeyRecord::generate(origin, sealer).map_err(|e| StartError(e.to_string()))?;
         serde_json::to_string(&record).map_err(|e| StartError(e.to_string()))
     })
     .await?;
-    let record: CheckpointKeyRecord = serde_json::from_str(&text)
+    open_checkpoint_key(&text, sealer)
+}
+
+fn open_checkpoint_key(text: &str, sealer: &AeadSealer) -> Result<NoteSigner, StartError> {
+    let record: CheckpointKeyRecord = serde_json::from_str(text)
         .map_err(|e| StartError::because("the stored checkpoint key is damaged", e))?;
     record.open(sealer).map_err(|e| StartError(e.to_string()))
+}
+
+/// The key that signs checkpoints, as it is stored now: another server may have replaced it.
+pub async fn stored_checkpoint_signer(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+) -> Result<Option<NoteSigner>, StartError> {
+    let stored = store.meta(CHECKPOINT_KEY).await.map_err(|e| StartError(e.to_string()))?;
+    stored.map(|text| open_checkpoint_key(&text, sealer)).transpose()
+}
+
+/// Takes up the token keys as they are stored now.
+pub async fn reload_token_keys(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+    ring: &KeyRing,
+) -> Result<(), StartError> {
+    let Some(text) = store.meta(TOKEN_KEYS).await.map_err(|e| StartError(e.to_string()))? else {
+        return Ok(());
+    };
+    ring.replace(&parse(&text)?, sealer).map_err(|e| StartError(e.to_string()))
 }
 
 /// The keys that sign tokens, made at first start.

@@ -62,6 +62,7 @@ pub struct Given {
 }
 
 /// Everything put together; nothing runs yet.
+#[derive(Clone)]
 pub struct Composed {
     /// The broker.
     pub broker: Arc<Broker>,
@@ -108,18 +109,23 @@ pub async fn compose(
     .await?;
     let host = host_of(base_url);
     let origin_wanted = config.audit.origin.clone().unwrap_or_else(|| format!("{host}/hallpass/{instance}"));
-    let origin = keys::remembered(port.as_ref(), "audit.origin", now, || Ok(origin_wanted)).await?;
+    let origin = keys::remembered(port.as_ref(), keys::ORIGIN, now, || Ok(origin_wanted)).await?;
     let log_signer = Arc::new(LogSigner::new(
         keys::checkpoint_signer(port.as_ref(), sealer.as_ref(), &origin, now).await?,
     ));
     let ring = keys::token_keys(port.as_ref(), sealer.as_ref(), now).await?;
+    let began_empty = port.log_head().await.map_err(read)?.checkpoint.is_none();
 
     let mut checkpoint_sinks = given.checkpoint_sinks;
     checkpoint_sinks.push(Arc::new(CheckpointLog::default()));
     if let Some(file) = &config.audit.checkpoint_file {
         checkpoint_sinks.push(Arc::new(CheckpointFile::new(file.clone())));
     }
-    restored::refuse(port.as_ref(), &checkpoint_sinks, log_signer.verifier()).await?;
+    let judged = restored::judge(port.as_ref(), &checkpoint_sinks, &log_signer.verifier()).await?;
+    let told = judged.told;
+    if let Some(evidence) = judged.evidence {
+        restored::enter(port.as_ref(), &sealer, evidence, now).await?;
+    }
 
     let journal: Option<Arc<dyn Journal>> = match journal_path(config) {
         Some(path) => Some(Arc::new(FileJournal::open(&path).map_err(StartError)?)),
@@ -143,7 +149,6 @@ pub async fn compose(
         base_url: base_url.to_owned(),
         instance,
         worker,
-        log_origin: origin,
         session_seconds: 12 * 3_600,
         session_idle_seconds: 3_600,
         api_token_seconds: 12 * 3_600,
@@ -162,8 +167,14 @@ pub async fn compose(
         journal,
         settings,
     }));
-    broker.ensure_command_line_client().await.map_err(|e| StartError(e.message))?;
-    Ok(Composed { broker, store, clock: sampled, keys: ring, sealer })
+    let composed = Composed { broker, store, clock: sampled, keys: ring, sealer };
+    restored::take_up(&composed).await?;
+    if !told && !began_empty && !composed.broker.restored.is_on() {
+        // No place outside can tell whether this is the newest state of the database: the targets may.
+        restored::look_at_targets(&composed).await?;
+    }
+    composed.broker.ensure_command_line_client().await.map_err(|e| StartError(e.message))?;
+    Ok(composed)
 }
 
 /// The journal stands beside the SQLite file, or where `[database] journal_file` says.

@@ -1,41 +1,239 @@
-//! A restored backup: an exported checkpoint that is ahead of the database.
+//! A restored backup: how it is noticed, and what is committed at once. The rules stand in `hallpass_broker::restored`.
 use std::sync::Arc;
+use std::time::Duration;
 
+use hallpass_adapters::sealing::AeadSealer;
+use hallpass_adapters::signers::{CheckpointKeyRecord, RotationPolicy};
+use hallpass_broker::access::FIRST_RUN_CLAIM;
+use hallpass_broker::restored::{LAST, RESTORED, Restored, entering, needs_a_secret};
+use hallpass_domain::Timestamp;
 use hallpass_domain::audit::checkpoint::Checkpoint;
+use hallpass_domain::audit::frontier::Frontier;
 use hallpass_domain::audit::keys::VerifierKey;
+use hallpass_domain::audit::merkle::Hash;
+use hallpass_domain::audit::nodes::{NodeId, NodeMap};
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
-use hallpass_domain::ports::store::Store;
+use hallpass_domain::ports::store::{ReadError, Store};
+use hallpass_domain::secret::random_from;
+use hallpass_domain::transition::Change;
 
-use super::StartError;
+use super::keys::{ALGS, CHECKPOINT_KEY, ORIGIN, TOKEN_KEYS};
+use super::{Composed, StartError};
 
-/// Refuses to start on a database that is older than what was published of it: tokens issued and revocations made
-/// since the backup are unknown to it, and going on would revive or orphan them.
-pub async fn refuse(
+/// How long targets may take at a start where nothing else can tell.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What shows that a database is a restored one.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    found_in: String,
+    why: String,
+    cited: Option<(String, u64)>,
+}
+
+/// What the places outside say.
+#[derive(Clone, Debug, Default)]
+pub struct Judged {
+    /// Whether any of them holds a checkpoint of this log, so that it could tell.
+    pub told: bool,
+    /// That the database is behind.
+    pub evidence: Option<Evidence>,
+}
+
+fn read(error: ReadError) -> StartError {
+    StartError(error.to_string())
+}
+
+/// Compares the database with what was published of it.
+///
+/// # Errors
+/// The store cannot be read, or a place holds the checkpoints of another log.
+pub async fn judge(
     store: &dyn Store,
     sinks: &[Arc<dyn CheckpointSink>],
     key: &VerifierKey,
-) -> Result<(), StartError> {
-    let head = store.log_head().await.map_err(|e| StartError(e.to_string()))?;
+) -> Result<Judged, StartError> {
+    let mut judged = Judged::default();
     for sink in sinks {
-        let Some(note) = sink.newest().await else { continue };
-        match Checkpoint::open(&note, std::slice::from_ref(key)) {
-            Ok(published) if published.size > head.size => {
-                return Err(StartError(format!(
-                    "this database holds {} sealed events, but {} holds a checkpoint of {}: it is a restored backup, or events were cut off. \
-                     Nothing is served from it. Read “Restoring a backup” in docs/operations.md.",
-                    head.size,
-                    sink.describe(),
-                    published.size
-                )));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                return Err(StartError(format!(
-                    "{} holds a checkpoint that this database's key did not sign ({error}): it belongs to another log. Move the file away, or restore the database that it belongs to.",
-                    sink.describe()
-                )));
+        // The place first: what the log gains meanwhile is no evidence.
+        let Some(newest) = sink.newest().await else { continue };
+        let head = store.log_head().await.map_err(read)?;
+        let mut foreign = false;
+        let mut note = newest;
+        if let Err(error) = Checkpoint::open(&note, std::slice::from_ref(key)) {
+            // A later restore moved the log on, and this copy is from before it.
+            match sink.newest_of(key.name()).await {
+                Some(older) if Checkpoint::open(&older, std::slice::from_ref(key)).is_ok() => {
+                    (note, foreign) = (older, true);
+                }
+                _ => {
+                    return Err(StartError(format!(
+                        "{} holds a checkpoint that this database's key did not sign ({error}): it belongs to another log. Move the file away, or restore the database that it belongs to.",
+                        sink.describe()
+                    )));
+                }
             }
         }
+        let Ok(published) = Checkpoint::open(&note, std::slice::from_ref(key)) else { continue };
+        judged.told = true;
+        let here = head.size;
+        let why = if published.size > here {
+            format!(
+                "The database holds {here} sealed events, and {} were published: it is a restored backup, or events were cut off.",
+                published.size
+            )
+        } else if foreign {
+            "The log went on under another origin after an earlier restore, and this database is from before it.".to_owned()
+        } else if root_at(store, published.size).await? != Some(published.root) {
+            format!(
+                "The database's first {} events are not those that were published: it is a restored backup that went on, or history was changed.",
+                published.size
+            )
+        } else {
+            continue;
+        };
+        judged.evidence =
+            Some(Evidence { found_in: sink.describe(), why, cited: Some((note, published.size)) });
+        return Ok(judged);
     }
+    Ok(judged)
+}
+
+/// The root over the first `size` events as stored; none where nodes are missing.
+async fn root_at(store: &dyn Store, size: u64) -> Result<Option<Hash>, StartError> {
+    let wanted: Vec<(u8, u64)> = Frontier::nodes(size).iter().map(|n| (n.level, n.index)).collect();
+    let nodes: NodeMap = store
+        .nodes(&wanted)
+        .await
+        .map_err(read)?
+        .into_iter()
+        .map(|((level, index), hash)| (NodeId { level, index }, hash))
+        .collect();
+    Ok(Frontier::read(&nodes, size).ok().map(|f| f.root()))
+}
+
+/// Commits that this is a restored backup: bearers end, keys are new, the log goes on under a new origin.
+///
+/// # Errors
+/// Where that cannot be committed: then nothing may be served.
+pub async fn enter(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+    evidence: Evidence,
+    now: Timestamp,
+) -> Result<(), StartError> {
+    let stored_origin = store.meta(ORIGIN).await.map_err(read)?;
+    let stored_key = store.meta(CHECKPOINT_KEY).await.map_err(read)?;
+    let stored_tokens = store.meta(TOKEN_KEYS).await.map_err(read)?;
+    let origin_before = stored_origin.clone().unwrap_or_default();
+    let vkey_before = stored_key
+        .as_deref()
+        .and_then(|t| serde_json::from_str::<CheckpointKeyRecord>(t).ok())
+        .map(|r| r.verifier)
+        .unwrap_or_default();
+    let origin = next_origin(&origin_before, now)?;
+    let key = CheckpointKeyRecord::generate(&origin, sealer).map_err(|e| StartError(e.to_string()))?;
+    let tokens =
+        RotationPolicy::default().first_keys(&ALGS, now, sealer).map_err(|e| StartError(e.to_string()))?;
+    let set = |key: &str, expected: Option<String>, value: String| Change::Meta {
+        key: key.to_owned(),
+        expected,
+        value: Some(value),
+    };
+    let changes = vec![
+        set(ORIGIN, stored_origin, origin.clone()),
+        set(CHECKPOINT_KEY, stored_key, text(&key)?),
+        // None of the old ones is published any more: what they signed verifies nowhere.
+        set(TOKEN_KEYS, stored_tokens, text(&tokens)?),
+    ];
+    let clients = store.clients().await.map_err(read)?;
+    let restored = Restored {
+        since: now,
+        found_in: evidence.found_in,
+        why: evidence.why,
+        origin_before,
+        vkey_before,
+        origin,
+        cited_size: evidence.cited.as_ref().map(|(_, size)| *size),
+        cited: evidence.cited.map(|(note, _)| note),
+        size_here: store.log_head().await.map_err(read)?.size,
+        clients: clients.iter().filter(|c| needs_a_secret(c)).map(|c| c.client_id.to_string()).collect(),
+    };
+    let before = (store.meta(RESTORED).await.map_err(read)?, store.meta(LAST).await.map_err(read)?);
+    let claim = store.meta(FIRST_RUN_CLAIM).await.map_err(read)?;
+    let catalogue = store.catalogue().await.map_err(read)?;
+    let transition = entering(&restored, before, claim, &catalogue, &clients, changes)
+        .map_err(|e| StartError(e.to_string()))?;
+    store.commit(transition).await.map_err(|e| StartError(e.to_string()))?;
+    tracing::error!(
+        found_in = restored.found_in,
+        "{} Everybody is signed out, and targets are only looked at, until an operator has run: hallpassd restored confirm",
+        restored.why
+    );
     Ok(())
+}
+
+fn text(value: &impl serde::Serialize) -> Result<String, StartError> {
+    serde_json::to_string(value).map_err(|e| StartError(e.to_string()))
+}
+
+/// `host/hallpass/abc` becomes `host/hallpass/abc/restored-20261125T140000Z-k3x9`; unique, because a copy may be put back
+/// twice.
+fn next_origin(before: &str, now: Timestamp) -> Result<String, StartError> {
+    let base = before.split("/restored-").next().unwrap_or(before);
+    let mark =
+        random_from(b"abcdefghijklmnopqrstuvwxyz0123456789", 4).map_err(|e| StartError(e.to_string()))?;
+    Ok(format!("{base}/restored-{}-{mark}", now.format("%Y%m%dT%H%M%SZ")))
+}
+
+/// Asks the targets; commits what they show, and takes it up here.
+///
+/// # Errors
+/// As [`enter`].
+pub async fn look_at_targets(composed: &Composed) -> Result<(), StartError> {
+    let broker = &composed.broker;
+    let Some(ahead) = broker.look_for_lost_accounts(PATIENCE).await else { return Ok(()) };
+    let evidence = Evidence {
+        found_in: format!("target {}", ahead.target),
+        why: format!(
+            "{} has the account {}, which carries our mark, is newer than every account that the database knows, and has no row in it: it is a restored backup.",
+            ahead.target, ahead.account
+        ),
+        cited: None,
+    };
+    noticed(composed, evidence).await
+}
+
+/// As a place outside shows while the server runs: a database that was put back beneath it.
+///
+/// # Errors
+/// As [`judge`] and [`enter`].
+pub async fn look_outside(composed: &Composed) -> Result<(), StartError> {
+    let broker = &composed.broker;
+    let key = broker.log_signer.verifier();
+    match judge(broker.store.as_ref(), &broker.checkpoint_sinks, &key).await?.evidence {
+        Some(evidence) => noticed(composed, evidence).await,
+        None => Ok(()),
+    }
+}
+
+async fn noticed(composed: &Composed, evidence: Evidence) -> Result<(), StartError> {
+    let broker = &composed.broker;
+    enter(broker.store.as_ref(), &composed.sealer, evidence, broker.now()).await?;
+    take_up(composed).await
+}
+
+/// Takes up what this or another server has committed about a restore: state, log key, token keys.
+///
+/// # Errors
+/// The store cannot be read, or a key does not open.
+pub async fn take_up(composed: &Composed) -> Result<(), StartError> {
+    let broker = &composed.broker;
+    broker.step_look_restored().await;
+    broker.tokens.forget_all();
+    let store = broker.store.as_ref();
+    if let Some(signer) = super::keys::stored_checkpoint_signer(store, &composed.sealer).await? {
+        broker.log_signer.replace(signer);
+    }
+    super::keys::reload_token_keys(store, &composed.sealer, &composed.keys).await
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hallpass_domain::transition::{Change, Transition};
 use tokio::task::JoinHandle;
 
-use super::{Composed, keys};
+use super::{Composed, keys, restored};
 
 /// Starts everything; it runs until aborted.
 pub fn start(composed: &Composed) -> Vec<JoinHandle<()>> {
@@ -13,7 +13,32 @@ pub fn start(composed: &Composed) -> Vec<JoinHandle<()>> {
     tasks.push(sample_clock(composed));
     tasks.push(rotate_keys(composed));
     tasks.push(hear_notices(composed));
+    tasks.push(watch_restored(composed));
     tasks
+}
+
+/// Looks each second whether a restore was noticed or confirmed elsewhere; now and then itself, at the places outside
+/// and at the targets: a database may be put back beneath a running server.
+fn watch_restored(composed: &Composed) -> JoinHandle<()> {
+    let composed = composed.clone();
+    tokio::spawn(async move {
+        let mut round: u64 = 0;
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let mut done = Ok(());
+            if composed.broker.step_look_restored().await {
+                done = restored::take_up(&composed).await;
+            } else if round % 10 == 9 {
+                done = restored::look_outside(&composed).await;
+            } else if round % 300 == 4 && !composed.broker.restored.is_on() {
+                done = restored::look_at_targets(&composed).await;
+            }
+            if let Err(error) = done {
+                tracing::error!(%error, "whether this is a restored backup could not be told");
+            }
+            round += 1;
+        }
+    })
 }
 
 /// Samples database time each second; an answer that took longer than a second says little and is dropped.

@@ -104,6 +104,7 @@ fn bare_shell(state: &AppState, path: &str) -> Shell {
         now: state.broker.now(),
         path: path.to_owned(),
         demo: None,
+        standing: None,
         flash: None,
     }
 }

@@ -87,6 +87,18 @@ impl<'a> Visit<'a> {
         CookieOf::KnownBrowser.read(&self.state.config, self.request)
     }
 
+    /// A restored backup that waits for an operator: for those who oversee.
+    fn standing(&self) -> Option<Flash> {
+        let user = self.visitor.as_ref().and_then(Visitor::user)?;
+        let oversees = user.duties.contains(&Duty::Administrator) || user.duties.contains(&Duty::Auditor);
+        self.state.broker.restored.get().filter(|_| oversees)?;
+        Some(Flash {
+            tone: "bad".to_owned(),
+            message: "Hallpass runs on a restored backup. Nothing is issued and nothing is removed at targets until an operator has run hallpassd restored confirm.".to_owned(),
+            link: Some(Link { href: "/reports".to_owned(), text: "See what is known".to_owned() }),
+        })
+    }
+
     /// The frame.
     pub async fn shell(&self) -> Shell {
         let broker = &self.state.broker;
@@ -135,6 +147,7 @@ impl<'a> Visit<'a> {
                 }
                 None => None,
             },
+            standing: self.standing(),
             flash: CookieOf::Flash.read(&self.state.config, self.request).and_then(|c| read_flash(&c)),
         }
     }

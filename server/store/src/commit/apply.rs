@@ -156,6 +156,7 @@ fn rank(change: &Change) -> (u8, bool, Uuid) {
         Change::Token(n) => (15, n.version, n.id.0),
         Change::Mail(n) => (16, n.version, n.id.0),
         Change::Meta { .. } => (17, 1, Uuid::nil()),
+        Change::EndBearers { .. } => (18, 1, Uuid::nil()),
     };
     (table, version == 1, id)
 }

@@ -134,6 +134,14 @@ impl Credentials for StoreHandle {
         )
     }
 
+    async fn newest_credential(&self) -> Read<Option<CredentialId>> {
+        let mut reader = self.reader().await?;
+        let mut db = reader.db();
+        let query = credentials::table.select(credentials::id).order(credentials::id.desc());
+        let newest: Option<Uid> = on_db!(&mut db, first, query).optional().map_err(unread)?;
+        Ok(newest.map(|id| CredentialId(id.0)))
+    }
+
     async fn count_unrevoked(&self, grant: GrantId) -> Read<u64> {
         let unrevoked = value!(
             self,

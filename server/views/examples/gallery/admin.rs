@@ -93,6 +93,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         trouble: (state == "unreachable").then(|| text("connection refused")),
     };
     let view = ReportsView {
+        restored: Vec::new(),
         figures: vec![
             figure("live credentials", "12", "good"),
             figure("overdue", "1", "bad"),

@@ -81,6 +81,7 @@ pub(crate) fn shell(path: &str, who: Option<&str>) -> Shell {
         now: now(),
         path: text(path),
         demo: None,
+        standing: None,
         flash: None,
     }
 }
