@@ -46,6 +46,7 @@ fn imports_run_one_way() {
                 "hallpass-http",
                 "hallpass-store",
                 "hallpass-adapters",
+                "hallpass-client",
             ],
         ),
         ("client", &[]),

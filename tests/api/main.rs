@@ -43,6 +43,7 @@ mod audit;
 mod authz;
 mod bad_input;
 mod catalogue;
+mod command;
 mod oauth;
 mod postgres_login;
 mod races;

@@ -10,6 +10,7 @@ pub mod alternate;
 pub mod browserless;
 pub mod caller;
 pub mod cast;
+pub mod command;
 pub mod database;
 pub mod facts;
 pub mod fault_server;

@@ -101,6 +101,7 @@ async fn apply(ctx: &Ctx, args: ApplyArgs) -> Result<(), Failure> {
         }
         term::confirm(&format!("Apply {} changes?", diff.changes.len())).await?;
     }
+    args.secrets.ready()?;
     let real = ApplyCatalogue { toml, apply: true, if_revision: Some(diff.revision) };
     let applied = ctx.busy(&client, client.catalogue(&real, &new_key())).await?;
     ctx.say(&format!("Applied; the catalogue is at revision {}.", applied.revision));
@@ -113,6 +114,7 @@ async fn apply(ctx: &Ctx, args: ApplyArgs) -> Result<(), Failure> {
 }
 
 async fn rotate(ctx: &Ctx, args: RotateArgs) -> Result<(), Failure> {
+    args.secrets.ready()?;
     let client = ctx.client().await?;
     let made = ctx.busy(&client, client.rotate_client_secret(&args.client_id, &new_key())).await?;
     let mut made = vec![made];

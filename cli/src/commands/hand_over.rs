@@ -1,6 +1,6 @@
 //! New secrets of OAuth clients: they leave the server once, so they go to a place where they stay.
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -16,6 +16,24 @@ pub(crate) struct SecretsArgs {
     /// Write new client secrets to files in this folder, named by client id, instead of to stdout
     #[arg(long, value_name = "DIR")]
     pub(super) secrets_dir: Option<PathBuf>,
+}
+
+impl SecretsArgs {
+    /// Makes the folder where it is missing and tries to write there, before the server makes a secret that has no other place.
+    pub(super) fn ready(&self) -> Result<(), Failure> {
+        let Some(folder) = &self.secrets_dir else { return Ok(()) };
+        let probe = folder.join(format!(".hallpass-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .and_then(|()| std::fs::OpenOptions::new().write(true).create_new(true).open(&probe))
+            .and_then(|_| std::fs::remove_file(&probe))
+            .map_err(|error| {
+                Failure::usage("secrets_dir", format!("{} cannot be written to: {error}", folder.display()))
+                    .next("name a folder of yours; nothing was changed on the server")
+            })
+    }
 }
 
 /// New secrets, which are never shown again: into files, else to stdout. Written to files they are taken out of the answer.

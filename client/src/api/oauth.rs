@@ -6,7 +6,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Error;
 use crate::http::Client;
-use crate::wire::oauth::{COMMAND_LINE_CLIENT, DEVICE_GRANT, DeviceAuthorization, Metadata, TokenAnswer};
+use crate::wire::oauth::{
+    COMMAND_LINE_CLIENT, DEVICE_GRANT, DeviceAuthorization, Introspection, JwkSet, Metadata, TokenAnswer,
+};
 
 /// A workload's client id and secret.
 #[derive(Clone, Debug)]
@@ -88,6 +90,24 @@ impl Client {
             None => call.form(&[("token", token.expose_secret()), ("client_id", COMMAND_LINE_CLIENT)]),
         };
         self.send(call).await.map(drop)
+    }
+
+    /// `POST /oauth/introspect`, by a resource server about a token that it was sent.
+    pub async fn introspect(
+        &self,
+        client: &ClientSecret,
+        token: &SecretString,
+    ) -> Result<Introspection, Error> {
+        let call = self
+            .call(Method::POST, ["oauth", "introspect"])
+            .form(&[("token", token.expose_secret())])
+            .basic(client.basic()?);
+        self.json(call).await
+    }
+
+    /// `GET /oauth/jwks.json`: the keys that tokens are signed with (RFC 7517 §5).
+    pub async fn jwks(&self) -> Result<JwkSet, Error> {
+        self.json(self.call(Method::GET, ["oauth", "jwks.json"])).await
     }
 
     /// `GET /.well-known/oauth-authorization-server`.

@@ -124,6 +124,13 @@ pub struct Introspection {
     pub authorization_details: Option<Vec<Value>>,
 }
 
+/// A JWK set (RFC 7517 §5), its keys as they are: which of them can be used is for who verifies to say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct JwkSet {
+    /// The keys.
+    pub keys: Vec<Value>,
+}
+
 /// One element of `authorization_details`: a role with its scope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

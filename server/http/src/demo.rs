@@ -36,6 +36,8 @@ pub struct DemoMail {
 pub trait DemoHooks: Send + Sync {
     /// Everybody whom one may act as; `current` is false for all of them.
     fn people(&self) -> Vec<DemoPerson>;
+    /// What somebody's authenticator app shows now, where they have one.
+    fn code(&self, email: &str) -> Option<String>;
     /// Messages in the viewer.
     fn mail_count(&self) -> usize;
     /// The guide.

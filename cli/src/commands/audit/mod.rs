@@ -1,5 +1,7 @@
 //! `hallpass audit`: read, export, verify.
+use std::fs::OpenOptions;
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -140,7 +142,9 @@ async fn export(ctx: &Ctx, args: ExportArgs) -> Result<(), Failure> {
     };
     // Beside its place and renamed at the end: what has the name is whole.
     let part = args.output.with_extension("part");
-    let mut file = BufWriter::new(std::fs::File::create(&part).map_err(failed)?);
+    // It holds names and reasons.
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
+    let mut file = BufWriter::new(file.map_err(failed)?);
     let streamed = client.audit_export(&mut |chunk| file.write_all(chunk)).await;
     let done = match streamed {
         Ok(()) => file

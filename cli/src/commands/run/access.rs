@@ -16,6 +16,9 @@ use crate::sign_in::Identity;
 /// Name of the file that always holds a token that works.
 const TOKEN_FILE: &str = "access-token";
 
+/// What of the caller's environment is another's token.
+const UNSET_TOKENS: &[&str] = &["HALLPASS_ACCESS_TOKEN", "HALLPASS_ACCESS_TOKEN_FILE"];
+
 /// What of the caller's environment would win over a login, or contradict it.
 const UNSET: &[&str] =
     &["PGPASSWORD", "PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR", "PGSSLROOTCERT", "PGREQUIRESSL"];
@@ -53,8 +56,9 @@ pub(super) struct Tokens {
     pub(super) expires_at: DateTime<Utc>,
 }
 
-/// Fetches the credential and writes its files.
-pub(super) async fn prepare(ctx: &Ctx, role_name: &str) -> Result<Prepared, Failure> {
+/// Fetches the credential and writes its files. A token stands in the environment too, because most programs look for it
+/// there, unless `file_secrets` asks for the file alone: an environment is inherited by all that the command starts.
+pub(super) async fn prepare(ctx: &Ctx, role_name: &str, file_secrets: bool) -> Result<Prepared, Failure> {
     let identity = ctx.identity()?;
     let anonymous = ctx.anonymous()?;
     let client = anonymous.clone().with_token(ctx.busy(&anonymous, identity.api_token(&anonymous)).await?);
@@ -69,12 +73,16 @@ pub(super) async fn prepare(ctx: &Ctx, role_name: &str) -> Result<Prepared, Fail
             grant.ends_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true).into(),
         ));
     }
-    let (mut unset, mut tokens): (&'static [&'static str], _) = (&[], None);
+    let unset;
+    let mut tokens = None;
     match (role.role.credential_kind, &grant) {
         (CredentialKind::AccessToken, _) => {
             let fetched = token::fetch(ctx, &anonymous, &identity, role_name).await?;
             let path = folder.write(TOKEN_FILE, &fetched.access_token)?;
-            variables.push(("HALLPASS_ACCESS_TOKEN", fetched.access_token.into()));
+            unset = UNSET_TOKENS;
+            if !file_secrets {
+                variables.push(("HALLPASS_ACCESS_TOKEN", fetched.access_token.into()));
+            }
             variables.push(("HALLPASS_ACCESS_TOKEN_FILE", path.into()));
             tokens = Some(Tokens { identity, expires_at: fetched.expires_at });
         }

@@ -79,6 +79,11 @@ impl Child {
         };
     }
 
+    /// Whether something of the group that the child began still runs. Not known where the group is shared.
+    pub(super) fn leaves_others(&self) -> bool {
+        matches!(self.place, Place::Own(_)) && killpg(self.pid, None).is_ok()
+    }
+
     fn give_terminal(&self) {
         if let Place::Own(Some(terminal)) = &self.place {
             set_foreground(&terminal.tty, self.pid);

@@ -24,14 +24,31 @@ mod files;
 mod passfile;
 mod watch;
 
+/// What the command finds, said below the options.
+const FINDS: &str = "\
+The command finds in its environment
+  HALLPASS_ACTIVE, HALLPASS_EXPIRES_AT   the role, the end of the grant
+  HALLPASS_ACCESS_TOKEN                  roles that give tokens: the token at the start
+  HALLPASS_ACCESS_TOKEN_FILE             … a file that always holds one that works
+  PGHOST, PGUSER, PGPASSFILE and so on   roles that give PostgreSQL logins: psql and others just work
+
+Its exit code is given on; 124: the grant ended and it was stopped, 125 to 127: it was not run.
+
+  hallpass run db-read -- psql
+  hallpass run billing-read -- sh -c 'curl -H \"Authorization: Bearer $HALLPASS_ACCESS_TOKEN\" https://…'";
+
 /// Arguments.
 #[derive(Args)]
+#[command(after_help = FINDS)]
 pub(crate) struct RunArgs {
     /// Name of the role
     role: String,
     /// What happens to the command when the grant ends
     #[arg(long, value_name = "WHAT", default_value = "term")]
     on_expiry: OnExpiry,
+    /// Keep the token out of the environment, which other processes of yours can read: only its file is named
+    #[arg(long)]
+    file_secrets: bool,
     /// End the grant when the command is done
     #[arg(long)]
     end: bool,
@@ -70,7 +87,7 @@ async fn go(ctx: &Ctx, args: RunArgs) -> Result<u8, Failure> {
     let program = find(name)?;
     files::sweep();
     let mut prepared = tokio::select! {
-        prepared = access::prepare(ctx, &args.role) => prepared?,
+        prepared = access::prepare(ctx, &args.role, args.file_secrets) => prepared?,
         _ = tokio::signal::ctrl_c() => return Err(Failure::new(Exit::Interrupted, "interrupted", "Interrupted")),
     };
     let mut command = std::process::Command::new(&program);
@@ -78,10 +95,11 @@ async fn go(ctx: &Ctx, args: RunArgs) -> Result<u8, Failure> {
         use std::os::unix::process::CommandExt as _;
         command.arg0(name);
     }
-    command.args(arguments).envs(prepared.variables.iter().map(|(name, value)| (name, value)));
+    command.args(arguments);
     for name in prepared.unset {
         command.env_remove(name);
     }
+    command.envs(prepared.variables.iter().map(|(name, value)| (name, value)));
     let signals = watch::forwarded();
     let child = child::Child::spawn(command).map_err(|error| cannot_exec(&program, &error))?;
     let outcome = watch::until_done(ctx, &mut prepared, child, signals, args.on_expiry).await;

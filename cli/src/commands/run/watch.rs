@@ -102,6 +102,16 @@ pub(super) async fn until_done(
             }
         }
     };
+    if stopped_by_us {
+        // The command has ended; what it started has the rest of the grace.
+        let until = killing.min(Instant::now() + GRACE);
+        while child.leaves_others() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if child.leaves_others() {
+            child.send(Signal::SIGKILL);
+        }
+    }
     child.take_terminal_back();
     if stopped_by_us { Exit::GrantEnded.code() } else { code }
 }

@@ -65,6 +65,7 @@ pub use prepare_account::PreparedAccount;
 pub use recover_account::{Recovered, Recovery};
 pub use sign_in::{Admitted, SignInStep};
 pub use step_up::{STEP_UP_SECONDS, StepUp};
+pub use totp::shown_code;
 pub use visitor::{FRESH_SECONDS, Standing, Visitor};
 
 use password_pool::PasswordPool;

@@ -25,6 +25,13 @@ pub(super) fn otpauth_uri(seed: &SecretString, host: &str, email: &str) -> Optio
     totp.to_url().ok().map(SecretString::from)
 }
 
+/// What an authenticator app that was given this `otpauth://…` address shows now: for the demo, where nobody has one.
+pub fn shown_code(otpauth_uri: &str, now: Timestamp) -> Option<String> {
+    let seed = otpauth_uri.split_once("secret=")?.1.split('&').next()?;
+    let totp: Totp = builder(&SecretString::from(seed.to_owned()))?.build().ok()?;
+    code_at(&totp, now.timestamp().div_euclid(STEP_SECONDS))
+}
+
 /// The step whose code `typed` is, if that step is in the window around `now` and after `last_step`: a step that was
 /// accepted, and every earlier one, is never accepted again (RFC 6238 §5.2). Every step of the window is compared.
 pub(super) fn accepted_step(seed: &SecretString, typed: &str, last_step: i64, now: Timestamp) -> Option<i64> {

@@ -45,7 +45,7 @@ impl Broker {
                 }
             }
         } else {
-            None
+            self.preview_as_it_opens(&catalogue, role, caller, form).await
         };
         Ok(RequestFormView {
             role: self.role_card(&catalogue, caller, &held, role),
@@ -63,6 +63,22 @@ impl Broker {
             preview,
             idempotency_key,
         })
+    }
+
+    /// For the time that is chosen as the form opens; nothing where that cannot be asked for yet.
+    async fn preview_as_it_opens(
+        &self,
+        catalogue: &Catalogue,
+        role: &Role,
+        caller: &Caller,
+        form: &AskForm,
+    ) -> Option<Preview> {
+        let chosen = form.time.trim();
+        let time = if chosen.is_empty() { format!("{}s", role.usual_seconds) } else { chosen.to_owned() };
+        let form =
+            AskForm { time, reason: "to be written".to_owned(), ticket: String::new(), ..form.clone() };
+        let request = self.preview_request(caller, &form).await.ok()?;
+        self.preview(catalogue, role, &request)
     }
 
     /// What would happen if this were sent and approved now.

@@ -35,8 +35,8 @@ pub struct GuidePerson {
     pub part: String,
     /// Groups.
     pub groups: Vec<String>,
-    /// Has a second factor; the guide says where its seed is.
-    pub second_factor: bool,
+    /// What the authenticator app shows now, for those who have a second factor.
+    pub code: Option<String>,
 }
 
 /// One role.
@@ -61,6 +61,8 @@ pub struct GuideStep {
     pub text: String,
     /// Where.
     pub link: Option<Link>,
+    /// Address of the person to act as before going there.
+    pub act_as: Option<String>,
     /// Done already, as far as the server can tell.
     pub done: bool,
 }

@@ -55,6 +55,8 @@ pub struct DemoBar {
     pub people: Vec<DemoPerson>,
     /// Messages in the mail viewer.
     pub mail_count: i64,
+    /// What the authenticator app of the person acting now shows.
+    pub code: Option<String>,
 }
 
 /// One person of the demo's bar.

@@ -1,21 +1,17 @@
 //! `demo crash`: kills the server with SIGKILL in the middle of live grants, waits past their end, starts it again,
 //! and shows the overdue list drain. What the target holds is read by the superuser over its socket, not by Hallpass.
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hallpass_broker::requests::decide::DecisionForm;
-use hallpass_broker::requests::submit::AskForm;
-use hallpass_broker::{Broker, Caller, HumanCaller, Origin};
 use hallpass_domain::refusal::Refusal;
-use hallpass_domain::request::Verdict;
-use hallpass_domain::request::decide::Outcome;
-use hallpass_http::DemoHooks as _;
 
-use super::hooks::Hooks;
-use super::{Demo, DemoArgs, postgres, prepare};
+use super::cluster::Cluster;
+use super::hold::Hold;
+use super::seed::Memory;
+use super::story::Story;
+use super::{Demo, DemoArgs, Target, assemble, bind, programs};
 use crate::commands::say;
 use crate::compose::{self, StartError};
 
@@ -25,51 +21,57 @@ const SECONDS: u64 = 8;
 const GRANTS: usize = 3;
 
 /// `demo crash`.
+///
+/// # Errors
+/// Where PostgreSQL is missing, a demo runs in the folder, or the overdue list does not drain.
 pub async fn run(args: DemoArgs) -> Result<(), StartError> {
+    if args.postgres.is_some() {
+        return Err(StartError(
+            "demo crash looks at its own PostgreSQL, as its superuser: leave --postgres out".to_owned(),
+        ));
+    }
+    let Some(bin) = programs::find() else {
+        return Err(StartError(format!(
+            "demo crash shows logins at a database and needs PostgreSQL's server programs: {}",
+            programs::INSTALL
+        )));
+    };
+    let data = compose::absolute(args.data.clone());
+    let hold = Hold::take(&data)?;
     say(&format!(
         "1. Starting a server of its own and making {GRANTS} grants of {SECONDS} s, each with a login …"
     ));
-    let program = std::env::current_exe().map_err(|e| StartError(e.to_string()))?;
-    let mut child = Command::new(program)
-        .args(["demo", "crash-victim", "--listen", "127.0.0.1:0", "--data"])
-        .arg(&args.data)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .stdin(Stdio::null())
-        .spawn()
-        .map_err(|e| StartError(e.to_string()))?;
-    let ready = child
+    let cluster = {
+        let data = data.clone();
+        tokio::task::spawn_blocking(move || Cluster::start(bin, &data))
+            .await
+            .map_err(|e| StartError(e.to_string()))??
+    };
+    let mut victim = start_victim(&data)?;
+    let ready = victim
         .stdout
         .take()
         .is_some_and(|out| BufReader::new(out).lines().map_while(Result::ok).any(|l| l == "READY"));
     let ended_at = Instant::now() + Duration::from_secs(SECONDS);
     if !ready {
-        let _ = child.wait();
+        let _ = victim.wait();
         return Err(StartError(
             "the server did not get as far as live grants; its messages are above".to_owned(),
         ));
     }
-    let data = compose::absolute(args.data.clone());
-    let cluster = tokio::task::spawn_blocking(move || postgres::Cluster::start(&data))
-        .await
-        .map_err(|e| StartError(e.to_string()))??;
-    let Some(cluster) = cluster else {
-        return Err(StartError(format!("demo crash needs the PostgreSQL target: {}", postgres::INSTALL)));
-    };
     show(&cluster, "   At the target now:")?;
 
     say("2. kill -9 …");
-    child.kill().map_err(|e| StartError(e.to_string()))?;
-    let _ = child.wait();
+    victim.kill().map_err(|e| StartError(e.to_string()))?;
+    let _ = victim.wait();
 
     say("3. Nobody is there while the grants end. Waiting past their end …");
     tokio::time::sleep(ended_at.saturating_duration_since(Instant::now()) + Duration::from_secs(1)).await;
     show(&cluster, "   At the target, overdue (PostgreSQL's own expiry refuses new logins meanwhile):")?;
-    drop_without_stopping(cluster);
 
     say("4. Starting the server again …");
     let started = Instant::now();
-    let demo = prepare(&args).await?;
+    let demo = assemble(&args, bind(&args)?, Some(hold), Target::Running(cluster)).await?;
     let tasks = compose::tasks::start(&demo.composed);
     drain(&demo, started).await?;
     if let Some(cluster) = &demo.cluster {
@@ -81,12 +83,20 @@ pub async fn run(args: DemoArgs) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The cluster goes on: the next start finds it running.
-fn drop_without_stopping(cluster: postgres::Cluster) {
-    std::mem::forget(cluster);
+/// The server that is killed: this program again. It ends with its input, so that it does not outlive us.
+fn start_victim(data: &Path) -> Result<Child, StartError> {
+    let program = std::env::current_exe().map_err(|e| StartError(e.to_string()))?;
+    Command::new(program)
+        .args(["demo", "crash-victim", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(|e| StartError(e.to_string()))
 }
 
-fn show(cluster: &postgres::Cluster, title: &str) -> Result<(), StartError> {
+fn show(cluster: &Cluster, title: &str) -> Result<(), StartError> {
     say(title);
     let rows = cluster.sql("postgres", "SELECT rolname || '  login ' || CASE WHEN rolcanlogin THEN 'allowed' ELSE 'refused' END || ', valid until ' || coalesce(rolvaliduntil::timestamptz(0)::text, '-') || ', ' || (SELECT count(*) FROM pg_stat_activity a WHERE a.usesysid = r.oid) || ' sessions' FROM pg_roles r WHERE rolname LIKE 'hp\\_%' ORDER BY 1")?;
     if rows.is_empty() {
@@ -118,71 +128,24 @@ async fn drain(demo: &Demo, started: Instant) -> Result<(), StartError> {
 }
 
 /// The victim: a full demo server with live grants, which then waits to be killed.
+///
+/// # Errors
+/// Where it does not get there.
 pub async fn victim(args: DemoArgs) -> Result<(), StartError> {
-    let demo = prepare(&args).await?;
+    let demo = assemble(&args, bind(&args)?, None, Target::Attach).await?;
     let _tasks = compose::tasks::start(&demo.composed);
-    let data = compose::absolute(args.data.clone());
-    let hooks = hooks_of(&demo, &data)?;
     let said = |r: Refusal| StartError(r.message);
-    let broker = &demo.composed.broker;
-    let (dana, ana) = (
-        person(broker, &hooks, "dana@demo.test").await.map_err(said)?,
-        person(broker, &hooks, "ana@demo.test").await.map_err(said)?,
-    );
+    let people = Memory::load(&compose::absolute(args.data)).people;
+    let story = Story::begin(&demo.composed.broker, &people).await.map_err(said)?;
     let mut grants = Vec::new();
-    for n in 0..GRANTS {
-        let form = AskForm {
-            role: "db-quick".to_owned(),
-            time: format!("{SECONDS}s"),
-            reason: format!("to be interrupted, {}", n + 1),
-            ..AskForm::default()
-        };
-        let request = broker.submit_request(&dana, &form, None).await.map_err(said)?;
-        let decision = DecisionForm {
-            verdict: Verdict::Approve,
-            cap_seconds: None,
-            comment: String::new(),
-            digest: request.digest.clone(),
-        };
-        let human = ana.human().map_err(said)?;
-        if let (_, Outcome::Approved(grant)) =
-            broker.decide_request(&human, &request.reference, &decision, None).await.map_err(said)?
-        {
-            grants.push(grant.id);
-        }
+    for n in 1..=GRANTS {
+        let reason = format!("to be interrupted, {n}");
+        grants.push(story.grant("db-quick", &format!("{SECONDS}s"), &reason).await.map_err(said)?);
     }
-    for grant in grants {
-        broker.issue_login(&dana, grant).await.map_err(said)?;
+    for grant in &grants {
+        story.login(grant).await.map_err(said)?;
     }
     say("READY");
-    std::future::pending::<()>().await;
-    Ok(())
-}
-
-fn hooks_of(demo: &Demo, data: &Path) -> Result<Hooks, StartError> {
-    let sender = compose::mail::sender(&crate::config::Mail::default())?;
-    let mailbox =
-        hallpass_adapters::notifiers::DemoMailbox::open(data.join("mail"), super::KEPT_MAILS, sender)
-            .map_err(|e| StartError(e.to_string()))?;
-    let memory = super::seed::Memory::load(data);
-    Ok(Hooks {
-        broker: Arc::clone(&demo.composed.broker),
-        mailbox,
-        people: memory.people,
-        facts: demo.facts.clone(),
-        postgres: true,
-    })
-}
-
-/// Somebody of the demo, through the switcher and an ordinary session.
-pub(super) async fn person(broker: &Arc<Broker>, hooks: &Hooks, email: &str) -> Result<Caller, Refusal> {
-    use secrecy::ExposeSecret as _;
-    let origin = Origin { address: std::net::IpAddr::from([127, 0, 0, 1]), request_id: "demo".to_owned() };
-    let opened = hooks.act_as(email, "demo", &origin).await?;
-    let visitor = broker
-        .session_for_cookie(opened.cookie.expose_secret(), broker.now())
-        .await?
-        .ok_or_else(|| Refusal::not_found("session"))?;
-    let human: HumanCaller = visitor.human()?;
-    Ok(Caller::Human(human))
+    let until_input_ends = || std::io::stdin().lock().read_to_end(&mut Vec::new());
+    tokio::task::spawn_blocking(until_input_ends).await.map(drop).map_err(|e| StartError(e.to_string()))
 }

@@ -1,4 +1,4 @@
-//! The guide as data: `--facts FILE` (JSON, 0600), for scripts and tests.
+//! The guide as data: `--facts FILE` (JSON, 0600), for scripts and tests. What is not written to the file is for the pages.
 use serde::{Deserialize, Serialize};
 
 use super::seed::{DemoClient, Memory};
@@ -9,6 +9,7 @@ pub struct FactPerson {
     /// Address.
     pub email: String,
     /// Name.
+    #[serde(skip_serializing, default)]
     pub name: String,
     /// Password.
     pub password: String,
@@ -30,6 +31,7 @@ pub struct FactResourceServer {
     /// Its page; tokens go to `/api` below it.
     pub url: String,
     /// `introspect` or `offline`.
+    #[serde(skip_serializing, default)]
     pub verification: String,
 }
 
@@ -56,10 +58,12 @@ pub struct Facts {
     /// The introspecting resource server.
     pub resource_server: FactResourceServer,
     /// Both resource servers.
+    #[serde(skip_serializing, default)]
     pub resource_servers: Vec<FactResourceServer>,
     /// Roles.
     pub roles: Vec<FactRole>,
-    /// PostgreSQL target: host, port and socket folder, where there is one.
+    /// PostgreSQL target, where there is one.
+    #[serde(skip_serializing, default)]
     pub postgresql: Option<super::postgres::Reach>,
 }
 

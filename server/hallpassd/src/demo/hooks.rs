@@ -4,19 +4,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hallpass_adapters::notifiers::{DemoMailbox, KeptMail};
 use hallpass_broker::access::NewSession;
-use hallpass_broker::events::event;
 use hallpass_broker::views::demo::{DemoView, GuidePerson, GuideRole, GuideStep};
 use hallpass_broker::views::page::{Command, DemoPerson, Link};
 use hallpass_broker::{Broker, Origin};
-use hallpass_domain::account::Strength;
 use hallpass_domain::refusal::Refusal;
-use hallpass_domain::transition::{Change, Transition};
 use hallpass_http::{DemoHooks, DemoMail};
-use serde_json::json;
 
 use super::facts::Facts;
-use super::postgres;
 use super::seed::DemoAccount;
+use super::{guide, programs};
 
 /// The demo's side of the pages below `/demo`.
 pub struct Hooks {
@@ -72,15 +68,21 @@ impl DemoHooks for Hooks {
             .collect()
     }
 
+    fn code(&self, email: &str) -> Option<String> {
+        let person = self.people.iter().find(|p| p.email == email)?;
+        hallpass_broker::access::shown_code(person.totp_uri.as_deref()?, self.broker.now())
+    }
+
     fn mail_count(&self) -> usize {
         self.mailbox.list(None).len()
     }
 
     async fn guide(&self) -> Result<DemoView, Refusal> {
-        let step = |title: &str, text: &str, link: Option<(&str, &str)>| GuideStep {
+        let step = |title: &str, text: &str, act_as: Option<&str>, link: Option<(&str, &str)>| GuideStep {
             title: title.to_owned(),
             text: text.to_owned(),
             link: link.map(|(href, text)| Link { href: href.to_owned(), text: text.to_owned() }),
+            act_as: act_as.map(str::to_owned),
             done: false,
         };
         let quick = if self.postgres { "db-quick" } else { "billing-quick" };
@@ -103,7 +105,7 @@ impl DemoHooks for Hooks {
                     password: p.password.clone(),
                     part: p.part.clone(),
                     groups: p.groups.clone(),
-                    second_factor: p.totp_uri.is_some(),
+                    code: self.code(&p.email),
                 })
                 .collect(),
             roles: self
@@ -120,65 +122,79 @@ impl DemoHooks for Hooks {
             steps: vec![
                 step(
                     "Ask",
-                    &format!("Act as Dana Kim and ask for {quick}, two minutes."),
-                    Some((&format!("/request?role={quick}&reason=Trying+Hallpass"), "Open the form")),
+                    &format!(
+                        "Dana Kim asks for {quick}, two minutes. The form says until when that would be, and who can decide."
+                    ),
+                    Some("dana@demo.test"),
+                    Some((
+                        &format!("/request?role={quick}&reason=Trying+Hallpass"),
+                        "Act as Dana and open the form",
+                    )),
                 ),
                 step(
                     "Read the mail",
                     "Each approver got one. It says who, what, where, how long and why, and holds no authority.",
-                    Some(("/demo/mail", "Open the mails")),
+                    None,
+                    Some(("/demo/mail?to=ana@demo.test", "Open Ana's mails")),
                 ),
                 step(
                     "Approve",
-                    "Follow the link in Ana Ruiz's mail, act as her, and approve.",
-                    Some(("/inbox", "Her inbox")),
+                    "Follow the link in Ana Ruiz's mail as Ana, or go to her inbox; look at it, and approve.",
+                    Some("ana@demo.test"),
+                    Some(("/inbox", "Act as Ana and open her inbox")),
                 ),
                 step(
                     "Use it",
-                    "Act as Dana again and issue a credential under My access. Its watch page shows its sessions as the target sees them.",
-                    Some(("/access", "My access")),
+                    "Dana issues a credential and uses it. Its watch page shows its sessions as the target sees them.",
+                    Some("dana@demo.test"),
+                    Some(("/access", "Act as Dana and open My access")),
                 ),
                 step(
                     "Watch it end",
                     "After two minutes: no login, sessions dead, absent and verified, with the times measured. A mail says so too.",
                     None,
+                    None,
                 ),
                 step(
                     "Check the evidence",
-                    "Act as Otto Lindqvist, the auditor, and read what happened; open the grant's receipt.",
-                    Some(("/audit", "Audit log")),
+                    "Otto Lindqvist, the auditor, reads what happened; the grant has a receipt.",
+                    Some("otto@demo.test"),
+                    Some(("/audit", "Act as Otto and open the audit log")),
                 ),
             ],
             links: self
                 .facts
                 .resource_servers
                 .iter()
-                .map(|r| Link { href: r.url.clone(), text: format!("{} ({})", r.client_id, r.verification) })
+                .map(|r| {
+                    let how = if r.verification == "offline" {
+                        "checks signatures by itself"
+                    } else {
+                        "asks about every token"
+                    };
+                    Link {
+                        href: r.url.clone(),
+                        text: format!("{}, a resource server that {how}", r.client_id),
+                    }
+                })
                 .collect(),
             commands: vec![
                 Command {
                     label: "Sign the command line in".to_owned(),
-                    command: format!("export HALLPASS_SERVER={}; hallpass login", self.facts.base_url),
+                    command: [guide::set_up(&self.facts.base_url), vec!["hallpass login".to_owned()]]
+                        .concat()
+                        .join("\n"),
                 },
                 Command {
                     label: "Ask, wait, use".to_owned(),
-                    command: format!(
-                        "hallpass request {quick} --reason 'trying it' --wait && hallpass run {quick} -- {}",
-                        if self.postgres { "psql" } else { "env" }
-                    ),
+                    command: format!("{}\n{}", guide::ask(quick), guide::use_it(quick)),
                 },
-                Command {
-                    label: "See a crash survived".to_owned(),
-                    command: "cargo run --release -- demo crash".to_owned(),
-                },
-                Command {
-                    label: "See tampering found".to_owned(),
-                    command: "cargo run --release -- demo tamper".to_owned(),
-                },
+                Command { label: "See a crash survived".to_owned(), command: guide::server("demo crash") },
+                Command { label: "See tampering found".to_owned(), command: guide::server("demo tamper") },
             ],
             missing: (!self.postgres).then(|| Command {
                 label: "For a real database target, install PostgreSQL's server and start again".to_owned(),
-                command: postgres::INSTALL.to_owned(),
+                command: programs::INSTALL.to_owned(),
             }),
         })
     }
@@ -194,34 +210,6 @@ impl DemoHooks for Hooks {
     }
 
     async fn act_as(&self, email: &str, agent: &str, origin: &Origin) -> Result<NewSession, Refusal> {
-        let person =
-            self.people.iter().find(|p| p.email == email).ok_or_else(|| Refusal::not_found("person"))?;
-        let catalogue = self.broker.catalogue().await?;
-        let user = catalogue
-            .users
-            .values()
-            .find(|u| u.email.as_str() == email && !u.disabled)
-            .ok_or_else(|| Refusal::not_found("person"))?;
-        let strength = if person.totp_uri.is_some() { Strength::SecondFactor } else { Strength::Session };
-        let now = self.broker.now();
-        let opened = NewSession::prepare(
-            now,
-            Some(user.id),
-            strength,
-            self.broker.settings.session_seconds,
-            agent,
-            origin,
-        )?;
-        let transition =
-            Transition::new(now).with(Change::Session(Box::new(opened.session.clone()))).event(event(
-                now,
-                "session.opened",
-                "system:demo",
-                &[("session", opened.session.id.to_string()), ("user", user.id.to_string())],
-                json!({ "how": "demo switcher" }),
-                json!({}),
-            ));
-        self.broker.commit(transition).await.map_err(hallpass_broker::broker::uncommitted)?;
-        Ok(opened)
+        super::story::open_session(&self.broker, &self.people, email, agent, origin).await
     }
 }

@@ -1,10 +1,15 @@
 //! `hallpassd demo`: the whole story on real parts, on loopback, in one folder.
+pub mod cluster;
 pub mod crash;
 pub mod facts;
+pub mod guide;
+pub mod hold;
 pub mod hooks;
 pub mod postgres;
+pub mod programs;
 pub mod resource_server;
 pub mod seed;
+pub mod story;
 pub mod tamper;
 
 use std::net::SocketAddr;
@@ -12,23 +17,34 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hallpass_adapters::notifiers::DemoMailbox;
+use hallpass_client::api::oauth::ClientSecret;
+use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::secret::random_alphanumeric;
+use hallpass_domain::target::TargetSettings;
 use hallpass_http::{AppState, HttpConfig};
+use secrecy::SecretString;
 
 use crate::commands::say;
 use crate::compose::{self, Composed, Given, Making, StartError};
 use crate::config::Config;
+use cluster::Cluster;
 use facts::Facts;
+use hold::Hold;
 use seed::Memory;
 
 /// Mails that the viewer keeps.
 const KEPT_MAILS: usize = 500;
+/// Where the demo keeps its data unless told otherwise.
+pub const DEFAULT_DATA: &str = "hallpass-demo";
+/// The resource servers, by the names of their targets, with a role to try.
+const RESOURCE_SERVERS: [(&str, &str); 2] =
+    [("billing-api", "billing-quick"), ("reports-api", "reports-read")];
 
 /// Flags of `demo`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DemoArgs {
     /// Folder for everything that the demo keeps; starting again keeps the data
-    #[arg(long, value_name = "DIR", default_value = "hallpass-demo")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     pub data: PathBuf,
     /// Address to listen on; loopback only
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8420")]
@@ -52,9 +68,21 @@ pub struct Demo {
     /// State of the HTTP server.
     pub state: AppState,
     /// The private cluster, if there is one.
-    pub cluster: Option<postgres::Cluster>,
+    pub cluster: Option<Cluster>,
     /// The two small resource servers.
     pub resource_servers: Vec<actix_web::dev::Server>,
+    /// The data folder, while this demo has it.
+    pub hold: Option<Hold>,
+}
+
+/// Whose the private cluster is.
+enum Target {
+    /// Ours to start and to end.
+    Start,
+    /// Another process of the same demo keeps it.
+    Attach,
+    /// It runs already, and ends with us.
+    Running(Cluster),
 }
 
 /// Configuration of the demo in its folder.
@@ -68,70 +96,89 @@ pub fn config(data: &std::path::Path, listen: &str) -> Config {
     config
 }
 
-/// Makes the folder: others may pass through it (PostgreSQL's user), not look into it.
-fn make_folder(data: &std::path::Path) -> Result<(), StartError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::create_dir_all(data)
-        .and_then(|()| std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o711)))
-        .map_err(|e| StartError::because(&data.display().to_string(), e))
+/// The listener of the server, on loopback alone.
+fn bind(args: &DemoArgs) -> Result<std::net::TcpListener, StartError> {
+    let wanted: SocketAddr = args.listen.parse().map_err(|_| {
+        StartError(format!("--listen {}: not an address and port, such as 127.0.0.1:8420", args.listen))
+    })?;
+    if !wanted.ip().is_loopback() {
+        return Err(StartError(format!(
+            "--listen {wanted}: the demo listens on loopback only (127.0.0.1 or [::1]), because anybody who reaches it may act as anybody"
+        )));
+    }
+    std::net::TcpListener::bind(wanted).map_err(|e| {
+        StartError(format!(
+            "cannot listen on {wanted}: {e}. Stop what listens there, or take a free port: --listen 127.0.0.1:0"
+        ))
+    })
 }
 
 /// Starts everything but the HTTP server itself.
+///
+/// # Errors
+/// In words for the person who started it.
 pub async fn prepare(args: &DemoArgs) -> Result<Demo, StartError> {
-    let wanted: SocketAddr = args
-        .listen
-        .parse()
-        .map_err(|_| StartError(format!("--listen {}: not an address and port", args.listen)))?;
-    if !wanted.ip().is_loopback() {
-        return Err(StartError(
-            "--listen: the demo listens on loopback only, because anybody who reaches it may act as anybody"
-                .to_owned(),
-        ));
-    }
-    let listener = std::net::TcpListener::bind(wanted).map_err(|e| {
-        StartError(format!(
-            "cannot listen on {wanted}: {e}. Is another demo running? Try --listen 127.0.0.1:0"
-        ))
-    })?;
-    let base_url = format!("http://{}", listener.local_addr().map_err(|e| StartError(e.to_string()))?);
     let data = compose::absolute(args.data.clone());
-    make_folder(&data)?;
-    let mut memory = Memory::load(&data);
+    let hold = Hold::take(&data)?;
+    assemble(args, bind(args)?, Some(hold), Target::Start).await
+}
+
+/// What the demo remembers, with our password at the target from the first start on.
+fn memory(data: &std::path::Path) -> Result<Memory, StartError> {
+    let mut memory = Memory::load(data);
     if memory.target_password.is_empty() {
         memory.target_password = random_alphanumeric(32).map_err(|e| StartError(e.to_string()))?;
-        memory.save(&data)?;
+        memory.save(data)?;
     }
+    Ok(memory)
+}
+
+async fn assemble(
+    args: &DemoArgs,
+    listener: std::net::TcpListener,
+    mut hold: Option<Hold>,
+    target: Target,
+) -> Result<Demo, StartError> {
+    let base_url = format!("http://{}", listener.local_addr().map_err(|e| StartError(e.to_string()))?);
+    if let Some(hold) = &mut hold {
+        hold.says(&base_url);
+    }
+    let data = compose::absolute(args.data.clone());
+    let mut memory = memory(&data)?;
     let cluster = {
-        let data = data.clone();
-        let password = memory.target_password.clone();
-        let external = args.postgres.clone();
-        tokio::task::spawn_blocking(move || start_cluster(&data, external.as_deref(), &password))
-            .await
-            .map_err(|e| StartError(e.to_string()))??
+        let (data, password, external) =
+            (data.clone(), memory.target_password.clone(), args.postgres.clone());
+        tokio::task::spawn_blocking(move || start_cluster(&data, external.as_deref(), &password, target))
     };
     let config = config(&data, &args.listen);
     let mail_sender = compose::mail::sender(&config.mail)?;
     let mailbox = DemoMailbox::open(data.join("mail"), KEPT_MAILS, mail_sender)
         .map_err(|e| StartError::because("the demo's mail folder", e))?;
     let given = Given { notifier: Some(Arc::new(mailbox.clone())), ..Given::default() };
-    let composed = compose::compose(&config, &base_url, Making::Allowed, given).await?;
+    // Side by side: a newcomer waits for both.
+    let (composed, cluster) =
+        tokio::join!(compose::compose(&config, &base_url, Making::Allowed, given), cluster);
+    let cluster = cluster.map_err(|e| StartError(e.to_string()))??;
+    let composed = composed?;
 
-    let mut resource_servers = Vec::new();
-    let mut ports = Vec::new();
-    for (index, name) in ["billing-api", "reports-api"].into_iter().enumerate() {
-        let remembered = memory.resource_ports.get(index).copied().unwrap_or(0);
-        let (port, server) = resource_server::start(&composed.broker, name, remembered)
-            .or_else(|_| resource_server::start(&composed.broker, name, 0))?;
-        ports.push(port);
-        resource_servers.push(server);
+    let mut listeners = Vec::new();
+    for index in 0..RESOURCE_SERVERS.len() {
+        listeners.push(resource_server::listen(memory.resource_ports.get(index).copied().unwrap_or(0))?);
     }
-    memory.resource_ports = ports;
-    let reach =
-        cluster.as_ref().map(|c| c.reach.clone()).or_else(|| args.postgres.as_deref().and_then(reach_of));
+    memory.resource_ports = listeners.iter().map(|(port, _)| *port).collect();
+    let reach = cluster
+        .as_ref()
+        .map(|c| c.reach.clone())
+        .or_else(|| args.postgres.as_deref().and_then(postgres::reach_of));
     seed::seed(&composed.broker, &mut memory, reach.as_ref()).await?;
     memory.save(&data)?;
 
     let catalogue = composed.broker.catalogue().await.map_err(|r| StartError(r.message))?;
+    let mut resource_servers = Vec::new();
+    for ((name, role), (port, listener)) in RESOURCE_SERVERS.into_iter().zip(listeners) {
+        let setup = resource_server_setup(&composed, &catalogue, &memory, &base_url, name, role, port)?;
+        resource_servers.push(resource_server::start(setup, listener)?);
+    }
     let facts = Facts::collect(&base_url, &memory, &catalogue, reach.clone());
     if let Some(path) = &args.facts {
         let text = serde_json::to_string_pretty(&facts).map_err(|e| StartError(e.to_string()))?;
@@ -146,42 +193,69 @@ pub async fn prepare(args: &DemoArgs) -> Result<Demo, StartError> {
     };
     let http = HttpConfig { plain_http_on_loopback: true, workers: 2, ..HttpConfig::new(&base_url) };
     let state = AppState::new(Arc::clone(&composed.broker), http).with_demo(Arc::new(hooks));
-    Ok(Demo { composed, facts, listener, state, cluster, resource_servers })
+    Ok(Demo { composed, facts, listener, state, cluster, resource_servers, hold })
+}
+
+/// A resource server of the demo as anybody sets theirs up: it is given its audience, its secret and Hallpass's address.
+fn resource_server_setup(
+    composed: &Composed,
+    catalogue: &Catalogue,
+    memory: &Memory,
+    base_url: &str,
+    name: &str,
+    role: &str,
+    port: u16,
+) -> Result<resource_server::Setup, StartError> {
+    let settings = catalogue.targets.values().find(|t| t.name.as_str() == name).map(|t| &t.settings);
+    let Some(TargetSettings::Oauth(oauth)) = settings else {
+        return Err(StartError(format!("{name} is not in the demo's catalogue")));
+    };
+    let secret = memory.clients.get(name).map(|c| c.client_secret.clone()).unwrap_or_default();
+    let secret = ClientSecret { id: name.to_owned(), secret: SecretString::from(secret) };
+    let broker = Arc::clone(&composed.broker);
+    Ok(resource_server::Setup {
+        name: name.to_owned(),
+        url: format!("http://127.0.0.1:{port}"),
+        hallpass: base_url.to_owned(),
+        role: role.to_owned(),
+        check: resource_server::Check::new(base_url, &oauth.audience, oauth.verification, secret)?,
+        now: Arc::new(move || broker.now()),
+    })
 }
 
 fn start_cluster(
     data: &std::path::Path,
     external: Option<&str>,
     password: &str,
-) -> Result<Option<postgres::Cluster>, StartError> {
+    target: Target,
+) -> Result<Option<Cluster>, StartError> {
     if let Some(url) = external {
         postgres::set_up_external(url, password)?;
         return Ok(None);
     }
-    let Some(cluster) = postgres::Cluster::start(data)? else { return Ok(None) };
+    let Some(bin) = programs::find() else { return Ok(None) };
+    let cluster = match target {
+        Target::Running(cluster) => cluster,
+        Target::Attach => Cluster::attach(bin, data)?,
+        Target::Start => Cluster::start(bin, data)?,
+    };
     postgres::set_up(&cluster, password)?;
     Ok(Some(cluster))
 }
 
-/// Host and port of a PostgreSQL URL.
-fn reach_of(url: &str) -> Option<postgres::Reach> {
-    let rest = url.split_once("://")?.1;
-    let authority = rest.split(['/', '?']).next()?;
-    let host = authority.rsplit_once('@').map_or(authority, |(_, h)| h);
-    let (host, port) = host.rsplit_once(':').map_or((host, 5432), |(h, p)| (h, p.parse().unwrap_or(5432)));
-    Some(postgres::Reach { host: host.to_owned(), port })
-}
-
 /// `hallpassd demo`.
+///
+/// # Errors
+/// Where it does not start.
 pub async fn run(args: DemoArgs) -> Result<(), StartError> {
     let demo = prepare(&args).await?;
-    print_guide(&demo.facts, demo.cluster.is_some() || args.postgres.is_some(), &args);
     let tasks = compose::tasks::start(&demo.composed);
     let mut handles = Vec::new();
     for server in demo.resource_servers {
         handles.push(server.handle());
         tokio::spawn(server);
     }
+    say(&guide::text(&demo.facts, &args.data));
     crate::commands::serve::until_stopped(demo.listener, demo.state).await?;
     for handle in handles {
         handle.stop(false).await;
@@ -190,40 +264,6 @@ pub async fn run(args: DemoArgs) -> Result<(), StartError> {
         task.abort();
     }
     drop(demo.cluster);
+    drop(demo.hold);
     Ok(())
-}
-
-/// The short guide, on standard output.
-fn print_guide(facts: &Facts, postgres: bool, args: &DemoArgs) {
-    let mut lines = vec![
-        String::new(),
-        format!("  Hallpass demo: {}/demo", facts.base_url),
-        format!("  Mails:         {}/demo/mail", facts.base_url),
-        format!("  Data:          {} (kept between starts)", args.data.display()),
-        String::new(),
-        "  People (switch with “act as” on every page, or sign in):".to_owned(),
-    ];
-    for p in &facts.people {
-        let part = if p.duties.is_empty() { p.groups.join(", ") } else { p.duties.join(", ") };
-        lines.push(format!("    {:<15} {:<18} {:<24} {}", p.name, p.email, p.password, part));
-    }
-    lines.push(String::new());
-    if !postgres {
-        lines.push(format!("  No PostgreSQL server programs here, so there are token targets only. For a real database target:  {}", postgres::INSTALL));
-        lines.push(String::new());
-    }
-    let quick = if postgres { "db-quick" } else { "billing-quick" };
-    lines.push("  Next, in another terminal:".to_owned());
-    lines.push(format!("    export HALLPASS_SERVER={}", facts.base_url));
-    lines.push("    cargo run --release -p hallpass -- login".to_owned());
-    lines.push(format!("    cargo run --release -p hallpass -- request {quick} --reason 'trying it' --wait"));
-    lines.push(format!(
-        "    cargo run --release -p hallpass -- run {quick} -- {}",
-        if postgres { "psql" } else { "env" }
-    ));
-    lines.push("  Ctrl-C stops it.".to_owned());
-    lines.push(String::new());
-    for line in lines {
-        say(&line);
-    }
 }

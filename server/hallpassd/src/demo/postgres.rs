@@ -1,11 +1,8 @@
-//! A private PostgreSQL cluster in the data folder: the demo's real target.
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+//! The demo's real target: what it needs at a PostgreSQL server, the private one ([`super::cluster`]) or one that was named.
+use std::process::{Command, Stdio};
 
+use super::cluster::Cluster;
 use crate::compose::StartError;
-
-/// The line that installs what is needed.
-pub const INSTALL: &str = "apt-get install -y postgresql";
 
 /// How to reach the target as its administrator.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -14,199 +11,6 @@ pub struct Reach {
     pub host: String,
     /// Port.
     pub port: u16,
-}
-
-/// A running private cluster. Stopped on drop.
-pub struct Cluster {
-    bin: PathBuf,
-    folder: PathBuf,
-    /// TCP address.
-    pub reach: Reach,
-}
-
-/// Where Debian keeps the server's programs; the newest version that is installed.
-pub fn find_programs() -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .ok()?
-        .flatten()
-        .map(|e| e.path().join("bin"))
-        .filter(|p| p.join("initdb").is_file())
-        .collect();
-    found.sort_by_key(|p| {
-        p.parent().and_then(Path::file_name).and_then(|n| n.to_str()).and_then(|n| n.parse::<u32>().ok())
-    });
-    found.pop()
-}
-
-/// PostgreSQL does not run as root: its programs run as the user that the package made.
-fn command(program: &Path) -> Command {
-    if is_root() {
-        let mut command = Command::new("runuser");
-        command.args(["-u", "postgres", "--"]).arg(program);
-        command
-    } else {
-        Command::new(program)
-    }
-}
-
-/// Whether we are root, as the system says.
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
-}
-
-fn run(command: &mut Command, doing: &str) -> Result<Output, StartError> {
-    let output =
-        command.stdin(Stdio::null()).current_dir("/").output().map_err(|e| StartError::because(doing, e))?;
-    if output.status.success() {
-        Ok(output)
-    } else {
-        Err(StartError(format!(
-            "{doing}: {}{}",
-            String::from_utf8_lossy(&output.stderr),
-            String::from_utf8_lossy(&output.stdout)
-        )))
-    }
-}
-
-impl Cluster {
-    /// Starts the cluster below `data`, making it at the first start. `None` where the programs are not installed.
-    pub fn start(data: &Path) -> Result<Option<Self>, StartError> {
-        let Some(bin) = find_programs() else { return Ok(None) };
-        let folder = place(data)?;
-        let cluster = folder.join("cluster");
-        if !cluster.join("PG_VERSION").exists() {
-            run(
-                command(&bin.join("initdb")).args(["-D"]).arg(&cluster).args([
-                    "-U",
-                    "postgres",
-                    "-A",
-                    "scram-sha-256",
-                    "--auth-local=peer",
-                    "--pwfile=/dev/null",
-                    "-E",
-                    "UTF8",
-                    "--locale=C.UTF-8",
-                ]),
-                "making the demo's PostgreSQL cluster",
-            )
-            .or_else(|_| {
-                run(
-                    command(&bin.join("initdb")).arg("-D").arg(&cluster).args([
-                        "-U",
-                        "postgres",
-                        "--auth-local=trust",
-                        "--auth-host=scram-sha-256",
-                        "-E",
-                        "UTF8",
-                        "--locale=C.UTF-8",
-                    ]),
-                    "making the demo's PostgreSQL cluster",
-                )
-            })?;
-        }
-        let port = match std::fs::read_to_string(folder.join("port")).ok().and_then(|p| p.trim().parse().ok())
-        {
-            Some(port) => port,
-            None => {
-                let port = std::net::TcpListener::bind("127.0.0.1:0")
-                    .and_then(|l| l.local_addr())
-                    .map_err(|e| StartError::because("finding a port for PostgreSQL", e))?
-                    .port();
-                std::fs::write(folder.join("port"), port.to_string())
-                    .map_err(|e| StartError::because("the demo's data folder", e))?;
-                port
-            }
-        };
-        let this = Self { bin, folder, reach: Reach { host: "127.0.0.1".to_owned(), port } };
-        // A server that was killed leaves its cluster running: it is used as it is.
-        if !this.is_running() {
-            let options = format!(
-                "-p {port} -h 127.0.0.1 -k {} -c unix_socket_permissions=0700",
-                this.folder.display()
-            );
-            run(
-                command(&this.bin.join("pg_ctl"))
-                    .arg("-D")
-                    .arg(this.folder.join("cluster"))
-                    .arg("-l")
-                    .arg(this.folder.join("log"))
-                    .args(["-w", "-t", "30", "-o", &options, "start"])
-                    .stdout(Stdio::null()),
-                "starting the demo's PostgreSQL",
-            )?;
-        }
-        Ok(Some(this))
-    }
-
-    fn is_running(&self) -> bool {
-        command(&self.bin.join("pg_ctl"))
-            .arg("-D")
-            .arg(self.folder.join("cluster"))
-            .arg("status")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .current_dir("/")
-            .status()
-            .is_ok_and(|s| s.success())
-    }
-
-    /// Runs SQL as the superuser over the socket: a connection that is not Hallpass's. One row a line, columns apart by `|`.
-    pub fn sql(&self, database: &str, sql: &str) -> Result<String, StartError> {
-        let output = run(
-            command(&self.bin.join("psql"))
-                .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database])
-                .arg("-h")
-                .arg(&self.folder)
-                .args(["-p", &self.reach.port.to_string(), "-c", sql]),
-            "asking the demo's PostgreSQL",
-        )?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    }
-
-    /// Stops the cluster.
-    pub fn stop(&self) {
-        let _ = command(&self.bin.join("pg_ctl"))
-            .arg("-D")
-            .arg(self.folder.join("cluster"))
-            .args(["-m", "fast", "-w", "stop"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .current_dir("/")
-            .status();
-    }
-}
-
-/// The cluster's folder: in the data folder, or beside other temporary data where the `postgres` user cannot get there.
-fn place(data: &Path) -> Result<PathBuf, StartError> {
-    let make = |folder: &Path| -> Result<(), StartError> {
-        std::fs::create_dir_all(folder).map_err(|e| StartError::because("the demo's data folder", e))?;
-        if is_root() {
-            run(Command::new("chown").arg("postgres:").arg(folder), "giving PostgreSQL its folder")?;
-        }
-        Ok(())
-    };
-    let wanted = data.join("pg");
-    make(&wanted)?;
-    let reachable = run(
-        command(Path::new("test")).arg("-w").arg(&wanted),
-        "looking whether PostgreSQL reaches its folder",
-    )
-    .is_ok();
-    // A socket's path may have 107 bytes.
-    if reachable && wanted.as_os_str().len() < 80 {
-        return Ok(wanted);
-    }
-    let name = data_encoding::HEXLOWER
-        .encode(ring::digest::digest(&ring::digest::SHA256, data.as_os_str().as_encoded_bytes()).as_ref());
-    let elsewhere = Path::new("/var/tmp").join(format!("hallpass-demo-{}", name.get(..12).unwrap_or(&name)));
-    make(&elsewhere)?;
-    Ok(elsewhere)
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.stop();
-    }
 }
 
 /// What the demo needs at the target: our administrator (not a superuser), the group roles, the quarantine, sample data.
@@ -228,7 +32,9 @@ pub fn set_up_external(url: &str, password: &str) -> Result<(), StartError> {
             .envs(connection_environment(url, database))
             .stdin(Stdio::null())
             .output()
-            .map_err(|e| StartError::because("psql", e))?;
+            .map_err(|e| {
+                StartError(format!("--postgres needs psql ({e}): apt-get install -y postgresql-client"))
+            })?;
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
         } else {
@@ -277,6 +83,35 @@ fn connection_environment(url: &str, database: Option<&str>) -> Vec<(String, Str
     [("PGHOST", host), ("PGPORT", port), ("PGUSER", user), ("PGPASSWORD", password), ("PGDATABASE", name)]
         .into_iter()
         .filter(|(_, v)| !v.is_empty())
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .map(|(k, v)| (k.to_owned(), decoded(v)))
         .collect()
+}
+
+/// Host and port of a PostgreSQL URL.
+pub(super) fn reach_of(url: &str) -> Option<Reach> {
+    let rest = url.split_once("://")?.1;
+    let authority = rest.split(['/', '?']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, h)| h);
+    let (host, port) = host.rsplit_once(':').map_or((host, 5432), |(h, p)| (h, p.parse().unwrap_or(5432)));
+    Some(Reach { host: host.to_owned(), port })
+}
+
+/// A part of a URL without its percent-encoding.
+fn decoded(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|d| std::str::from_utf8(d).ok());
+        match digits.and_then(|d| u8::from_str_radix(d, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                out.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }

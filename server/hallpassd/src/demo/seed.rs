@@ -155,13 +155,13 @@ pub async fn seed(
         );
     }
     let catalogue = broker.catalogue().await.map_err(|r| StartError(r.message))?;
-    for cast in PEOPLE {
-        if memory.people.iter().any(|p| p.email == cast.1) {
-            continue;
-        }
-        let Some(user) = catalogue.users.values().find(|u| u.email.as_str() == cast.1) else { continue };
-        memory.people.push(account(broker, user, cast).await?);
-    }
+    let missing = PEOPLE.iter().filter(|cast| !memory.people.iter().any(|p| p.email == cast.1));
+    let made = missing.filter_map(|cast| {
+        let user = catalogue.users.values().find(|u| u.email.as_str() == cast.1)?;
+        Some(account(broker, user, cast))
+    });
+    // Side by side: a password takes its time to hash, and a newcomer waits for all of them.
+    memory.people.extend(futures_util::future::try_join_all(made.collect::<Vec<_>>()).await?);
     Ok(())
 }
 

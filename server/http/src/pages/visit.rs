@@ -143,7 +143,9 @@ impl<'a> Visit<'a> {
                         .into_iter()
                         .map(|p| DemoPerson { current: Some(&p.email) == email.as_ref(), ..p })
                         .collect();
-                    Some(DemoBar { people, mail_count: i64::try_from(demo.mail_count()).unwrap_or(0) })
+                    let mail_count = i64::try_from(demo.mail_count()).unwrap_or(0);
+                    let code = email.as_deref().and_then(|e| demo.code(e));
+                    Some(DemoBar { people, mail_count, code })
                 }
                 None => None,
             },

@@ -150,6 +150,7 @@ fn demo_pages(g: &mut Gallery) -> Outcome<()> {
         title: text(title),
         text: text(words),
         link: Some(to),
+        act_as: None,
         done,
     };
     let guide = DemoView {
@@ -165,7 +166,7 @@ fn demo_pages(g: &mut Gallery) -> Outcome<()> {
             password: text("correct horse battery"),
             part: text(part),
             groups: if part == "approver" { texts(&["DB on-call"]) } else { Vec::new() },
-            second_factor: part == "approver",
+            code: (part == "approver").then(|| text("492039")),
         })
         .into(),
         roles: [
