@@ -1,6 +1,7 @@
 //! The catalogue's objects, to read.
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant::GrantState;
+use hallpass_domain::ids::UserId;
 use hallpass_domain::ports::grants::GrantFilter;
 use hallpass_domain::ports::store::Page;
 use hallpass_domain::principal::{ClientOf, Duty, Principal};
@@ -20,10 +21,6 @@ fn has(text: &str, query: &str) -> bool {
     query.to_lowercase().split_whitespace().all(|w| text.contains(w))
 }
 
-fn view<T>(query: &str, rows: Vec<T>) -> ObjectsView<T> {
-    ObjectsView { query: query.to_owned(), rows, next: None, revision: 0, applied_at: None, applied_by: None }
-}
-
 fn names(catalogue: &Catalogue, principals: impl IntoIterator<Item = Principal>) -> Vec<String> {
     principals.into_iter().map(|p| catalogue.name_of(p)).collect()
 }
@@ -33,6 +30,25 @@ fn roles_where(catalogue: &Catalogue, test: impl Fn(&hallpass_domain::role::Role
 }
 
 impl Broker {
+    /// Rows, with the revision of the catalogue that they are of.
+    async fn listed<T>(&self, query: &str, rows: Vec<T>) -> Result<ObjectsView<T>, Refusal> {
+        let applied = self.catalogue_applied().await?;
+        let catalogue = self.catalogue().await?;
+        let named = |by: &str| {
+            let (kind, id) = by.split_once(':').unwrap_or(("", by));
+            let user = id.parse().ok().filter(|_| kind == "user").map(|id| Principal::User(UserId(id)));
+            user.map_or_else(|| format!("hallpassd {id}"), |user| catalogue.name_of(user))
+        };
+        Ok(ObjectsView {
+            query: query.to_owned(),
+            rows,
+            next: None,
+            revision: applied.as_ref().map_or(0, |mark| mark.revision),
+            applied_at: applied.as_ref().map(|mark| mark.at),
+            applied_by: applied.as_ref().map(|mark| named(&mark.by)),
+        })
+    }
+
     async fn readable(&self, caller: &Caller) -> Result<std::sync::Arc<Catalogue>, Refusal> {
         let catalogue = self.catalogue().await?;
         let owner = caller.user().is_some_and(|u| catalogue.targets.values().any(|t| t.owners.contains(&u)));
@@ -51,7 +67,7 @@ impl Broker {
     ) -> Result<ObjectsView<TargetRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
         let down = self.breakers.down();
-        Ok(view(
+        self.listed(
             query,
             catalogue
                 .targets
@@ -85,13 +101,14 @@ impl Broker {
                     }
                 })
                 .collect(),
-        ))
+        )
+        .await
     }
 
     /// Roles.
     pub async fn roles_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<RoleRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
-        Ok(view(
+        self.listed(
             query,
             catalogue
                 .roles
@@ -120,7 +137,8 @@ impl Broker {
                     standing: r.standing,
                 })
                 .collect(),
-        ))
+        )
+        .await
     }
 
     /// Workflows.
@@ -130,7 +148,7 @@ impl Broker {
         query: &str,
     ) -> Result<ObjectsView<WorkflowRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
-        Ok(view(
+        self.listed(
             query,
             catalogue
                 .workflows
@@ -153,13 +171,14 @@ impl Broker {
                         .collect(),
                 })
                 .collect(),
-        ))
+        )
+        .await
     }
 
     /// Groups.
     pub async fn groups_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<GroupRow>, Refusal> {
         let catalogue = self.readable(caller).await?;
-        Ok(view(
+        self.listed(
             query,
             catalogue
                 .groups
@@ -181,7 +200,8 @@ impl Broker {
                     }
                 })
                 .collect(),
-        ))
+        )
+        .await
     }
 
     async fn active_grants(&self, principal: Principal) -> Result<i64, Refusal> {
@@ -212,7 +232,7 @@ impl Broker {
                 active_grants: self.active_grants(Principal::User(u.id)).await?,
             });
         }
-        Ok(view(query, rows))
+        self.listed(query, rows).await
     }
 
     /// Workloads.
@@ -241,6 +261,6 @@ impl Broker {
                 active_grants: self.active_grants(Principal::Workload(w.id)).await?,
             });
         }
-        Ok(view(query, rows))
+        self.listed(query, rows).await
     }
 }
