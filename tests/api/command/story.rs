@@ -44,7 +44,10 @@ async fn a_day_with_the_command(backend: Backend) {
     let roles = dana.run(&["roles", "orders"]).await.expect(0);
     assert!(roles.out.starts_with("ROLE") && roles.out.contains("1 of Database on-call"), "{}", roles.out);
     assert!(!roles.out.contains("billing"), "what was not looked for: {}", roles.out);
-    assert_eq!(dana.run(&["roles", "orders", "--field", "name"]).await.expect(0).out, "orders-db-read\n");
+    assert_eq!(
+        dana.run(&["roles", "orders", "--field", "role.name"]).await.expect(0).out,
+        "orders-db-read\n"
+    );
 
     let ask = [
         "request",

@@ -2,6 +2,7 @@
 mod forms;
 mod headers;
 mod idempotency;
+mod no_demo;
 mod secrets;
 mod sessions;
 mod start;
