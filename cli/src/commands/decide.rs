@@ -66,7 +66,8 @@ pub(super) async fn perform(ctx: &Ctx, args: DecideArgs, wanted: Wanted) -> Resu
         },
     )?;
     let done = if wanted.verdict == Verdict::Approve { "Approved" } else { "Denied" };
-    ctx.say(&format!("{done}: {} ({}). {}", after.reference, after.state, after.standing));
+    let still = if after.state == RequestState::Pending { ", which is still pending" } else { "" };
+    ctx.say(&format!("{done} {}{still}: {}.", after.reference, after.standing));
     if ctx.is_for_people() { Ok(()) } else { ctx.show(&view::request::answer(&after)) }
 }
 

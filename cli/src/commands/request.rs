@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use hallpass_client::api::new_key;
 use hallpass_client::wire::Scope;
+use hallpass_client::wire::common::CredentialKind;
 use hallpass_client::wire::requests::{NewRequest, Request, RequestOutcome, RequestState};
 use hallpass_client::{Client, wire::grants::Grant};
 
@@ -112,10 +113,11 @@ pub(super) async fn settle(
         view::request::outcome(&decided)?;
         if let Some(grant) = &decided.grant {
             let role = &decided.role.name;
-            ctx.say(&format!(
-                "Approved, until {}. Next: hallpass run {role} -- COMMAND, or hallpass token {role}",
-                clock::at(grant.ends_at)
-            ));
+            let next = match decided.role.credential_kind {
+                CredentialKind::PostgresqlLogin => format!("hallpass run {role} -- psql"),
+                _ => format!("hallpass token {role}, or hallpass run {role} -- COMMAND"),
+            };
+            ctx.say(&format!("Approved, until {}. Next: {next}", clock::at(grant.ends_at)));
         }
     }
     Ok(decided)

@@ -92,18 +92,15 @@ pub(super) async fn fetch(
         Identity::Token(_) => {
             let client = client.clone().with_token(ctx.busy(client, identity.api_token(client)).await?);
             let grant = pick::active_grant(ctx, &client, role).await?;
+            if grant.role.credential_kind == CredentialKind::PostgresqlLogin {
+                return Err(no_token(role));
+            }
             match ctx.busy(&client, client.issue(&grant.id, Some(CredentialKind::AccessToken))).await? {
                 Issued::AccessToken(issued) => {
                     let json = crate::view::value(&issued);
                     Fetched { access_token: issued.access_token, expires_at: issued.expires_at, json }
                 }
-                Issued::PostgresqlLogin(_) => {
-                    return Err(Failure::usage(
-                        "kind",
-                        format!("{role} gives a database login, not a token"),
-                    )
-                    .next(format!("hallpass run {role} -- psql")));
-                }
+                Issued::PostgresqlLogin(_) => return Err(no_token(role)),
             }
         }
     };
@@ -112,6 +109,11 @@ pub(super) async fn fetch(
     } else {
         Err(Failure::new(Exit::Failed, "strange_answer", "The server's token is not one"))
     }
+}
+
+fn no_token(role: &str) -> Failure {
+    Failure::usage("kind", format!("{role} gives a database login, not a token"))
+        .next(format!("hallpass run {role} -- psql"))
 }
 
 /// Asks unless there is a grant, and waits as was said.

@@ -1,5 +1,5 @@
 //! Requests.
-use hallpass_client::wire::common::Stage;
+use hallpass_client::wire::common::{Proof, Stage};
 use hallpass_client::wire::requests::{DryRun, Request, RequestItem, RequestState};
 use hallpass_domain::window::describe_seconds;
 
@@ -71,6 +71,11 @@ pub(crate) fn dry_run(dry: &DryRun) -> Answer {
     Answer { json: value(dry), body: Body::Record(rows) }
 }
 
+/// How deciders prove who they are.
+fn proof(proof: Proof) -> &'static str {
+    if proof == Proof::StepUp { "with a fresh second factor" } else { "signed in" }
+}
+
 /// A line per stage, with its decisions below it.
 fn stages(stages: &[Stage]) -> String {
     let mut lines = Vec::new();
@@ -79,7 +84,12 @@ fn stages(stages: &[Stage]) -> String {
         let who = if people.is_empty() { String::new() } else { format!(": {}", people.join(", ")) };
         lines.push(format!(
             "{}. {} ({}), {} of {} approved, {}{who}",
-            stage.position, stage.name, stage.state, stage.have, stage.need, stage.proof
+            stage.position,
+            stage.name,
+            stage.state,
+            stage.have,
+            stage.need,
+            proof(stage.proof)
         ));
         for decision in &stage.decisions {
             let verb = if decision.verdict.as_str() == "approve" { "approved" } else { "denied" };

@@ -1,4 +1,5 @@
 //! Roles.
+use hallpass_client::wire::common::CredentialKind;
 use hallpass_client::wire::roles::{Role, RoleStage, RoleState};
 use hallpass_domain::window::describe_seconds;
 
@@ -59,12 +60,21 @@ pub(crate) fn table(roles: &[Role]) -> Body {
     Body::Table(Table::new(columns, rows))
 }
 
+/// What it gives, in words.
+fn gives(kind: CredentialKind) -> String {
+    match kind {
+        CredentialKind::AccessToken => "access token".to_owned(),
+        CredentialKind::PostgresqlLogin => "PostgreSQL login".to_owned(),
+        CredentialKind::Unknown => kind.as_str().replace('_', " "),
+    }
+}
+
 /// One role, whole.
 pub(crate) fn answer(role: &Role) -> Answer {
     let mut rows = vec![
         ("Role", role_line(&role.role)),
         ("Purpose", role.role.purpose.clone()),
-        ("Gives", role.role.credential_kind.as_str().replace('_', " ")),
+        ("Gives", gives(role.role.credential_kind)),
         ("You", standing(role)),
     ];
     if let Some(why) = &role.why_not {

@@ -75,13 +75,17 @@ async fn a_day_with_the_command(backend: Backend) {
     let digest = ana.run(&["show", &reference, "--field", "digest"]).await.expect(0);
     let approve = ["approve", &reference, "--digest", digest.value(), "--for", "4m", "--comment", "go on"];
     let approved = ana.run(&approve).await.expect(0);
-    assert!(approved.said().contains(&format!("Approved: {reference} (approved)")), "{}", approved.said());
+    assert!(
+        approved.said().contains(&format!("Approved {reference}: approved by Ana Ruiz")),
+        "{}",
+        approved.said()
+    );
     assert_eq!(approved.out, "", "what was done is talk");
 
     let asked = asking.end().await.expect(0);
     let grant = asked.value();
     assert_eq!(grant.len(), 36, "the id alone: {grant:?}");
-    assert!(asked.said().contains("Next: hallpass run orders-db-read -- COMMAND"), "{}", asked.said());
+    assert!(asked.said().contains("Next: hallpass run orders-db-read -- psql"), "{}", asked.said());
 
     let count = [
         "run",

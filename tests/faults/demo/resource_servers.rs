@@ -67,10 +67,8 @@ async fn before_during_and_after() {
             "{answer}"
         );
         // As the longer line does, for two rounds and then for one after the end.
-        let kept = shell.bash(
-            &often.split("; while").next().map(|get| format!("{get}; printf '%s\\n' \"$H\" > kept")).unwrap(),
-        );
-        let _ = kept.await.expect(0);
+        let get = often.split("; while").next().expect("it fetches the token once");
+        let _ = shell.bash(&format!("{get}; printf '%s\\n' \"$H\" > kept")).await.expect(0);
         let again = format!("curl -sS -H @kept {url}/api");
         assert_eq!(json(&shell, &again).await["role"], role);
         assert!(page(&url).await.0.contains("accepted"));
