@@ -43,7 +43,10 @@ async fn a_kill_leaves_nothing_running() {
     let demo = Demo::start(&data).await;
     still_there(&demo, &reference).await;
     for keeper in children(demo.id()) {
-        signal(keeper, "KILL");
+        // As root, what runs as PostgreSQL's user is a child of what changed the user.
+        for process in children(keeper).into_iter().chain([keeper]) {
+            signal(process, "KILL");
+        }
     }
     demo.kill().await;
     assert!(answers(port), "nobody is left to end it");
