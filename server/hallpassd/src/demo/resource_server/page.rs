@@ -29,7 +29,7 @@ pub(super) fn page(setup: &Setup, seen: &Seen) -> String {
         "<p class=none>No token has come yet.</p>".to_owned()
     } else {
         format!(
-            "<div class=scroll><table><caption>Tokens that came, the newest first (times are UTC)</caption><thead><tr><th scope=col>Token<th scope=col>Role<th scope=col>During: accepted<th scope=col>Its own end<th scope=col>After: refused<th scope=col>Now</thead><tbody>{rows}</tbody></table></div>"
+            "<div class=scroll><table><caption>Tokens that came, the newest first (times are UTC)</caption><thead><tr><th scope=col>Token<th scope=col>Role<th scope=col>During: accepted<th scope=col>Its own end<th scope=col>After: refused<th scope=col>Last answer</thead><tbody>{rows}</tbody></table></div>"
         )
     };
     format!(
