@@ -205,10 +205,7 @@ fn exit_of(error: &Error) -> Exit {
 
 fn next_for(error: &Error, exit: Exit) -> Option<String> {
     let text = match (error.code(), exit) {
-        ("step_up_required", _) => {
-            "give the code of your second factor with --totp-file, or decide in the portal"
-        }
-        ("totp_wrong", _) => "wait for the next code and try again; each works once",
+        ("step_up_required", _) => "decide in the portal, with your second factor",
         ("digest_changed" | "conflict", _) => "hallpass show REFERENCE, then decide again",
         ("not_signed_in" | "invalid_token", _) => "hallpass login",
         ("invalid_client", _) => "check HALLPASS_CLIENT_ID and the file in HALLPASS_CLIENT_SECRET_FILE",

@@ -1,7 +1,4 @@
 //! What `approve` and `deny` share: show exactly what is decided on, ask, prove, decide.
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-
 use clap::Args;
 use hallpass_client::api::new_key;
 use hallpass_client::wire::common::{Proof, Tier, Verdict};
@@ -23,9 +20,6 @@ pub(crate) struct DecideArgs {
     /// Decide without a question, and only if this is still the request's digest (show --field digest)
     #[arg(long, value_name = "HEX")]
     digest: Option<String>,
-    /// The code of your second factor in a file, `-` for standard input [default: asked where needed]
-    #[arg(long, value_name = "FILE")]
-    totp_file: Option<PathBuf>,
 }
 
 /// A decision to be made.
@@ -48,19 +42,18 @@ pub(super) async fn perform(ctx: &Ctx, args: DecideArgs, wanted: Wanted) -> Resu
             request.digest.clone()
         }
     };
-    let totp = match (&args.totp_file, request.proof) {
-        (Some(path), _) => Some(read_code(path)?),
-        (None, Some(Proof::StepUp)) if ctx.settings.can_ask() => {
-            Some(term::ask("Code of your second factor:").await?)
-        }
-        (None, _) => None,
+    // A fresh second factor is bound to a session in a browser: where one is needed, the server names the page.
+    let decision = NewDecision {
+        verdict: wanted.verdict,
+        length: wanted.length,
+        comment: wanted.comment,
+        digest,
+        totp: None,
     };
-    let decision =
-        NewDecision { verdict: wanted.verdict, length: wanted.length, comment: wanted.comment, digest, totp };
     let after = ctx.busy(&client, client.decide(&request.reference, &decision, &new_key())).await.map_err(
         |mut failure| {
             if failure.code == "step_up_required" {
-                failure.next = Some(format!("give the code with --totp-file, or decide at {}", request.url));
+                failure.next = Some(format!("open {}", request.url));
             }
             failure
         },
@@ -82,8 +75,8 @@ async fn agree(ctx: &Ctx, request: &Request, args: &DecideArgs, verb: &str) -> R
             ),
         ));
     }
-    // Nothing to ask about: the server says why it cannot be decided.
-    if args.yes || request.state != RequestState::Pending {
+    // Nothing to ask about: the server says why it cannot be decided, or cannot be decided here.
+    if args.yes || request.state != RequestState::Pending || request.proof == Some(Proof::StepUp) {
         return Ok(());
     }
     if !ctx.settings.can_ask() {
@@ -105,21 +98,4 @@ async fn agree(ctx: &Ctx, request: &Request, args: &DecideArgs, verb: &str) -> R
         request.subject.name
     );
     term::confirm(&question).await
-}
-
-/// The six digits in a file.
-fn read_code(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().lock().take(1_024).read_to_string(&mut text).map(drop)
-    } else {
-        std::fs::read_to_string(path).map(|content| text = content)
-    };
-    read.map_err(|error| Failure::usage("totp_file", format!("{} cannot be read: {error}", path.display())))?;
-    let code: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    if code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()) {
-        Ok(code)
-    } else {
-        Err(Failure::usage("totp_file", "The code of a second factor is six digits"))
-    }
 }

@@ -129,14 +129,8 @@ fn decisions_send_back_the_digest() {
     let high = stub("high");
     let home = Home::new();
     home.run(&high, &["approve", "R-7KQ2M9XW4T", "--yes"]).expect(2);
-    let code = home.dir.path().join("code");
-    std::fs::write(&code, "123 456\n").unwrap();
-    home.run(&high, &["approve", "R-7KQ2M9XW4T", "--digest", "D1", "--totp-file", code.to_str().unwrap()])
-        .expect(0);
-    assert_eq!(
-        high.seen_at("POST", "/decisions")[0].json(),
-        json!({"verdict": "approve", "digest": "d1", "totp": "123456"})
-    );
+    home.run(&high, &["approve", "R-7KQ2M9XW4T", "--digest", "D1"]).expect(0);
+    assert_eq!(high.seen_at("POST", "/decisions")[0].json(), json!({"verdict": "approve", "digest": "d1"}));
 }
 
 #[test]

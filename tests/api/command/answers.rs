@@ -51,18 +51,17 @@ async fn exit_codes() {
     assert!(refused.said().contains("somebody else must decide it"), "{}", refused.said());
     let _ = ana.run(&["deny", &own_reference, "--yes", "--comment", "no"]).await.expect(0);
     assert_eq!(own.end().await.code, 5);
-    // 4: not strong enough; with the code of the second factor it is.
+    // 4: not strong enough: a fresh second factor is given in a browser.
     let mut high = dana.start(&[&ask("billing-refund", "10m")[..], &["--wait"]].concat());
     let high_reference = reference(&mut high).await;
     let digest = ana.run(&["show", &high_reference, "--field", "digest"]).await.expect(0);
     assert!(ana.run(&["approve", &high_reference, "--yes"]).await.fails(2).said().contains("high tier"));
     let weak = ana.run(&["approve", &high_reference, "--digest", digest.value()]).await.fails(4);
-    assert!(weak.said().contains("--totp-file"), "{}", weak.said());
-    let code = ana.file("code", &server.totp("ana").await);
-    let _ = ana
-        .run(&["approve", &high_reference, "--digest", digest.value(), "--totp-file", &code])
-        .await
-        .expect(0);
+    assert!(weak.said().contains(&format!("Next: open {}/", server.base_url)), "{}", weak.said());
+    let page = ana.run(&["approve", &high_reference]).await.fails(4);
+    assert!(page.said().contains("in a browser"), "it asks nothing first: {}", page.said());
+    let (browser, code) = (server.sign_in("ana").await, server.totp("ana").await);
+    let _ = crate::steps::decide(&browser, &high_reference, "approve", &[("totp", &code)]).await.expect(200);
     let _ = high.end().await.expect(0);
     let _ = dana.run(&["end", "billing-refund"]).await.expect(0);
     // 7: not found, or not eligible: the two look alike.

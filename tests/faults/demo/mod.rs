@@ -54,6 +54,7 @@ impl Demo {
     }
 
     async fn start_with(mut command: Command, data: &Path) -> Self {
+        hallpassd::compose::tls::install_provider();
         let facts = data.with_extension("facts.json");
         let begun = Instant::now();
         let mut child =
