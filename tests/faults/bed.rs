@@ -31,7 +31,12 @@ pub(crate) async fn target() -> &'static Cluster {
 
 /// A target of one test's own, to be stopped.
 pub(crate) async fn own_target() -> Cluster {
-    let cluster = started(&[]).await;
+    own_target_with(&[]).await
+}
+
+/// The same with further settings.
+pub(crate) async fn own_target_with(settings: &'static [(&'static str, &'static str)]) -> Cluster {
+    let cluster = started(settings).await;
     make_target(&cluster).await;
     cluster
 }

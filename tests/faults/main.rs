@@ -1,8 +1,8 @@
 //! Faults: crashes at every fail point and at random instants, targets and stores that are down, clocks that jump,
 //! several servers on one database. Every promise is checked by a connection that is not Hallpass's.
 //!
-//! `HALLPASS_CRASH_ROUNDS` is the number of kills at random instants on each kind of store (40 where it is not set; a
-//! release is tried with 400). The fail points are all hit, at least three times each, whatever it says.
+//! `HALLPASS_CRASH_ROUNDS` is the number of kills at random instants on each kind of store (120 where it is not set; a
+//! release is tried with 1000). The fail points are all hit, at least three times each, whatever it says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +18,7 @@ mod crash;
 mod demo;
 mod down;
 mod full_disk;
+mod hostile;
 mod ledger;
 mod parts;
 mod release;

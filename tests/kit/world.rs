@@ -34,6 +34,8 @@ pub const DATABASE: &str = "orders";
 pub const REQUESTER: &str = "dana@faults.test";
 /// Who approves.
 pub const APPROVER: &str = "ana@faults.test";
+/// Who administers Hallpass.
+pub const ADMINISTRATOR: &str = "ada@faults.test";
 /// Who is alerted.
 pub const OWNER: &str = "ola@faults.test";
 

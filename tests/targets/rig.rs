@@ -57,7 +57,7 @@ pub(crate) async fn revoke(connector: &dyn TargetConnector, batch: &[Credential]
     eventually("verified absence", || async {
         let mut last = Vec::new();
         let mut left: Vec<Vec<String>> = vec![Vec::new(); batch.len()];
-        for step in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
+        for step in [Step::Deny, Step::EndSessions, Step::Drop, Step::Remove, Step::VerifyAbsent] {
             last = connector.step(step, batch).await;
             for (all, one) in left.iter_mut().zip(&last) {
                 all.extend(one.iter().flat_map(|removal| removal.left.clone()));

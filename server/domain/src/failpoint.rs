@@ -7,6 +7,8 @@
 //! is hit, so that a run can prove which points it reached.
 
 /// Every fail point there is. A point that is hit but not listed here kills the process at once, in builds with the feature.
+/// `target.*` stand around a step for a batch, `postgresql.*` around each transaction at such a target. That this list and
+/// the names in the code are the same is a test of tests/architecture.rs.
 pub const ALL: &[&str] = &[
     "store.commit.before",
     "store.commit.after",
@@ -18,10 +20,26 @@ pub const ALL: &[&str] = &[
     "target.deny.after",
     "target.end_sessions.before",
     "target.end_sessions.after",
+    "target.drop.before",
+    "target.drop.after",
     "target.remove.before",
     "target.remove.after",
     "target.verify.before",
     "target.verify.after",
+    "postgresql.deny.before",
+    "postgresql.deny.after",
+    "postgresql.withdraw.before",
+    "postgresql.withdraw.after",
+    "postgresql.resolve.before",
+    "postgresql.resolve.after",
+    "postgresql.terminate.before",
+    "postgresql.terminate.after",
+    "postgresql.owned.before",
+    "postgresql.owned.after",
+    "postgresql.drop.before",
+    "postgresql.drop.after",
+    "postgresql.verify.before",
+    "postgresql.verify.after",
     "mail.deliver.before",
     "mail.deliver.after",
     "audit.seal.before",

@@ -1,5 +1,5 @@
-//! Holders of logins who do not want to leave: idle in a transaction with locks, in a long statement of `psql`, and
-//! coming back as often as they are thrown out.
+//! Holders of logins who do not want to leave: idle in a transaction with locks, with something of their own, in a long
+//! statement of `psql`, and coming back as often as they are thrown out.
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,7 +43,9 @@ impl Clients {
         let mut config = Config::new();
         config.host("127.0.0.1").port(self.port).user(name).password(password).dbname(DATABASE);
         let stop = Arc::new(AtomicBool::new(false));
-        let idle = tokio::spawn(idle(config.clone(), Arc::clone(&self.entered)));
+        // Every second one leaves something that must be handed over.
+        let owns = self.holders.len().is_multiple_of(2);
+        let idle = tokio::spawn(idle(config.clone(), owns, Arc::clone(&self.entered)));
         let returning = tokio::spawn(returning(config.clone(), Arc::clone(&stop), Arc::clone(&self.entered)));
         // A process each for one in four is enough.
         let psql = self.holders.len().is_multiple_of(4).then(|| {
@@ -103,9 +105,12 @@ impl Clients {
 }
 
 /// Idle in a transaction that holds a lock, until the connection is closed.
-async fn idle(config: Config, entered: Arc<AtomicUsize>) {
+async fn idle(config: Config, owns: bool, entered: Arc<AtomicUsize>) {
     let Ok((client, connection)) = config.connect(NoTls).await else { return };
     let driver = tokio::spawn(connection);
+    if owns {
+        let _ = client.simple_query("SELECT lo_create(0)").await;
+    }
     if client
         .batch_execute("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE; SELECT * FROM orders")
         .await

@@ -20,7 +20,7 @@ use crate::ledger::published;
 /// Everything due must be gone so soon after a start: before any lease of the dead server would have run out.
 const DRAIN: Duration = Duration::from_secs(25);
 /// Latest random kill after a start, milliseconds.
-const LATEST: u64 = 3_000;
+const LATEST: u64 = 2_500;
 
 /// Refusals of a story whose grant ended, or that met others at one target. Any other is a fault.
 const ORDINARY: [&str; 6] =
@@ -61,8 +61,15 @@ impl Lane {
         }
     }
 
-    /// Kills the server at the n-th hit of a point, and checks.
-    pub(crate) async fn kill_at(&mut self, point: &'static str, hit: u32) {
+    /// Kills one server after the other at these hits of a point, and then checks.
+    pub(crate) async fn kill_at(&mut self, point: &'static str, hits: &[u32]) {
+        for hit in hits {
+            self.kill_at_hit(point, *hit).await;
+        }
+        self.recover(&format!("{point}:{hits:?}")).await;
+    }
+
+    async fn kill_at_hit(&mut self, point: &'static str, hit: u32) {
         self.round += 1;
         let log = self.bed.place.data.join(format!("points-{}", self.round));
         let wanted = format!("{point}:{hit}");
@@ -84,7 +91,6 @@ impl Lane {
         let hits = points.lines().filter(|name| *name == point).count();
         assert!(hits >= hit as usize, "{wanted}: {hits} hits");
         *self.killed.entry(point.to_owned()).or_default() += 1;
-        self.recover(&wanted).await;
     }
 
     /// Kills the server several times, at instants that nobody chose, and then checks.

@@ -15,8 +15,8 @@ use lane::Lane;
 
 /// Servers that are killed side by side, each with a store of its own and all on one target.
 const LANES: usize = 3;
-/// Kills between two checks where the instants are random: each start finds what several before it left.
-const KILLS: usize = 4;
+/// Kills between two checks where the instants are random; each start finds what several before it left.
+const KILLS: usize = 6;
 
 /// Which hits of a point kill. Commits are many and of every kind: some at the first start, some in the middle of a story.
 fn hits(point: &str) -> &'static [u32] {
@@ -35,7 +35,7 @@ async fn run(store: Store, work: Vec<Work>) -> BTreeMap<String, usize> {
                 loop {
                     let next = work.lock().expect("work").pop_front();
                     match next {
-                        Some(Work::Point(point, hit)) => lane.kill_at(point, hit).await,
+                        Some(Work::Point(point, hits)) => lane.kill_at(point, hits).await,
                         Some(Work::Random(kills)) => lane.kill_at_random(kills).await,
                         None => return lane.finish().await,
                     }
@@ -55,14 +55,14 @@ async fn run(store: Store, work: Vec<Work>) -> BTreeMap<String, usize> {
 /// What a lane does next.
 #[derive(Clone, Copy)]
 enum Work {
-    Point(&'static str, u32),
+    Point(&'static str, &'static [u32]),
     Random(usize),
 }
 
 async fn every_point(store: Store) {
     let work = failpoint::ALL
         .iter()
-        .flat_map(|point| hits(point).iter().map(|hit| Work::Point(point, *hit)))
+        .flat_map(|point| hits(point).chunks(3).map(|hits| Work::Point(point, hits)))
         .collect();
     let killed = run(store, work).await;
     let missed: Vec<_> =
@@ -71,7 +71,7 @@ async fn every_point(store: Store) {
 }
 
 async fn random_instants(store: Store) {
-    let rounds = std::env::var("HALLPASS_CRASH_ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(40usize);
+    let rounds = std::env::var("HALLPASS_CRASH_ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(120usize);
     run(store, vec![Work::Random(KILLS); rounds.div_ceil(KILLS)]).await;
 }
 

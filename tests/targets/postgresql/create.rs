@@ -96,39 +96,62 @@ async fn lost_answers() {
     assert!(!rig.exists(&credential.external_name).await);
 }
 
-/// The deadline is looked at again after every wait: here for the lane of role DDL.
+/// The deadline is looked at again after every wait: here for an administrator's lock on the roles.
 #[tokio::test]
-async fn late_behind_the_lane() {
+async fn late_behind_a_lock() {
     let rig = Postgres::start(Admin::CreateRole).await;
     let superuser = rig.cluster.superuser("postgres").await;
-    superuser.batch_execute("SELECT pg_advisory_lock(1751215212, 1885434739)").await.expect("the lane");
+    superuser.batch_execute("BEGIN; LOCK TABLE pg_catalog.pg_authid IN SHARE MODE").await.expect("locked");
     let credential = rig.intend().await;
     let deadline = rig.now().await + Duration::milliseconds(400);
     let credential = Credential { create_deadline: deadline, ..credential };
     let secret = password();
     let free = async {
         eventually("the deadline", || async { (rig.now().await > deadline).then_some(()) }).await;
-        superuser.batch_execute("SELECT pg_advisory_unlock_all()").await.expect("free");
+        superuser.batch_execute("ROLLBACK").await.expect("free");
     };
     let (result, ()) = tokio::join!(rig.connector().create(&credential, &secret), free);
     assert_eq!(result, Err(TargetError::TooLate));
     assert!(!rig.exists(&credential.external_name).await);
 }
 
-/// Where somebody holds the lane for long, the target counts as down: no account of it can be worked on.
+/// A create whose commit waits (for a standby that is gone) lands long after its deadline and every time-out: while it is
+/// under way nobody says that the account is absent, and nobody but an administrator can feign such a create.
 #[tokio::test]
-async fn a_held_lane() {
-    let rig = Postgres::start(Admin::CreateRole).await;
-    let (credential, secret) = rig.issue().await;
+async fn a_create_under_way() {
+    let rig = Arc::new(Postgres::start(Admin::CreateRole).await);
+    let (holder, secret) = rig.issue().await;
     let superuser = rig.cluster.superuser("postgres").await;
-    superuser.batch_execute("SELECT pg_advisory_lock(1751215212, 1885434739)").await.expect("the lane");
-    let batch: Vec<Credential> = (0..20).map(|_| credential.clone()).collect();
-    for answer in rig.connector().step(Step::Deny, &batch).await {
-        assert!(matches!(answer, Err(TargetError::Down(_))), "{answer:?}");
-    }
-    assert!(rig.works(&credential, &secret).await);
-    superuser.batch_execute("SELECT pg_advisory_unlock_all()").await.expect("free");
-    revoke(rig.connector(), &[credential]).await;
+    superuser.batch_execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await.expect("set");
+    rig.cluster.reload();
+    eventually("the setting", || async {
+        let now: String =
+            superuser.query_one("SHOW synchronous_standby_names", &[]).await.expect("it").get(0);
+        (now == "nobody").then_some(())
+    })
+    .await;
+    let deadline = rig.now().await + Duration::milliseconds(600);
+    let credential = Credential { create_deadline: deadline, ..rig.intend().await };
+    let (task, row) = (Arc::clone(&rig), credential.clone());
+    let creating = tokio::spawn(async move { task.connector().create(&row, &password()).await });
+    let over = deadline + Duration::milliseconds(2_100);
+    eventually("deadline and time-out to be over", || async { (rig.now().await > over).then_some(()) }).await;
+    assert!(!rig.exists(&credential.external_name).await, "its commit is not seen yet");
+    // Another process, which knows nothing of it.
+    let other = connector(&rig.settings);
+    let seen = other.step(Step::VerifyAbsent, std::slice::from_ref(&credential)).await.remove(0);
+    assert!(seen.as_ref().is_ok_and(|r| r.removed && !r.verified_absent), "{seen:?}");
+    superuser.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").await.expect("reset");
+    rig.cluster.reload();
+    eventually("it to land", || async { rig.exists(&credential.external_name).await.then_some(()) }).await;
+    let _ = creating.await.expect("the task");
+    let session = rig.session(&holder, &secret, DATABASE).await;
+    session
+        .batch_execute(&format!("SET application_name = {}", ident(&credential.external_name)))
+        .await
+        .expect("everybody may");
+    revoke(rig.connector(), &[settled(credential, None)]).await;
+    assert!(session.simple_query("SELECT 1").await.is_ok(), "his grant goes on");
 }
 
 /// The server itself ends a login whose end nobody else enforces.

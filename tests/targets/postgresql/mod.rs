@@ -3,6 +3,7 @@ mod canary;
 mod create;
 mod drift;
 mod fleet;
+mod hostile;
 mod interference;
 mod probe;
 mod revocation;

@@ -1,10 +1,12 @@
-//! The only way to remove something at a target: deny, end sessions, remove, verify; then record it.
+//! The only way to remove something at a target: deny and end sessions, which waits for nobody; drop and verify, or first
+//! hand over what it owns; then record it.
 use chrono::Duration;
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::ports::store::CommitError;
-use hallpass_domain::ports::target::{Step, TargetConnector, TargetError};
+use hallpass_domain::ports::target::{Removal, Step, TargetConnector, TargetError};
 use hallpass_domain::secret::random_bytes;
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
@@ -17,6 +19,13 @@ use crate::mails;
 
 /// Who removes, in audit events.
 const ACTOR: &str = "system:revoker";
+
+/// For so long a hand-over is ours before another may begin it again.
+const LEASE: Duration = Duration::seconds(30);
+/// Hand-overs at a time: each is a connection to the database concerned.
+const HAND_OVERS: usize = 8;
+/// Longest time between two tries while somebody may still be in, or come in.
+const SOON: Duration = Duration::seconds(5);
 
 /// What one batch came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,13 +42,45 @@ pub struct Removed {
 struct Work {
     credential: Credential,
     failed: Option<TargetError>,
-    verified: bool,
+    /// What the last step that answered saw.
+    seen: Removal,
     left: Vec<String>,
 }
 
 impl Work {
     fn new(credential: Credential) -> Self {
-        Self { credential, failed: None, verified: false, left: Vec::new() }
+        Self { credential, failed: None, seen: Removal::default(), left: Vec::new() }
+    }
+
+    fn is_ours(&self) -> bool {
+        !matches!(self.failed, Some(TargetError::NotOurs))
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.failed, Some(TargetError::Down(_)))
+    }
+
+    fn goes_on(&self) -> bool {
+        self.failed.is_none()
+    }
+
+    fn verified(&self) -> bool {
+        self.goes_on() && self.seen.verified_absent
+    }
+
+    /// Nobody is in and nobody comes in any more, but it is there: something hangs on it.
+    fn is_laden(&self) -> bool {
+        self.goes_on() && self.seen.denied && self.seen.sessions_ended && !self.seen.removed
+    }
+}
+
+/// A batch of which new logins were refused, as far as that could be done.
+pub(crate) struct Batch(Vec<Work>);
+
+impl Batch {
+    /// The target could not be reached for one of them.
+    pub(crate) fn is_down(&self) -> bool {
+        self.0.iter().any(Work::is_down)
     }
 }
 
@@ -50,15 +91,31 @@ pub(crate) struct Seen {
 }
 
 impl Broker {
-    /// Removes a batch that this worker has claimed. Every step is idempotent; dying anywhere leaves rows that the
-    /// next claim takes from the start.
-    pub async fn remove_batch(&self, connector: &dyn TargetConnector, batch: Vec<Credential>) -> Removed {
+    /// First part of the removal of a batch that this worker has claimed: new logins are refused. Every step is
+    /// idempotent; dying anywhere leaves rows that the next claim takes from the start.
+    pub(crate) async fn deny_batch(&self, connector: &dyn TargetConnector, batch: Vec<Credential>) -> Batch {
         let mut work = self.begin(batch).await;
-        self.run_steps(connector, &mut work).await;
-        let down = work.iter().any(|w| matches!(w.failed, Some(TargetError::Down(_))));
-        let recorded = join_all(work.into_iter().map(|w| self.record(w))).await;
-        let revoked = recorded.iter().filter(|r| **r).count();
-        Removed { revoked, left: recorded.len() - revoked, down }
+        self.run_step(connector, Step::Deny, &mut work, |_| true).await;
+        Batch(work)
+    }
+
+    /// All that follows. What takes long for one credential delays no other of the batch: those on which nothing hangs
+    /// are dropped, verified and recorded first.
+    pub(crate) async fn finish_batch(&self, connector: &dyn TargetConnector, batch: Batch) -> Removed {
+        let mut work = batch.0;
+        self.throw_out(connector, &mut work).await;
+        self.drop_plain(connector, &mut work).await;
+        let (laden, plain): (Vec<Work>, Vec<Work>) = work.into_iter().partition(Work::is_laden);
+        let down = plain.iter().any(Work::is_down);
+        let plain = join_all(plain.into_iter().map(|w| self.record(w))).await;
+        let laden = stream::iter(laden)
+            .map(|w| self.hand_over(connector, w))
+            .buffer_unordered(HAND_OVERS)
+            .collect::<Vec<(bool, bool)>>()
+            .await;
+        let revoked = plain.iter().chain(laden.iter().map(|(revoked, _)| revoked)).filter(|r| **r).count();
+        let down = down || laden.iter().any(|(_, down)| *down);
+        Removed { revoked, left: plain.len() + laden.len() - revoked, down }
     }
 
     /// The steps alone, for what cannot be recorded now.
@@ -68,19 +125,75 @@ impl Broker {
         batch: Vec<Credential>,
     ) -> Seen {
         let mut work: Vec<Work> = batch.into_iter().map(Work::new).collect();
-        self.run_steps(connector, &mut work).await;
-        let down = work.iter().any(|w| matches!(w.failed, Some(TargetError::Down(_))));
+        self.run_step(connector, Step::Deny, &mut work, |_| true).await;
+        self.throw_out(connector, &mut work).await;
+        self.drop_plain(connector, &mut work).await;
+        self.run_step(connector, Step::Remove, &mut work, Work::is_laden).await;
+        self.run_step(connector, Step::VerifyAbsent, &mut work, |w| w.goes_on() && !w.verified()).await;
         Seen {
-            down,
-            credentials: work.into_iter().map(|w| (w.credential, w.failed.is_none() && w.verified)).collect(),
+            down: work.iter().any(Work::is_down),
+            credentials: work.into_iter().map(|w| (w.credential.clone(), w.verified())).collect(),
         }
     }
 
-    async fn run_steps(&self, connector: &dyn TargetConnector, work: &mut [Work]) {
-        for step in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
-            self.run_step(connector, step, work).await;
-            if work.iter().all(|w| w.failed.is_some()) {
-                break;
+    /// Ends sessions, whatever came of the refusal: a session can hold the very lock on which that failed. Where it failed
+    /// it is tried again now, and who came in meanwhile goes too.
+    async fn throw_out(&self, connector: &dyn TargetConnector, work: &mut [Work]) {
+        let refused: Vec<Option<TargetError>> =
+            work.iter_mut().map(|w| w.failed.take_if(|e| *e != TargetError::NotOurs)).collect();
+        self.run_step(connector, Step::EndSessions, work, Work::is_ours).await;
+        let mut again = false;
+        for (w, refused) in work.iter_mut().zip(refused) {
+            if let (true, Some(error)) = (w.goes_on(), refused) {
+                w.failed = Some(error);
+                w.seen = Removal::default();
+                again = true;
+            }
+        }
+        if !again {
+            return;
+        }
+        let stuck: Vec<bool> = work.iter().map(|w| w.is_ours() && !w.goes_on()).collect();
+        let mut second: Vec<&mut Work> =
+            work.iter_mut().zip(stuck).filter(|(_, stuck)| *stuck).map(|(w, _)| w).collect();
+        for w in &mut second {
+            w.failed = None;
+        }
+        self.step_over(connector, Step::Deny, &mut second).await;
+        second.retain(|w| w.goes_on());
+        self.step_over(connector, Step::EndSessions, &mut second).await;
+    }
+
+    async fn drop_plain(&self, connector: &dyn TargetConnector, work: &mut [Work]) {
+        self.run_step(connector, Step::Drop, work, Work::goes_on).await;
+        self.run_step(connector, Step::VerifyAbsent, work, |w| w.goes_on() && !w.is_laden()).await;
+    }
+
+    /// The slow part, for one credential on which something hangs: whether it is revoked, and whether the target is down.
+    async fn hand_over(&self, connector: &dyn TargetConnector, work: Work) -> (bool, bool) {
+        let Some(work) = self.keep(work).await else { return (false, false) };
+        let mut work = [work];
+        self.run_step(connector, Step::Remove, &mut work, Work::goes_on).await;
+        self.run_step(connector, Step::VerifyAbsent, &mut work, |w| w.goes_on() && w.seen.removed).await;
+        let [work] = work;
+        let down = work.is_down();
+        (self.record(work).await, down)
+    }
+
+    /// Records how far it is, and keeps the claim while the rest is done; none where somebody else has it now.
+    async fn keep(&self, work: Work) -> Option<Work> {
+        let now = self.now();
+        let next = Credential {
+            claimed_until: Some(now + LEASE),
+            version: work.credential.version + 1,
+            ..work.credential.clone()
+        };
+        match self.commit(Transition::new(now).with(Change::Credential(Box::new(next.clone())))).await {
+            Ok(()) => Some(Work { credential: next, ..work }),
+            Err(CommitError::Conflict(_)) => None,
+            Err(error) => {
+                tracing::warn!(credential = %next.id, %error, "how far its removal is was not recorded");
+                Some(work)
             }
         }
     }
@@ -109,28 +222,41 @@ impl Broker {
         begun.into_iter().flatten().map(|c| Work::new(self.window.with_unrecorded(c))).collect()
     }
 
-    async fn run_step(&self, connector: &dyn TargetConnector, step: Step, work: &mut [Work]) {
-        let batch: Vec<Credential> =
-            work.iter().filter(|w| w.failed.is_none()).map(|w| w.credential.clone()).collect();
+    /// One step for those of the batch that want it.
+    async fn run_step(
+        &self,
+        connector: &dyn TargetConnector,
+        step: Step,
+        work: &mut [Work],
+        wants: fn(&Work) -> bool,
+    ) {
+        let mut some: Vec<&mut Work> = work.iter_mut().filter(|w| wants(w)).collect();
+        self.step_over(connector, step, &mut some).await;
+    }
+
+    async fn step_over(&self, connector: &dyn TargetConnector, step: Step, work: &mut [&mut Work]) {
+        let batch: Vec<Credential> = work.iter().map(|w| w.credential.clone()).collect();
         if batch.is_empty() {
             return;
         }
-        hallpass_domain::failpoint::hit(step_point(step, false));
+        let (before, after) = step_points(step);
+        hallpass_domain::failpoint::hit(before);
         let answers = connector.step(step, &batch).await;
-        hallpass_domain::failpoint::hit(step_point(step, true));
+        hallpass_domain::failpoint::hit(after);
         let now = self.now();
         let mut answers = answers.into_iter();
-        for w in work.iter_mut().filter(|w| w.failed.is_none()) {
+        for w in work.iter_mut() {
             match answers.next() {
-                Some(Ok(removal)) => {
+                Some(Ok(mut removal)) => {
                     let c = &mut w.credential;
                     mark(&mut c.denied_at, removal.denied, now);
-                    mark(&mut c.sessions_ended_at, removal.sessions_ended, now);
+                    // While somebody can come in, nobody being in is no fact for the record.
+                    mark(&mut c.sessions_ended_at, removal.sessions_ended && c.denied_at.is_some(), now);
                     mark(&mut c.removed_at, removal.removed, now);
                     // After a create whose answer was lost only the target knows it; sessions are counted by it.
                     c.external_oid = c.external_oid.or(removal.external_oid);
-                    w.left.extend(removal.left);
-                    w.verified = removal.verified_absent;
+                    w.left.append(&mut removal.left);
+                    w.seen = removal;
                 }
                 Some(Err(error)) => w.failed = Some(error),
                 None => w.failed = Some(TargetError::Refused("the connector gave no answer".to_owned())),
@@ -141,7 +267,7 @@ impl Broker {
     /// Records what came of one credential; true where it is revoked now.
     async fn record(&self, work: Work) -> bool {
         let now = self.now();
-        let revoked = work.failed.is_none() && work.verified;
+        let revoked = work.verified();
         let c = work.credential;
         let mut next =
             Credential { version: c.version + 1, claimed_by: None, claimed_until: None, ..c.clone() };
@@ -170,14 +296,23 @@ impl Broker {
                 tracing::warn!(credential = %next.id, target = %next.target_id, %error, "not removed yet");
                 // A dead target spends no attempts: its breaker says when to come back.
                 next.attempts += i32::from(!down);
-                next.next_attempt_at = if down { now } else { now + backoff(next.attempts) };
+                let mut wait = backoff(next.attempts);
+                if next.sessions_ended_at.is_none() && *error != TargetError::NotOurs {
+                    wait = wait.min(SOON);
+                }
+                next.next_attempt_at = if down { now } else { now + wait };
             } else {
                 // Removed, but a create could still land: look again when it cannot.
                 next.next_attempt_at = now.max(next.create_deadline) + Duration::milliseconds(500);
             }
         }
         match self.commit(transition.with(Change::Credential(Box::new(next)))).await {
-            Ok(()) => revoked,
+            Ok(()) => {
+                if revoked {
+                    self.reports.lag.observe(now - c.due_at);
+                }
+                revoked
+            }
             Err(error) => {
                 tracing::warn!(credential = %c.id, %error, "the outcome was not recorded; it is looked at again");
                 false
@@ -211,15 +346,12 @@ pub fn backoff(attempts: i32) -> Duration {
     Duration::milliseconds(jittered.max(1_000))
 }
 
-fn step_point(step: Step, after: bool) -> &'static str {
-    match (step, after) {
-        (Step::Deny, false) => "target.deny.before",
-        (Step::Deny, true) => "target.deny.after",
-        (Step::EndSessions, false) => "target.end_sessions.before",
-        (Step::EndSessions, true) => "target.end_sessions.after",
-        (Step::Remove, false) => "target.remove.before",
-        (Step::Remove, true) => "target.remove.after",
-        (Step::VerifyAbsent, false) => "target.verify.before",
-        (Step::VerifyAbsent, true) => "target.verify.after",
+fn step_points(step: Step) -> (&'static str, &'static str) {
+    match step {
+        Step::Deny => ("target.deny.before", "target.deny.after"),
+        Step::EndSessions => ("target.end_sessions.before", "target.end_sessions.after"),
+        Step::Drop => ("target.drop.before", "target.drop.after"),
+        Step::Remove => ("target.remove.before", "target.remove.after"),
+        Step::VerifyAbsent => ("target.verify.before", "target.verify.after"),
     }
 }

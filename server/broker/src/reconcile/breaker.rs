@@ -16,6 +16,21 @@ struct State {
     busy: bool,
 }
 
+impl State {
+    fn is_open(&self, now: Timestamp) -> bool {
+        self.open_until.is_some_and(|t| now < t)
+    }
+    fn fail(&mut self, now: Timestamp) {
+        // What began before it was found down finds the same: once is enough.
+        if self.is_open(now) {
+            return;
+        }
+        let wait = (500i64 << self.failures.min(4)).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        self.open_until = Some(now + Duration::milliseconds(wait));
+    }
+}
+
 /// One breaker and one lane per target.
 #[derive(Debug, Default)]
 pub struct Breakers(Mutex<HashMap<TargetId, State>>);
@@ -32,7 +47,7 @@ impl Breakers {
     pub fn enter(&self, target: TargetId, now: Timestamp) -> bool {
         let mut states = self.states();
         let state = states.entry(target).or_default();
-        if state.busy || state.open_until.is_some_and(|t| now < t) {
+        if state.busy || state.is_open(now) {
             return false;
         }
         state.busy = true;
@@ -44,13 +59,19 @@ impl Breakers {
         let state = states.entry(target).or_default();
         state.busy = false;
         if down {
-            let wait = (500i64 << state.failures.min(4)).min(LONGEST);
-            state.failures = state.failures.saturating_add(1);
-            state.open_until = Some(now + Duration::milliseconds(wait));
-        } else {
+            state.fail(now);
+        } else if !state.is_open(now) {
             state.failures = 0;
             state.open_until = None;
         }
+    }
+    /// The target was found down beside its lane.
+    pub fn fail(&self, target: TargetId, now: Timestamp) {
+        self.states().entry(target).or_default().fail(now);
+    }
+    /// The target is left alone for now.
+    pub fn is_open(&self, target: TargetId, now: Timestamp) -> bool {
+        self.states().get(&target).is_some_and(|s| s.is_open(now))
     }
     /// Targets that are down, with how often they were found so.
     pub fn down(&self) -> Vec<(TargetId, u32)> {

@@ -5,9 +5,11 @@ use chrono::Duration;
 use hallpass_domain::ids::TargetId;
 use hallpass_domain::ports::clock::Trust;
 use hallpass_domain::ports::credentials::Claim;
+use hallpass_domain::ports::target::TargetConnector;
 
 use super::reports::Report;
 use crate::broker::Broker;
+use crate::credentials::perform::Batch;
 
 /// Credentials in one batch: at the target they share transactions.
 const BATCH: u32 = 1_000;
@@ -58,21 +60,21 @@ impl Broker {
         self.nudges.ends.notify_one();
     }
 
-    /// Removes what is due at one target, batch by batch; whether the target was down.
-    pub async fn revoke_at(&self, target_id: TargetId) -> (Report, bool) {
-        let mut report = Report::default();
+    /// Refuses new logins of what is due at one target, batch by batch; whether the target was down. The rest of each
+    /// batch goes on beside the next one, so that whoever makes his own removal slow keeps nobody else in.
+    pub async fn revoke_at(self: &Arc<Self>, target_id: TargetId) -> (Report, bool) {
         if self.restored.is_on() {
-            return (report, false);
+            return (Report::default(), false);
         }
-        let failed = |report: Report, error: String| Report { error: Some(error), ..report };
+        let failed = |error: String| Report { error: Some(error), ..Report::default() };
         let catalogue = match self.store.catalogue().await {
             Ok(catalogue) => catalogue,
-            Err(error) => return (failed(report, error.to_string()), false),
+            Err(error) => return (failed(error.to_string()), false),
         };
-        let Some(target) = catalogue.targets.get(&target_id) else { return (report, false) };
+        let Some(target) = catalogue.targets.get(&target_id) else { return (Report::default(), false) };
         let connector = match self.targets.connector(target) {
             Ok(connector) => connector,
-            Err(error) => return (failed(report, format!("{}: {error}", target.name)), true),
+            Err(error) => return (failed(format!("{}: {error}", target.name)), true),
         };
         loop {
             let now = self.now();
@@ -83,23 +85,43 @@ impl Broker {
                 limit: BATCH,
             };
             let batch = match self.store.claim_due(target_id, claim).await {
-                Ok(batch) if batch.is_empty() => return (report, false),
+                Ok(batch) if batch.is_empty() => return (Report::default(), false),
                 Ok(batch) => batch,
-                Err(error) => return (failed(report, error.to_string()), false),
+                Err(error) => return (failed(error.to_string()), false),
             };
-            let due: Vec<_> = batch.iter().map(|c| c.due_at).collect();
-            let removed = self.remove_batch(connector.as_ref(), batch).await;
-            for due in due.into_iter().take(removed.revoked) {
-                self.reports.lag.observe(self.now() - due);
+            let batch = self.deny_batch(connector.as_ref(), batch).await;
+            let down = batch.is_down();
+            let rest = Arc::clone(self).revoke_rest(target_id, Arc::clone(&connector), batch);
+            if down {
+                // Sessions may end by a way in that is open still.
+                rest.await;
+                return (failed(format!("{} cannot be reached", target.name)), true);
             }
-            report.done += u64::try_from(removed.revoked).unwrap_or(0);
-            report.left += u64::try_from(removed.left).unwrap_or(0);
-            if removed.down {
-                return (failed(report, format!("{} cannot be reached", target.name)), true);
-            }
-            if removed.revoked == 0 {
-                return (report, false);
+            tokio::spawn(rest);
+            if self.breakers.is_open(target_id, self.now()) {
+                return (Report::default(), false);
             }
         }
+    }
+
+    /// What follows for a batch.
+    async fn revoke_rest(
+        self: Arc<Self>,
+        target: TargetId,
+        connector: Arc<dyn TargetConnector>,
+        batch: Batch,
+    ) {
+        let removed = self.finish_batch(connector.as_ref(), batch).await;
+        let now = self.now();
+        if removed.down {
+            self.breakers.fail(target, now);
+        }
+        let report = Report {
+            done: u64::try_from(removed.revoked).unwrap_or(0),
+            left: u64::try_from(removed.left).unwrap_or(0),
+            error: removed.down.then(|| "a target could not be reached".to_owned()),
+        };
+        self.reports.note("revoke", report, now);
+        self.nudges.ends.notify_one();
     }
 }

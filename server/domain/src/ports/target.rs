@@ -123,11 +123,13 @@ pub struct Canary {
 /// One step of removal; each is a commit of its own at the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Refuse new logins and withdraw memberships, for all given accounts in one transaction.
+    /// Refuse new logins and withdraw memberships. Waits for nothing that a holder can keep.
     Deny,
-    /// End sessions until none is left.
+    /// End sessions until none is left, whether or not new logins are refused already.
     EndSessions,
-    /// Hand over or drop what it owns and remove the account.
+    /// Remove the accounts on which nothing hangs; others are left as they are. Quick.
+    Drop,
+    /// Hand over or drop what it owns and remove the account. Takes its time, and goes on from there the next time.
     Remove,
     /// Look again: no account, no session.
     VerifyAbsent,

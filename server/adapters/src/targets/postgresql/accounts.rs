@@ -11,7 +11,7 @@ use super::errors::unreadable;
 use super::naming;
 use super::session::{Link, Script};
 
-/// Accounts in one transaction. Larger saves little and holds the lane longer.
+/// Accounts in one transaction. Larger saves little, and makes others wait longer.
 pub(super) const CHUNK: usize = 250;
 /// Roles dropped in one transaction: from 16 on each DROP ROLE looks at all roles that our administrator administers, and
 /// what a time-out undoes was in vain.
@@ -75,6 +75,9 @@ pub(super) struct Found {
     /// Databases in which it owns something or something was granted to it, where the script looks.
     #[serde(default)]
     pub(super) databases: Vec<String>,
+    /// What the script could not do with this account, where it goes on with the others.
+    #[serde(default)]
+    error: Option<String>,
 }
 
 impl Found {
@@ -122,6 +125,12 @@ pub(super) async fn over_all_by(
         },
     )
     .await
+    .into_iter()
+    .map(|answer| match answer {
+        Ok(Found { error: Some(why), .. }) => Err(TargetError::Refused(why)),
+        other => other,
+    })
+    .collect()
 }
 
 /// Runs `script` over `items` in as few transactions as work: a transaction that fails is halved until the bad item

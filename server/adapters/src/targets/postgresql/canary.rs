@@ -15,8 +15,9 @@ const FACTS: Script = script!("facts": "facts");
 const QUARANTINE: Script = script!("quarantine": "quarantine");
 const CLEAN: Script = script!("canary_clean": "canary_clean");
 
-/// Oldest version with what the scripts use and a security team behind it.
-const OLDEST: i32 = 130_000;
+/// Oldest version with a security team behind it, and the first on which no login may hand its own membership on: before
+/// it, what one login was given lives on in the sessions of another.
+const OLDEST: i32 = 150_000;
 
 /// How far a target's clock may be behind ours.
 const MAX_BEHIND: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
@@ -113,7 +114,7 @@ impl PostgresqlConnector {
             let (done, words): (fn(&Removal) -> bool, _) = match step {
                 Step::Deny => (|r| r.denied, "its login cannot be refused"),
                 Step::EndSessions => (|r| r.sessions_ended, "its sessions cannot be ended"),
-                Step::Remove | Step::VerifyAbsent => (|r| r.removed, "it cannot be removed"),
+                Step::Drop | Step::Remove | Step::VerifyAbsent => (|r| r.removed, "it cannot be removed"),
             };
             match answer {
                 Some(Ok(removal)) if done(&removal) => {}
@@ -137,7 +138,7 @@ fn settings_problems(facts: &Facts) -> Vec<String> {
     let user = &facts.user;
     let mut problems = Vec::new();
     if facts.version_num < OLDEST {
-        problems.push("PostgreSQL 13 or later is needed".into());
+        problems.push("PostgreSQL 15 or later is needed".into());
     }
     if facts.standby {
         problems.push("this server is a standby: give the address of the primary".into());

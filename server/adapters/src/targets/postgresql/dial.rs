@@ -12,7 +12,7 @@ use tokio_postgres::config::{ChannelBinding, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::errors::{from_server, root_cause, target_error};
+use super::errors::{Trouble, connect_trouble, root_cause, target_error};
 
 /// Longest wait for a connection, from the first packet to the end of authentication.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -88,10 +88,16 @@ impl Dialer {
         Ok(Self { config, host: settings.host.clone(), tls, password, options })
     }
 
-    /// A session of our administrator in `database`.
-    pub(super) async fn administrator(&self, user: &str, database: &str) -> Result<Connection, TargetError> {
+    /// A session of our administrator in `database`; a `holding` one may be idle in its transaction for as long as it likes.
+    pub(super) async fn administrator(
+        &self,
+        user: &str,
+        database: &str,
+        holding: bool,
+    ) -> Result<Connection, Trouble> {
         let mut config = self.config.clone();
-        config.user(user).dbname(database).options(&self.options);
+        let idle = if holding { " -c idle_in_transaction_session_timeout=0" } else { "" };
+        config.user(user).dbname(database).options(format!("{}{idle}", self.options));
         if let Some(password) = &self.password {
             config.password(password.expose_secret()).channel_binding(self.binding());
         }
@@ -216,10 +222,10 @@ impl std::fmt::Display for DialError {
 
 impl DialError {
     /// As an error of a session of ours.
-    fn of_administrator(self) -> TargetError {
+    fn of_administrator(self) -> Trouble {
         match self {
-            Self::Server(db) => from_server(&db),
-            Self::Other(error) => error,
+            Self::Server(db) => connect_trouble(&db),
+            Self::Other(error) => Trouble { lost: true, ..Trouble::from(error) },
         }
     }
 }

@@ -2,27 +2,76 @@
 use hallpass_domain::ports::target::TargetError;
 use tokio_postgres::error::{DbError, SqlState};
 
-/// Translates an error of the driver.
-pub(super) fn target_error(error: &tokio_postgres::Error) -> TargetError {
-    match error.as_db_error() {
-        Some(db) => from_server(db),
-        None if error.is_closed() => TargetError::Down("the connection was closed".into()),
-        None => TargetError::Down(root_cause(error)),
+/// Why something at the target failed, and what it means for the connection.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// For the caller.
+    pub(super) error: TargetError,
+    /// Something was lost on the connection, or an answer did not come: it is not used again. An error that the target
+    /// answered leaves it whole.
+    pub(super) lost: bool,
+    /// The target's table of locks is full.
+    pub(super) full: bool,
+}
+
+impl Trouble {
+    /// The target cannot be reached, or does not answer.
+    pub(super) fn lost(why: impl Into<String>) -> Self {
+        Self { error: TargetError::Down(why.into()), lost: true, full: false }
     }
 }
 
-/// The server answered: it is up, unless it says that it is going or full.
-pub(super) fn from_server(db: &DbError) -> TargetError {
+impl From<TargetError> for Trouble {
+    fn from(error: TargetError) -> Self {
+        Self { error, lost: false, full: false }
+    }
+}
+
+/// Translates what the server answered to a new connection: a target that lets nobody in is down.
+pub(super) fn connect_trouble(db: &DbError) -> Trouble {
+    Trouble { error: from_server(db, true), lost: true, full: is_full(db) }
+}
+
+/// Translates an error of a statement: what it ran out of is the fault of the account that it was about, and no reason to
+/// leave the others alone.
+pub(super) fn statement_trouble(error: &tokio_postgres::Error) -> Trouble {
+    match error.as_db_error() {
+        Some(db) => Trouble {
+            error: from_server(db, false),
+            lost: matches!(db.severity(), "FATAL" | "PANIC"),
+            full: is_full(db),
+        },
+        None => Trouble::lost(no_answer(error)),
+    }
+}
+
+/// Translates an error of the driver, for where only the words count.
+pub(super) fn target_error(error: &tokio_postgres::Error) -> TargetError {
+    match error.as_db_error() {
+        Some(db) => from_server(db, true),
+        None => TargetError::Down(no_answer(error)),
+    }
+}
+
+fn no_answer(error: &tokio_postgres::Error) -> String {
+    if error.is_closed() { "the connection was closed".into() } else { root_cause(error) }
+}
+
+/// Shared memory for locks is used up.
+fn is_full(db: &DbError) -> bool {
+    *db.code() == SqlState::OUT_OF_MEMORY && db.message().contains("shared memory")
+}
+
+/// The server answered: it is up, unless it says that it is going or, to a new connection, that it is full.
+fn from_server(db: &DbError, connecting: bool) -> TargetError {
     let code = db.code().code();
     match code {
         "HP001" => TargetError::TooLate,
         "HP002" => TargetError::NotOurs,
         "HP003" => TargetError::Refused(db.message().to_owned()),
         "HP004" => TargetError::Refused("an account for this credential exists already".into()),
-        // Somebody holds the lane of role DDL: nobody's account can be worked on.
-        "HP005" => TargetError::Down(db.message().to_owned()),
         _ if code.starts_with("08")
-            || code.starts_with("53")
+            || (connecting && code.starts_with("53"))
             || code.starts_with("57P")
             || code.starts_with("58") =>
         {

@@ -8,6 +8,7 @@ mod create;
 mod deny;
 mod dial;
 mod errors;
+mod hold;
 mod list;
 mod naming;
 mod prepared;
@@ -32,6 +33,7 @@ use secrecy::SecretString;
 
 use self::accounts::Account;
 use self::dial::Dialer;
+use self::hold::Relief;
 use self::session::Link;
 use self::verify::Memory;
 
@@ -55,10 +57,18 @@ pub struct PostgresqlConnector {
     settings: PostgresqlTarget,
     instance: String,
     dialer: Arc<Dialer>,
-    /// Role DDL, one after the other.
+    /// Creating and dropping, one after the other.
     ddl: Link,
-    /// Looking and ending sessions, which must not wait behind DDL.
+    /// Looking, which may take its time.
     look: Link,
+    /// Refusing new logins, which waits behind nothing else.
+    deny: Link,
+    /// Ending sessions, by a way in that cannot be shut.
+    end: Arc<Link>,
+    tended: std::sync::Once,
+    relief: Arc<Relief>,
+    /// One hand-over at a time, in the order in which they came.
+    hand_over: tokio::sync::Mutex<()>,
     memory: Memory,
 }
 
@@ -82,14 +92,26 @@ impl PostgresqlConnector {
                 settings.statement_timeout_ms,
             )
         };
+        let end = Arc::new(link().holding());
+        let relief = Arc::new(Relief::new(Arc::clone(&end), naming::instance_mark(instance)));
         Ok(Self {
-            ddl: link(),
-            look: link(),
+            ddl: link().relieved(&relief),
+            look: link().relieved(&relief),
+            deny: link().relieved(&relief),
+            end,
+            tended: std::sync::Once::new(),
+            relief,
+            hand_over: tokio::sync::Mutex::new(()),
             settings: settings.clone(),
             instance: instance.to_owned(),
             memory: Memory::default(),
             dialer,
         })
+    }
+
+    /// From the first use on, the way in is looked after.
+    fn tend(&self) {
+        self.tended.call_once(|| hold::breathe(&self.end));
     }
 
     fn accounts(&self, batch: &[Credential]) -> Vec<Account> {
@@ -104,6 +126,9 @@ impl TargetConnector for PostgresqlConnector {
     }
 
     async fn create(&self, credential: &Credential, password: &SecretString) -> Result<Created, TargetError> {
+        self.tend();
+        // What may be needed to end it is open before it exists.
+        self.end.warm().await?;
         self.create_login(credential, password).await
     }
 
@@ -135,15 +160,18 @@ impl TargetConnector for PostgresqlConnector {
     }
 
     async fn step(&self, step: Step, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {
+        self.tend();
         match step {
             Step::Deny => self.deny(batch).await,
             Step::EndSessions => self.end_sessions(batch).await,
+            Step::Drop => self.drop_plain(batch).await,
             Step::Remove => self.remove(batch).await,
             Step::VerifyAbsent => self.verify_absent(batch).await,
         }
     }
 
     async fn list_marked(&self) -> Result<Vec<Listed>, TargetError> {
+        self.tend();
         self.list().await
     }
 }

@@ -21,7 +21,7 @@ struct Prepared {
 impl PostgresqlConnector {
     /// Rolls back every prepared transaction of these oids.
     pub(super) async fn end_prepared(&self, oids: &BTreeSet<i64>) -> Result<(), TargetError> {
-        let found: Vec<Prepared> = self.look.run(PREPARED, oids).await?;
+        let found: Vec<Prepared> = self.end.run(PREPARED, oids).await?;
         let mut links: BTreeMap<String, Link> = BTreeMap::new();
         for Prepared { database, statement } in found {
             let link = links.entry(database).or_insert_with_key(|database| self.link(database));
@@ -38,5 +38,6 @@ impl PostgresqlConnector {
             database,
             self.settings.statement_timeout_ms,
         )
+        .relieved(&self.relief)
     }
 }

@@ -1,103 +1,119 @@
 //! Third step of removal: what it owns goes to the quarantine role, then the role is dropped.
-use std::collections::{BTreeMap, BTreeSet};
+//!
+//! Most logins own nothing: [`PostgresqlConnector::drop_plain`] drops these and waits for nobody. What somebody hoarded is
+//! handed over in portions, for a short time at a pass and in turn with others, so that it delays its owner's removal alone.
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::{Removal, TargetError};
+use serde::Deserialize;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::PostgresqlConnector;
-use super::accounts::{Account, DROP_CHUNK, Found, bisected, over_all, over_all_by};
+use super::accounts::{Account, DROP_CHUNK, Found, over_all, over_all_by};
 use super::naming::instance_mark;
 use super::session::{Link, Script, script};
 
 const SURVEY: Script = script!("survey": "resolve", "survey");
-const OWNED: Script = script!("owned": "lane", "owned");
+const OWNED: Script = script!("owned" in "postgresql.owned.before" .. "postgresql.owned.after": "owned");
 /// Resolves again at its end: what is absent then was dropped.
-const DROP: Script = script!("drop": "lane", "resolve", "drop", "resolve", "accounts");
+const DROP: Script = script!(
+    "drop" in "postgresql.drop.before" .. "postgresql.drop.after": "resolve", "drop", "resolve", "accounts"
+);
+
+/// Time for the hand-over of one account at a pass; the next pass goes on from there.
+const TURN: Duration = Duration::from_secs(3);
 
 /// Work on one account of a batch.
 struct Work {
     found: Found,
     left: Vec<String>,
+    /// There is more to hand over than this pass did.
+    more: bool,
+}
+
+#[derive(Deserialize)]
+struct HandedOver {
+    left: Vec<String>,
+    more: bool,
 }
 
 impl PostgresqlConnector {
+    /// Drops those that accept no login, have no session, own nothing and were granted nothing.
+    pub(super) async fn drop_plain(&self, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {
+        let accounts = self.accounts(batch);
+        let works = self.survey(&accounts).await;
+        self.drop_roles(&accounts, works, Work::plain).await
+    }
+
     /// Empties and drops the accounts that accept no login and have no session.
     pub(super) async fn remove(&self, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {
         let accounts = self.accounts(batch);
-        let mut works: Vec<Result<Work, TargetError>> = over_all(&self.look, SURVEY, &accounts)
+        let mut works = Vec::with_capacity(batch.len());
+        for work in self.survey(&accounts).await {
+            works.push(match work {
+                Ok(work) if work.ready() => self.empty(work).await,
+                other => other,
+            });
+        }
+        self.drop_roles(&accounts, works, |work| work.ready() && !work.more).await
+    }
+
+    async fn survey(&self, accounts: &[Account]) -> Vec<Result<Work, TargetError>> {
+        over_all(&self.look, SURVEY, accounts)
             .await
             .into_iter()
             .map(|answer| {
                 let found = answer?;
                 found.present()?;
-                Ok(Work { found, left: Vec::new() })
+                Ok(Work { found, left: Vec::new(), more: false })
             })
-            .collect();
-        self.empty(&mut works).await;
-        self.drop_roles(&accounts, works).await
+            .collect()
     }
 
     /// The owned-object step, in each database that the target names for it, and only there.
-    async fn empty(&self, works: &mut [Result<Work, TargetError>]) {
-        let databases: BTreeSet<String> = works
-            .iter()
-            .flatten()
-            .filter(|work| work.ready())
-            .flat_map(|work| work.found.databases.iter().cloned())
-            .collect();
+    async fn empty(&self, mut work: Work) -> Result<Work, TargetError> {
+        let over = Instant::now() + TURN;
+        let databases: BTreeSet<String> = work.found.databases.iter().cloned().collect();
         for database in databases {
-            let (places, founds): (Vec<usize>, Vec<Found>) = works
-                .iter()
-                .enumerate()
-                .filter_map(|(place, work)| Some((place, work.as_ref().ok()?)))
-                .filter(|(_, work)| work.ready() && work.found.databases.contains(&database))
-                .map(|(place, work)| (place, work.found.clone()))
-                .unzip();
             let link = self.link(&database);
-            let answers = self.empty_in(&link, &founds).await;
-            for (place, answer) in places.into_iter().zip(answers) {
-                let Some(slot) = works.get_mut(place) else { continue };
-                match answer {
-                    Ok(left) => {
-                        if let Ok(work) = slot {
-                            work.left.extend(
-                                left.into_iter().map(|what| format!("{what} in {}", link.database())),
-                            );
-                        }
-                    }
-                    Err(error) => *slot = Err(error),
+            let mut more = true;
+            while more {
+                if Instant::now() >= over {
+                    return Ok(Work { more: true, ..work });
                 }
+                let done = self.portion(&link, &work.found).await?;
+                more = done.more;
+                work.left.extend(done.left.into_iter().map(|what| format!("{what} in {}", link.database())));
             }
         }
+        Ok(work)
     }
 
-    async fn empty_in(&self, link: &Link, founds: &[Found]) -> Vec<Result<Vec<String>, TargetError>> {
-        let args = |chunk: &[Found]| {
-            let accounts: Vec<_> =
-                chunk.iter().map(|f| json!({ "oid": f.oid, "groups": f.groups })).collect();
-            json!({
-                "prefix": instance_mark(&self.instance),
-                "quarantine": self.settings.quarantine_role,
-                "accounts": accounts,
-            })
-        };
-        let read = |mut left: BTreeMap<i64, Vec<String>>, chunk: &[Found]| {
-            Ok(chunk.iter().map(|f| f.oid.and_then(|oid| left.remove(&oid)).unwrap_or_default()).collect())
-        };
-        // One at a time: what it owns may be locked by others, and few own anything.
-        bisected(link, OWNED, 1, founds, args, read).await
+    /// One transaction of it. Memberships that are lent for it would be in the way of another's.
+    async fn portion(&self, link: &Link, found: &Found) -> Result<HandedOver, TargetError> {
+        let args = json!({
+            "prefix": instance_mark(&self.instance),
+            "quarantine": self.settings.quarantine_role,
+            "oid": found.oid,
+            "groups": found.groups,
+        });
+        let _turn = self.hand_over.lock().await;
+        link.run(OWNED, &args).await
     }
 
     async fn drop_roles(
         &self,
         accounts: &[Account],
         works: Vec<Result<Work, TargetError>>,
+        may_go: fn(&Work) -> bool,
     ) -> Vec<Result<Removal, TargetError>> {
         let ready: Vec<Account> = accounts
             .iter()
             .zip(&works)
-            .filter(|(_, work)| work.as_ref().is_ok_and(Work::ready))
+            .filter(|(_, work)| work.as_ref().is_ok_and(may_go))
             .map(|(account, _)| account.clone())
             .collect();
         let mut dropped = over_all_by(DROP_CHUNK, &self.ddl, DROP, &ready).await.into_iter();
@@ -105,7 +121,7 @@ impl PostgresqlConnector {
             .into_iter()
             .map(|work| {
                 let work = work?;
-                let after = if work.ready() { dropped.next() } else { None };
+                let after = if may_go(&work) { dropped.next() } else { None };
                 let removed = match after {
                     Some(answer) => !answer?.present()?,
                     None => work.found.oid.is_none(),
@@ -127,5 +143,10 @@ impl Work {
     /// There, and the steps before are done.
     fn ready(&self) -> bool {
         self.found.oid.is_some() && !self.found.login && self.found.sessions == 0
+    }
+
+    /// Nothing hangs on it.
+    fn plain(&self) -> bool {
+        self.ready() && self.found.databases.is_empty()
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_domain::failpoint;
 use hallpass_domain::ports::target::TargetError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,8 @@ use tokio::sync::Mutex;
 use tokio_postgres::SimpleQueryMessage;
 
 use super::dial::{Connection, Dialer};
-use super::errors::{target_error, unreadable};
+use super::errors::{Trouble, statement_trouble, unreadable};
+use super::hold::{self, Relief};
 
 /// A script and its name in logs.
 #[derive(Clone, Copy)]
@@ -23,6 +25,8 @@ pub(super) struct Script {
     pub(super) name: &'static str,
     /// Text; its last row's first column is the answer, JSON.
     pub(super) text: &'static str,
+    /// Fail points before and after, where the crash harness stops at it.
+    pub(super) points: Option<(&'static str, &'static str)>,
 }
 
 /// A script out of files of `sql/`.
@@ -31,6 +35,14 @@ macro_rules! script {
         $crate::targets::postgresql::session::Script {
             name: $name,
             text: concat!($(include_str!(concat!("sql/", $file, ".sql"))),+),
+            points: None,
+        }
+    };
+    ($name:literal in $before:literal .. $after:literal: $($file:literal),+) => {
+        $crate::targets::postgresql::session::Script {
+            name: $name,
+            text: concat!($(include_str!(concat!("sql/", $file, ".sql"))),+),
+            points: Some(($before, $after)),
         }
     };
 }
@@ -44,6 +56,9 @@ pub(super) struct Link {
     /// Longest wait for one answer: the target's own time-out and a margin for the way.
     patience: Duration,
     slot: Mutex<Option<Connection>>,
+    /// It holds the locks that its scripts need, see [`hold`].
+    holding: bool,
+    relief: Option<Arc<Relief>>,
 }
 
 impl Link {
@@ -55,7 +70,19 @@ impl Link {
             database: database.to_owned(),
             patience: Duration::from_millis(statement_ms.max(100).saturating_add(1_000)),
             slot: Mutex::new(None),
+            holding: false,
+            relief: None,
         }
+    }
+
+    /// One whose way in cannot be shut by a full table of locks.
+    pub(super) fn holding(self) -> Self {
+        Self { holding: true, ..self }
+    }
+
+    /// One that has those ended who fill the table of locks, and tries again.
+    pub(super) fn relieved(self, relief: &Arc<Relief>) -> Self {
+        Self { relief: Some(Arc::clone(relief)), ..self }
     }
 
     /// The database.
@@ -63,79 +90,149 @@ impl Link {
         &self.database
     }
 
-    /// Runs a script with `args` and reads its answer. A connection on which anything was lost is not used again.
+    /// Runs a script with `args` and reads its answer. A connection on which something was lost is not used again; one on
+    /// which the target refused something is.
     pub(super) async fn run<A: Serialize + Sync, T: DeserializeOwned>(
         &self,
         script: Script,
         args: &A,
     ) -> Result<T, TargetError> {
         let args = serde_json::to_string(args).map_err(unreadable)?;
+        if let Some((before, _)) = script.points {
+            failpoint::hit(before);
+        }
+        let mut answer = self.once(script, &args).await;
+        if answer.as_ref().is_err_and(|t| t.full)
+            && let Some(relief) = &self.relief
+            && Box::pin(relief.relieve()).await
+        {
+            answer = self.once(script, &args).await;
+        }
+        if let Some((_, after)) = script.points {
+            failpoint::hit(after);
+        }
+        let answer = answer.map_err(|trouble| {
+            tracing::debug!(script = script.name, error = %trouble.error, "a script failed at a PostgreSQL target");
+            trouble.error
+        })?;
+        serde_json::from_str(&answer).map_err(unreadable)
+    }
+
+    async fn once(&self, script: Script, args: &str) -> Result<String, Trouble> {
         let mut slot = self.turn().await?;
         // A kept connection may have died while idle. Arguments change nothing, so this step may be tried twice.
-        let kept = match slot.take() {
-            Some(connection) if !connection.client.is_closed() => {
-                self.set_args(&connection, &args).await.is_ok().then_some(connection)
-            }
-            _ => None,
+        let kept = match slot.take().filter(|c| !c.client.is_closed()) {
+            Some(connection) => match self.set_args(&connection, args).await {
+                Ok(()) => Some(connection),
+                Err(trouble) if trouble.lost => None,
+                Err(trouble) => {
+                    *slot = self.kept(connection).await;
+                    return Err(trouble);
+                }
+            },
+            None => None,
         };
         let connection = match kept {
             Some(connection) => connection,
             None => {
-                let connection = self.dialer.administrator(&self.user, &self.database).await?;
-                self.set_args(&connection, &args).await?;
+                let connection = self.open().await?;
+                self.set_args(&connection, args).await?;
                 connection
             }
         };
         let answer = self.execute(&connection, script).await;
-        if !matches!(answer, Err(TargetError::Down(_))) {
+        if !answer.as_ref().is_err_and(|trouble| trouble.lost) {
+            *slot = self.kept(connection).await;
+        }
+        answer
+    }
+
+    async fn open(&self) -> Result<Connection, Trouble> {
+        let connection = self.dialer.administrator(&self.user, &self.database, self.holding).await?;
+        if self.holding {
+            self.in_time(hold::hold(&connection)).await?;
+        }
+        Ok(connection)
+    }
+
+    /// The connection as it is kept after a script.
+    async fn kept(&self, connection: Connection) -> Option<Connection> {
+        if self.holding && self.in_time(hold::let_go(&connection)).await.is_err() {
+            return None;
+        }
+        Some(connection)
+    }
+
+    /// Opens the connection where it is not open, and steps aside for whoever waits for what it holds.
+    pub(super) async fn breath(&self) {
+        // In use: it is open.
+        let Ok(mut slot) = self.slot.try_lock() else { return };
+        if let Some(connection) = slot.take().filter(|c| !c.client.is_closed()) {
+            match self.in_time(hold::awaited(&connection)).await {
+                Ok(true) => drop(connection),
+                Err(trouble) if trouble.lost => drop(connection),
+                Ok(false) | Err(_) => *slot = self.kept(connection).await,
+            }
+            return;
+        }
+        if let Ok(connection) = self.open().await {
             *slot = Some(connection);
         }
-        let answer = answer?;
-        serde_json::from_str(&answer).map_err(unreadable)
+    }
+
+    /// Opens the connection where it is not open.
+    pub(super) async fn warm(&self) -> Result<(), TargetError> {
+        let mut slot = self.turn().await.map_err(|t| t.error)?;
+        if slot.as_ref().is_none_or(|c| c.client.is_closed()) {
+            *slot = Some(self.open().await.map_err(|t| t.error)?);
+        }
+        Ok(())
     }
 
     /// Runs one statement that the target itself has written, for what it does not allow inside of a transaction.
     pub(super) async fn statement(&self, statement: &str) -> Result<(), TargetError> {
-        let mut slot = self.turn().await?;
+        let mut slot = self.turn().await.map_err(|t| t.error)?;
         let connection = match slot.take().filter(|c| !c.client.is_closed()) {
             Some(connection) => connection,
-            None => self.dialer.administrator(&self.user, &self.database).await?,
+            None => self.open().await.map_err(|t| t.error)?,
         };
-        let running = connection.client.simple_query(statement);
-        match tokio::time::timeout(self.patience, running).await {
-            Ok(done) => done.map_err(|e| target_error(&e))?,
-            Err(_) => return Err(TargetError::Down("no answer in time".into())),
+        let running = async {
+            connection.client.simple_query(statement).await.map(drop).map_err(|e| statement_trouble(&e))
         };
-        *slot = Some(connection);
-        Ok(())
+        let done = self.in_time(running).await;
+        if !done.as_ref().is_err_and(|trouble| trouble.lost) {
+            *slot = Some(connection);
+        }
+        done.map_err(|t| t.error)
     }
 
     /// Waits for those before us, but not for all their time-outs one after the other.
-    async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, Option<Connection>>, TargetError> {
+    async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, Option<Connection>>, Trouble> {
         tokio::time::timeout(self.patience, self.slot.lock())
             .await
-            .map_err(|_| TargetError::Down("the connection is busy".into()))
+            .map_err(|_| Trouble::lost("the connection is busy"))
     }
 
-    async fn set_args(&self, connection: &Connection, args: &str) -> Result<(), TargetError> {
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&args];
-        let setting = connection.client.execute("SELECT set_config('hallpass.args', $1, false)", &params);
-        match tokio::time::timeout(self.patience, setting).await {
-            Ok(done) => done.map(|_| ()).map_err(|e| target_error(&e)),
-            Err(_) => Err(TargetError::Down("no answer in time".into())),
-        }
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+        tokio::time::timeout(self.patience, work)
+            .await
+            .unwrap_or_else(|_| Err(Trouble::lost("no answer in time")))
     }
 
-    async fn execute(&self, connection: &Connection, script: Script) -> Result<String, TargetError> {
-        let running = connection.client.simple_query(script.text);
-        let messages = match tokio::time::timeout(self.patience, running).await {
-            Ok(done) => done.map_err(|e| {
-                let error = target_error(&e);
-                tracing::debug!(script = script.name, %error, "a script failed at a PostgreSQL target");
-                error
-            })?,
-            Err(_) => return Err(TargetError::Down(format!("no answer to {} in time", script.name))),
+    async fn set_args(&self, connection: &Connection, args: &str) -> Result<(), Trouble> {
+        // Inside of one long transaction the list of sessions would be the one of the first look.
+        let statement = "SELECT set_config('hallpass.args', $1, false), pg_stat_clear_snapshot()";
+        let setting = async {
+            let params: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&args];
+            connection.client.execute(statement, &params).await.map(drop).map_err(|e| statement_trouble(&e))
         };
+        self.in_time(setting).await
+    }
+
+    async fn execute(&self, connection: &Connection, script: Script) -> Result<String, Trouble> {
+        let running =
+            async { connection.client.simple_query(script.text).await.map_err(|e| statement_trouble(&e)) };
+        let messages = self.in_time(running).await?;
         messages
             .iter()
             .rev()
@@ -143,6 +240,6 @@ impl Link {
                 SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
                 _ => None,
             })
-            .ok_or_else(|| unreadable(format!("{} gave no row", script.name)))
+            .ok_or_else(|| Trouble::from(unreadable(format!("{} gave no row", script.name))))
     }
 }

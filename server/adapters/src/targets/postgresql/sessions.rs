@@ -17,10 +17,12 @@ use super::accounts::{Found, over_all};
 use super::naming::instance_mark;
 use super::session::{Script, script};
 
-const RESOLVE: Script = script!("resolve": "resolve", "accounts");
+const RESOLVE: Script =
+    script!("resolve" in "postgresql.resolve.before" .. "postgresql.resolve.after": "resolve", "accounts");
 const LIST: Script = script!("sessions": "resolve", "sessions");
 pub(super) const STARTING: Script = script!("starting": "starting");
-pub(super) const TERMINATE: Script = script!("terminate": "terminate");
+pub(super) const TERMINATE: Script =
+    script!("terminate" in "postgresql.terminate.before" .. "postgresql.terminate.after": "terminate");
 const TERMINATE_STARTING: Script = script!("terminate_starting": "terminate_starting");
 
 /// Time between two looks: longer than any look takes.
@@ -61,7 +63,7 @@ impl PostgresqlConnector {
     /// Asks sessions to end and looks again, until two looks in a row find none, or the pass is over.
     pub(super) async fn end_sessions(&self, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {
         let accounts = self.accounts(batch);
-        let found: Vec<Result<Found, TargetError>> = over_all(&self.look, RESOLVE, &accounts)
+        let found: Vec<Result<Found, TargetError>> = over_all(&self.end, RESOLVE, &accounts)
             .await
             .into_iter()
             .map(|answer| answer.and_then(|found| found.present().map(|_| found)))
@@ -89,10 +91,10 @@ impl PostgresqlConnector {
         let all: BTreeSet<i64> = accounts.iter().flat_map(|f| f.oids.iter().copied()).collect();
         let mut watched: BTreeMap<i64, u8> = all.iter().map(|oid| (*oid, 0)).collect();
         let over = Instant::now() + PASS;
-        let mut starting: Starting = self.look.run(STARTING, &()).await?;
+        let mut starting: Starting = self.end.run(STARTING, &()).await?;
         while !watched.is_empty() {
             let oids: Vec<i64> = watched.keys().copied().collect();
-            let seen: BTreeMap<i64, i64> = self.look.run(TERMINATE, &oids).await?;
+            let seen: BTreeMap<i64, i64> = self.end.run(TERMINATE, &oids).await?;
             for (oid, quiet) in &mut watched {
                 *quiet = if seen.contains_key(oid) { 0 } else { *quiet + 1 };
             }
@@ -112,7 +114,7 @@ impl PostgresqlConnector {
         }
         let mut rest = Rest { left: watched.into_keys().collect(), unsettled: BTreeSet::new() };
         // Connections that were starting at the first look and still are: end those that are ours, then look once more.
-        let still: Starting = self.look.run(STARTING, &()).await?;
+        let still: Starting = self.end.run(STARTING, &()).await?;
         starting.retain(|one| still.contains(one));
         if starting.is_empty() {
             return Ok(rest);
@@ -121,7 +123,7 @@ impl PostgresqlConnector {
         rest.unsettled = all.iter().filter(|oid| !first.asked.contains(oid)).copied().collect();
         if first.ended > 0 {
             sleep(BETWEEN_LOOKS).await;
-            let seen: BTreeMap<i64, i64> = self.look.run(TERMINATE, &all).await?;
+            let seen: BTreeMap<i64, i64> = self.end.run(TERMINATE, &all).await?;
             rest.left.extend(seen.into_keys());
             if self.end_starting(accounts, &starting).await?.ended > 0 {
                 rest.left.extend(all);
@@ -135,6 +137,6 @@ impl PostgresqlConnector {
         let oids: Vec<i64> = accounts.iter().filter_map(|found| found.oid).collect();
         let pids: Vec<i32> = starting.iter().map(|(pid, _)| *pid).collect();
         let args = json!({ "prefix": instance_mark(&self.instance), "oids": oids, "pids": pids });
-        self.ddl.run(TERMINATE_STARTING, &args).await
+        self.deny.run(TERMINATE_STARTING, &args).await
     }
 }

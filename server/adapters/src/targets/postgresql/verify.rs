@@ -2,7 +2,7 @@
 //!
 //! Absent means all of: no role of that name, no role with that marker; no session of its oid; no connection in start-up
 //! that could still become one; and the target's clock later than the create's deadline and its statement time-out, read
-//! while no role DDL of ours was in flight (the lane), so that no create can land any more.
+//! while no create of that account was in flight, so that none can land any more.
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
@@ -19,7 +19,7 @@ use super::errors::unreadable;
 use super::session::{Script, script};
 use super::sessions::{BETWEEN_LOOKS, STARTING, Starting, TERMINATE};
 
-const VERIFY: Script = script!("verify": "lane_shared", "resolve", "verify");
+const VERIFY: Script = script!("verify" in "postgresql.verify.before" .. "postgresql.verify.after": "creating", "resolve", "verify");
 
 /// Looks per pass.
 const LOOKS: u32 = 5;
@@ -71,6 +71,8 @@ impl Memory {
 #[derive(Deserialize)]
 struct Look {
     now: Timestamp,
+    /// Names of accounts of which a create was in flight just before.
+    creating: BTreeSet<String>,
     orphans: i64,
     sessions: BTreeMap<i64, i64>,
     accounts: Vec<Found>,
@@ -113,7 +115,7 @@ impl PostgresqlConnector {
             if out.iter().any(Option::is_none) {
                 if !end.is_empty() {
                     // Failing to ask shows in the next look.
-                    let _: Result<BTreeMap<i64, i64>, _> = self.look.run(TERMINATE, &end).await;
+                    let _: Result<BTreeMap<i64, i64>, _> = self.end.run(TERMINATE, &end).await;
                 }
                 sleep(BETWEEN_LOOKS).await;
             }
@@ -122,7 +124,7 @@ impl PostgresqlConnector {
     }
 
     async fn look_once(&self, open: &[(usize, &Credential)]) -> Vec<Result<Verdict, TargetError>> {
-        let starting: Starting = match self.look.run(STARTING, &()).await {
+        let starting: Starting = match self.end.run(STARTING, &()).await {
             Ok(starting) => starting,
             Err(error) => return open.iter().map(|_| Err(error.clone())).collect(),
         };
@@ -160,10 +162,11 @@ impl PostgresqlConnector {
             if credential.external_oid.is_none() && !present { counted + look.orphans } else { counted };
         let timeout = i64::try_from(self.settings.statement_timeout_ms).unwrap_or(i64::MAX);
         // Live: its one create was answered, so none is under way. Otherwise one may be until its deadline and time-out.
-        let landed = credential.live_at.is_some()
+        let may_end = credential.live_at.is_some()
             || chrono::Duration::try_milliseconds(timeout)
                 .and_then(|timeout| credential.create_deadline.checked_add_signed(timeout))
                 .is_some_and(|last| look.now > last);
+        let landed = may_end && !look.creating.contains(&credential.external_name);
         let quiet = !present && self.memory.none_starting(credential.id, starting);
         Ok(Verdict {
             removal: Removal {
@@ -175,7 +178,7 @@ impl PostgresqlConnector {
                 left: Vec::new(),
             },
             end: found.oids.clone(),
-            look_again: !present && landed && (counted > 0 || !quiet),
+            look_again: !present && may_end && (counted > 0 || !quiet || !landed),
         })
     }
 }

@@ -1,4 +1,6 @@
 -- One message, one implicit transaction: nothing waits for us half-way. Arguments: session setting `hallpass.args`.
+-- The proof of absence sees by the name of the application that this create is in flight.
+SELECT set_config('application_name', current_setting('hallpass.args')::jsonb->>'name', true);
 DO $hallpass$
 DECLARE
   args       CONSTANT jsonb       := current_setting('hallpass.args')::jsonb;
@@ -12,7 +14,6 @@ BEGIN
   IF clock_timestamp() > deadline THEN
     RAISE EXCEPTION 'late' USING ERRCODE = 'HP001';
   END IF;
-  PERFORM pg_advisory_xact_lock(1751215212, 1885434739);  -- the lane of the cluster: 'hall', 'pass'
 
   SELECT CASE WHEN starts_with(shobj_description(r.oid, 'pg_authid'), args->>'mark') THEN 'HP004' ELSE 'HP002' END
     INTO trouble FROM pg_roles r WHERE r.rolname = login;
@@ -49,7 +50,7 @@ BEGIN
     RAISE EXCEPTION '%', trouble USING ERRCODE = 'HP003';
   END IF;
 
-  SELECT ' IN ROLE ' || string_agg(format('%I', w), ', ') INTO membership FROM unnest(wanted) AS w;
+  SELECT ' IN ROLE ' || string_agg(format('%I', w), ', ' ORDER BY w) INTO membership FROM unnest(wanted) AS w;
   EXECUTE format('CREATE ROLE %I LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS '
                  'CONNECTION LIMIT %s PASSWORD %L VALID UNTIL %L%s',
                  login, (args->>'connection_limit')::int, args->>'verifier', not_after, coalesce(membership, ''));

@@ -1,39 +1,40 @@
--- Refuses new logins of all accounts that are ours, and withdraws memberships in both directions.
+-- Refuses new logins of all accounts that are ours. A session of the account can hold its row (`ALTER ROLE CURRENT_USER
+-- PASSWORD` in an open transaction): then all its sessions are ended and it is tried again, first in the row's queue. What
+-- fails for one account is that account's error.
 DO $hallpass$
 DECLARE
-  account    record;
-  membership record;
-  each_one   text;
-  granted_by CONSTANT boolean := current_setting('server_version_num')::int >= 160000;
+  account record;
+  session record;
+  errors  jsonb := '{}';
 BEGIN
   FOR account IN
-    SELECT a.name FROM jsonb_to_recordset(current_setting('hallpass.accounts')::jsonb) AS a(state text, name text, oid bigint)
+    SELECT a.name, a.oid::oid AS oid, a.ord FROM jsonb_to_recordset(current_setting('hallpass.accounts')::jsonb) AS a(state text, name text, oid bigint, ord int)
       JOIN pg_roles r ON r.oid = a.oid::oid
      WHERE a.state = 'ours' AND (r.rolcanlogin OR r.rolconnlimit <> 0 OR r.rolvaliduntil IS DISTINCT FROM '-infinity')
+     ORDER BY a.oid
   LOOP
-    EXECUTE format('ALTER ROLE %I NOLOGIN PASSWORD NULL CONNECTION LIMIT 0 VALID UNTIL ''-infinity''', account.name);
+    PERFORM set_config('lock_timeout', '50ms', true);
+    FOR attempt IN 1..3 LOOP
+      BEGIN
+        EXECUTE format('ALTER ROLE %I NOLOGIN PASSWORD NULL CONNECTION LIMIT 0 VALID UNTIL ''-infinity''', account.name);
+        EXIT;
+      EXCEPTION WHEN OTHERS THEN
+        -- Out of something: not this account's doing.
+        IF SQLSTATE LIKE '53%' THEN RAISE; END IF;
+        IF attempt = 3 THEN
+          errors := errors || jsonb_build_object(account.ord::text, format('%s (%s)', SQLERRM, SQLSTATE));
+        END IF;
+        PERFORM set_config('lock_timeout', '300ms', true);
+        PERFORM pg_stat_clear_snapshot();
+        FOR session IN SELECT a.pid FROM pg_stat_activity a WHERE a.usesysid = account.oid LOOP
+          BEGIN
+            PERFORM pg_terminate_backend(session.pid);
+          EXCEPTION WHEN insufficient_privilege THEN
+            NULL;
+          END;
+        END LOOP;
+      END;
+    END LOOP;
   END LOOP;
-  -- One REVOKE a group: from 16 on each one reads all members of the group again.
-  FOR membership IN
-    SELECT format('REVOKE %I FROM', g.rolname) AS revoke, array_agg(format('%I', r.rolname)) AS members,
-           CASE WHEN granted_by THEN format(' GRANTED BY %I', b.rolname) ELSE '' END AS grantor
-      FROM jsonb_to_recordset(current_setting('hallpass.accounts')::jsonb) AS a(state text, oid bigint)
-      JOIN pg_auth_members m ON a.oid::oid IN (m.member, m.roleid)
-      JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member LEFT JOIN pg_roles b ON b.oid = m.grantor
-     WHERE a.state = 'ours' AND r.rolname <> session_user  -- our own administration of the account goes with the account
-     GROUP BY 1, 3
-  LOOP
-    BEGIN
-      EXECUTE concat_ws(' ', membership.revoke, array_to_string(membership.members, ', '), membership.grantor);
-    EXCEPTION WHEN OTHERS THEN
-      FOREACH each_one IN ARRAY membership.members LOOP
-        BEGIN
-          EXECUTE concat_ws(' ', membership.revoke, each_one, membership.grantor);
-        EXCEPTION WHEN OTHERS THEN
-          NULL;  -- a membership that we may not withdraw must not keep the login open; it goes with the role
-        END;
-      END LOOP;
-    END;
-  END LOOP;
+  PERFORM set_config('hallpass.errors', errors::text, true);
 END $hallpass$;
-SELECT current_setting('hallpass.accounts');

@@ -1,7 +1,7 @@
--- Facts for the proof of absence. The lane is shared: a create in flight holds it alone until its commit is visible,
--- and one that comes later reads the clock later than this.
+-- Facts for the proof of absence.
 SELECT jsonb_build_object(
-  'now', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+  'now', current_setting('hallpass.now'),
+  'creating', current_setting('hallpass.creating')::jsonb,
   'orphans', (SELECT count(*) FROM pg_stat_activity s
                WHERE s.usesysid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = s.usesysid)),
   'sessions', (SELECT coalesce(jsonb_object_agg(t.oid, t.sessions), '{}') FROM (

@@ -1,0 +1,109 @@
+//! The way in that a holder cannot shut: a connection that is open before any login exists, and that already has every
+//! lock which listing and ending sessions takes.
+//!
+//! A login without any privilege can fill the target's table of locks (`pg_advisory_lock` a few thousand times). From
+//! then on no new connection comes in, a superuser's neither, and no statement works that needs one more lock of a
+//! shared catalogue, such as every look at roles or sessions. Locks that a transaction has already cost nothing to take
+//! again; so this connection stays in a transaction that has them, and each script runs in a savepoint of it and is
+//! rolled back: ending a session is no change of data.
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use hallpass_domain::ports::target::TargetError;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::SimpleQueryMessage;
+
+use super::dial::Connection;
+use super::errors::{Trouble, statement_trouble};
+use super::session::{Link, Script, script};
+
+/// Takes the locks: planning a query locks its tables and their indexes until the transaction's end.
+const HOLD: &str = include_str!("sql/hold.sql");
+/// Whether somebody waits for a lock on a shared catalogue (an administrator's REINDEX): all logins of the cluster would
+/// wait behind it.
+const AWAITED: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND database = 0 \
+                       AND pg_backend_pid() = ANY (pg_blocking_pids(pid))";
+const RELIEVE: Script = script!("relieve": "relieve");
+
+/// Time between two looks after the connection.
+const BREATH: Duration = Duration::from_secs(1);
+/// Least time between two searches for who fills the table of locks.
+const SEARCH: Duration = Duration::from_millis(500);
+/// Time that ended sessions need to give back what they held.
+const SETTLE: Duration = Duration::from_millis(150);
+
+#[derive(Deserialize)]
+struct Relieved {
+    ended: u64,
+}
+
+/// Makes a fresh connection one that holds.
+pub(super) async fn hold(connection: &Connection) -> Result<(), Trouble> {
+    connection.client.batch_execute(HOLD).await.map_err(|e| statement_trouble(&e))
+}
+
+/// Undoes what a script did but for its effect on sessions; an error means that the connection holds no more.
+pub(super) async fn let_go(connection: &Connection) -> Result<(), Trouble> {
+    connection.client.batch_execute("ROLLBACK TO SAVEPOINT hallpass").await.map_err(|e| statement_trouble(&e))
+}
+
+/// Looks after a holding connection until its connector is gone: opens it again after a break, so that it is there when
+/// it is needed, and steps aside for an administrator who waits for one of its locks.
+pub(super) fn breathe(link: &Arc<Link>) {
+    let link = Arc::downgrade(link);
+    tokio::spawn(async move {
+        loop {
+            sleep(BREATH).await;
+            let Some(link) = Weak::upgrade(&link) else { break };
+            link.breath().await;
+        }
+    });
+}
+
+/// How many wait.
+pub(super) async fn awaited(connection: &Connection) -> Result<bool, Trouble> {
+    let rows = connection.client.simple_query(AWAITED).await.map_err(|e| statement_trouble(&e))?;
+    Ok(rows.iter().any(|row| matches!(row, SimpleQueryMessage::Row(row) if row.get(0) != Some("0"))))
+}
+
+/// What is done where the target's table of locks is full.
+pub(super) struct Relief {
+    link: Arc<Link>,
+    prefix: String,
+    last: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl Relief {
+    pub(super) fn new(link: Arc<Link>, prefix: String) -> Self {
+        Self { link, prefix, last: tokio::sync::Mutex::new(None) }
+    }
+
+    /// Ends the sessions of those logins of ours that hold a large share of all locks: whoever shuts out all others
+    /// loses what he took. True where it may have helped.
+    pub(super) async fn relieve(&self) -> bool {
+        let mut last = self.last.lock().await;
+        if last.is_some_and(|at| at.elapsed() < SEARCH) {
+            return false;
+        }
+        *last = Some(Instant::now());
+        let relieved: Result<Relieved, TargetError> =
+            self.link.run(RELIEVE, &json!({ "prefix": self.prefix })).await;
+        match relieved {
+            Ok(Relieved { ended: 0 }) => false,
+            Ok(Relieved { ended }) => {
+                tracing::warn!(
+                    sessions = ended,
+                    "a login filled the target's table of locks; its sessions were ended"
+                );
+                sleep(SETTLE).await;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the target's table of locks is full, and who fills it cannot be told");
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Holders who use what every login may do to keep what they were given, or to keep others from being served.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hallpass_domain::credential::Credential;
+use hallpass_domain::ports::target::{Step, TargetError};
+use hallpass_tests::wait::eventually;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use super::rig::{Admin, DATABASE, Postgres, QUARANTINE, SECOND, ident};
+use crate::rig::{Rig, revoke, step};
+
+/// Nobody needs a privilege for it: the account's row is locked until the end of the transaction.
+const ROW: &str = "BEGIN; ALTER ROLE CURRENT_USER PASSWORD 'x'";
+/// Takes locks until there is room for none; those that it got are kept.
+const FILL: &str = "SELECT count(pg_advisory_lock(g)) FROM generate_series(1, 100000000) g";
+/// A cluster whose table of locks is soon full.
+const SMALL: [(&str, &str); 3] =
+    [("max_locks_per_transaction", "10"), ("max_connections", "40"), ("shared_buffers", "16MB")];
+
+/// Comes in again and again, sends `what`, and keeps what it has.
+fn returning(
+    rig: &Arc<Postgres>,
+    credential: &Credential,
+    password: &SecretString,
+    what: &'static str,
+    stop: &Arc<AtomicBool>,
+    entered: &Arc<AtomicUsize>,
+) -> JoinHandle<usize> {
+    let (rig, stop, entered) = (Arc::clone(rig), Arc::clone(stop), Arc::clone(entered));
+    let (name, password) = (credential.external_name.clone(), password.clone());
+    tokio::spawn(async move {
+        let mut kept: Vec<Client> = Vec::new();
+        while !stop.load(Ordering::SeqCst) {
+            if let Ok(client) = rig.cluster.connect(&name, password.expose_secret(), DATABASE).await {
+                entered.fetch_add(1, Ordering::SeqCst);
+                let _ = tokio::time::timeout(Duration::from_secs(1), client.batch_execute(what)).await;
+                kept.push(client);
+            }
+            kept.retain(|client| !client.is_closed());
+            tokio::task::yield_now().await;
+        }
+        kept.len()
+    })
+}
+
+async fn is_dead(session: &Client) -> bool {
+    tokio::time::timeout(Duration::from_secs(5), session.simple_query("SELECT 1"))
+        .await
+        .is_ok_and(|answer| answer.is_err())
+}
+
+/// One session holds the row, one waits for it in a second database, and others come back with the same as often as they
+/// are thrown out. The refusal of new logins succeeds, at once and for everybody in the batch.
+async fn holders_of_their_row(admin: Admin) {
+    let rig = Arc::new(Postgres::start(admin).await);
+    let (credential, password) = rig.issue().await;
+    let (other, other_password) = rig.issue().await;
+    let holding = rig.session(&credential, &password, DATABASE).await;
+    holding.batch_execute(ROW).await.expect("everybody may change his own password");
+    let waiting = rig.session(&credential, &password, SECOND).await;
+    let waits = tokio::spawn(async move { waiting.batch_execute(ROW).await });
+    let (stop, entered) = (Arc::default(), Arc::default());
+    let loops: Vec<_> =
+        (0..3).map(|_| returning(&rig, &credential, &password, ROW, &stop, &entered)).collect();
+    eventually("the loops to get in", || async { (entered.load(Ordering::SeqCst) >= 3).then_some(()) }).await;
+
+    let batch = [credential.clone(), other.clone()];
+    let denied = rig.connector().step(Step::Deny, &batch).await;
+    assert!(denied.iter().all(|d| d.as_ref().is_ok_and(|r| r.denied)), "{denied:?}");
+    assert!(!rig.works(&credential, &password).await && !rig.works(&other, &other_password).await);
+    let ended = rig.connector().step(Step::EndSessions, &batch).await;
+    assert!(ended.iter().all(|d| d.as_ref().is_ok_and(|r| r.sessions_ended)), "{ended:?}");
+    assert!(is_dead(&holding).await && waits.await.expect("the task").is_err());
+    stop.store(true, Ordering::SeqCst);
+    for one in loops {
+        assert_eq!(one.await.expect("the loop"), 0, "no session was kept");
+    }
+    revoke(rig.connector(), &batch).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holders_of_their_row_for_a_superuser() {
+    holders_of_their_row(Admin::Superuser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holders_of_their_row_for_createrole() {
+    holders_of_their_row(Admin::CreateRole).await;
+}
+
+/// No lock that a login can take stands in the way of anybody: advisory locks in the maintenance database (one of these
+/// was our lane once), and the lock that COMMENT takes on a role before it looks at rights.
+#[tokio::test(flavor = "multi_thread")]
+async fn locks_that_anybody_can_take() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let (holder, password) = rig.issue().await;
+    let mut sessions = Vec::new();
+    for database in ["postgres", DATABASE] {
+        let session = rig.session(&holder, &password, database).await;
+        session
+            .batch_execute(
+                "BEGIN; SELECT pg_advisory_lock(1751215212, 1885434739), pg_advisory_lock(g) FROM generate_series(1, 1000) g;
+                 DO $$ BEGIN EXECUTE format('COMMENT ON ROLE %I IS NULL', current_user); EXCEPTION WHEN insufficient_privilege THEN NULL; END $$",
+            )
+            .await
+            .expect("locks");
+        sessions.push(session);
+    }
+    // His grant goes on: others are made and end beside him.
+    let (other, other_password) = rig.issue().await;
+    let session = rig.session(&other, &other_password, DATABASE).await;
+    session.batch_execute("SELECT lo_create(0)").await.expect("something of its own");
+    revoke(rig.connector(), &[other]).await;
+    revoke(rig.connector(), &[holder]).await;
+}
+
+/// When the table of locks is full no new connection comes in, not even a superuser's. Who filled it and is due is thrown
+/// out all the same, by a connection that was there before.
+async fn fillers_of_the_lock_table(admin: Admin) {
+    let rig = Postgres::start_with(admin, &SMALL).await;
+    let (filler, password) = rig.issue().await;
+    let (other, _) = rig.issue().await;
+    let session = rig.session(&filler, &password, SECOND).await;
+    let full = session.simple_query(FILL).await.expect_err("until it is full");
+    assert_eq!(full.code().map(tokio_postgres::error::SqlState::code), Some("53200"), "{full}");
+    assert!(
+        rig.cluster.connect("postgres", hallpass_tests::pg::PASSWORD, "postgres").await.is_err(),
+        "nobody comes in: otherwise this shows nothing"
+    );
+    // Sessions end whether or not new logins could be refused.
+    assert!(step(&rig, Step::EndSessions, &filler).await.expect("ended").sessions_ended);
+    assert!(is_dead(&session).await);
+    revoke(rig.connector(), &[filler, other]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fillers_of_the_lock_table_for_a_superuser() {
+    fillers_of_the_lock_table(Admin::Superuser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fillers_of_the_lock_table_for_createrole() {
+    fillers_of_the_lock_table(Admin::CreateRole).await;
+}
+
+/// One whose grant goes on fills it: he loses his sessions, and others are made and end in the meantime.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_lock_table_keeps_nobody_else_in() {
+    let rig = Postgres::start_with(Admin::CreateRole, &SMALL).await;
+    let (filler, password) = rig.issue().await;
+    let (other, other_password) = rig.issue().await;
+    let theirs = rig.session(&other, &other_password, DATABASE).await;
+    theirs.batch_execute("SELECT lo_create(0)").await.expect("something of its own");
+    let fill = async || {
+        let session = rig.session(&filler, &password, DATABASE).await;
+        session.simple_query(FILL).await.expect_err("until it is full");
+        session
+    };
+    let first = fill().await;
+    assert!(step(&rig, Step::Deny, &other).await.expect("denied").denied);
+    assert!(is_dead(&first).await);
+    let _second = fill().await;
+    revoke(rig.connector(), &[other]).await;
+    assert!(is_dead(&theirs).await);
+    let _third = fill().await;
+    let (third, _) = rig.issue().await;
+    revoke(rig.connector(), &[third, filler]).await;
+}
+
+/// Thousands of large objects, made by a login that was given nothing but CONNECT. They are handed over in portions; who
+/// has one object of his own in the same database does not wait for them.
+async fn hoards(admin: Admin) {
+    let rig = Postgres::start(admin).await;
+    let (hoarder, password) = rig.issue().await;
+    let (other, other_password) = rig.issue().await;
+    let session = rig.session(&hoarder, &password, SECOND).await;
+    session
+        .batch_execute("SELECT count(lo_create(0)) FROM generate_series(1, 30000)")
+        .await
+        .expect("a hoard");
+    let theirs = rig.session(&other, &other_password, SECOND).await;
+    theirs.batch_execute("CREATE TABLE public.mine (id int)").await.expect("one table");
+    let batch = [hoarder.clone(), other.clone()];
+    for one in [Step::Deny, Step::EndSessions] {
+        for answer in rig.connector().step(one, &batch).await {
+            answer.expect("a step");
+        }
+    }
+    // Neither is dropped out of turn.
+    for answer in rig.connector().step(Step::Drop, &batch).await {
+        let answer = answer.expect("an answer");
+        assert!(answer.denied && answer.sessions_ended && !answer.removed);
+    }
+    let slow = async {
+        let mut passes = 0;
+        while !step(&rig, Step::Remove, &hoarder).await.expect("progress, and no error").removed {
+            passes += 1;
+        }
+        passes
+    };
+    let quick = async { step(&rig, Step::Remove, &other).await.expect("removed").removed };
+    tokio::pin!(slow);
+    tokio::select! {
+        passes = &mut slow => panic!("the hoard of {passes} passes was done first"),
+        removed = quick => assert!(removed),
+    }
+    slow.await;
+    let superuser = rig.cluster.superuser(SECOND).await;
+    let theirs: i64 = superuser
+        .query_one(
+            "SELECT count(*) FROM pg_largeobject_metadata WHERE lomowner = (SELECT oid FROM pg_roles WHERE rolname = $1)",
+            &[&QUARANTINE],
+        )
+        .await
+        .expect("owners")
+        .get(0);
+    assert_eq!(theirs, 30_000, "nothing was deleted");
+    revoke(rig.connector(), &batch).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hoards_for_a_superuser() {
+    hoards(Admin::Superuser).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hoards_for_createrole() {
+    hoards(Admin::CreateRole).await;
+}
+
+/// Many objects of every kind that a login can make with CREATE on a schema, on a server that has few locks.
+#[tokio::test(flavor = "multi_thread")]
+async fn hoards_of_every_kind() {
+    let rig = Postgres::start_with(Admin::CreateRole, &SMALL).await;
+    let (hoarder, password) = rig.issue().await;
+    let session = rig.session(&hoarder, &password, DATABASE).await;
+    for place in 0..90 {
+        let make = format!(
+            "CREATE TABLE public.\"t '{place}\" (id serial PRIMARY KEY, what text);
+             CREATE VIEW public.v{place} AS SELECT 1 AS one; CREATE TYPE public.c{place} AS (a int);
+             CREATE FUNCTION public.f{place}(a int, b text) RETURNS int LANGUAGE sql AS 'SELECT 1';
+             CREATE DOMAIN public.d{place} AS int; CREATE STATISTICS public.s{place} ON id, what FROM public.\"t '{place}\";
+             CREATE COLLATION public.l{place} FROM \"C\"; SELECT lo_create(0)"
+        );
+        session.batch_execute(&make).await.expect("things");
+    }
+    revoke(rig.connector(), &[hoarder]).await;
+    let superuser = rig.cluster.superuser(DATABASE).await;
+    let kinds: i64 = superuser
+        .query_one(
+            "SELECT count(DISTINCT classid) FROM pg_shdepend WHERE refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1)",
+            &[&QUARANTINE],
+        )
+        .await
+        .expect("owners")
+        .get(0);
+    assert!(kinds >= 6, "{kinds} kinds of objects are in quarantine");
+}
+
+/// Somebody whose grant goes on has a GRANT to the login in an open transaction: the login cannot be dropped meanwhile.
+/// That is told, holds up no other of the batch, and ends with him.
+#[tokio::test(flavor = "multi_thread")]
+async fn accomplices() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let (credential, _) = rig.issue().await;
+    let (accomplice, password) = rig.issue().await;
+    let session = rig.session(&accomplice, &password, DATABASE).await;
+    session
+        .batch_execute(&format!(
+            "CREATE TABLE public.bait (id int); BEGIN; GRANT SELECT ON public.bait TO {}",
+            ident(&credential.external_name)
+        ))
+        .await
+        .expect("a grant that is not committed");
+    let mut batch = vec![credential.clone()];
+    for _ in 0..5 {
+        batch.push(rig.issue().await.0);
+    }
+    for one in [Step::Deny, Step::EndSessions, Step::Drop] {
+        let answers = rig.connector().step(one, &batch).await;
+        if one == Step::Drop {
+            assert!(
+                matches!(&answers[0], Err(TargetError::Refused(why)) if why.contains("lock")),
+                "{answers:?}"
+            );
+            assert!(answers[1..].iter().all(|a| a.as_ref().is_ok_and(|r| r.removed)), "{answers:?}");
+        }
+    }
+    batch.push(accomplice);
+    revoke(rig.connector(), &batch).await;
+}
+
+/// An administrator of the target who rebuilds a shared catalogue waits for our open connection a second or two, and no
+/// login waits behind him for longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_open_way_in_steps_aside() {
+    let rig = Postgres::start(Admin::Superuser).await;
+    let (credential, _) = rig.issue().await;
+    let superuser = rig.cluster.superuser("postgres").await;
+    let rebuild = superuser.batch_execute("SET lock_timeout = '20s'; REINDEX TABLE pg_catalog.pg_authid");
+    rebuild.await.expect("it gets its lock");
+    revoke(rig.connector(), &[credential]).await;
+}
