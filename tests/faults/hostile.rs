@@ -92,7 +92,10 @@ async fn holds_his_row(store: Store, end: End) {
     let holding = stage.session(&login, DATABASE).await;
     holding.batch_execute(ROW).await.expect("everybody may");
     let waiting = stage.session(&login, "postgres").await;
-    let waits = tokio::spawn(async move { waiting.batch_execute(ROW).await });
+    let waits = tokio::spawn(async move {
+        let _ = waiting.batch_execute(ROW).await;
+        waiting
+    });
     let stop = Arc::new(AtomicBool::new(false));
     let returning = tokio::spawn({
         let (stage, stop) = (Arc::clone(&stage), Arc::clone(&stop));
@@ -121,7 +124,9 @@ async fn holds_his_row(store: Store, end: End) {
         let row = stage.revoked(login).await;
         assert!(row.denied_at.is_some_and(|at| at - row.due_at < AT_ONCE), "{row:?}");
     }
-    assert!(is_dead(&holding).await && is_dead(&theirs).await && waits.await.expect("the task").is_err());
+    assert!(
+        is_dead(&holding).await && is_dead(&theirs).await && is_dead(&waits.await.expect("the task")).await
+    );
     stop.store(true, Ordering::SeqCst);
     assert_eq!(returning.await.expect("the loop"), 0, "no session was kept");
 }

@@ -62,7 +62,10 @@ async fn holders_of_their_row(admin: Admin) {
     let holding = rig.session(&credential, &password, DATABASE).await;
     holding.batch_execute(ROW).await.expect("everybody may change his own password");
     let waiting = rig.session(&credential, &password, SECOND).await;
-    let waits = tokio::spawn(async move { waiting.batch_execute(ROW).await });
+    let waits = tokio::spawn(async move {
+        let _ = waiting.batch_execute(ROW).await;
+        waiting
+    });
     let (stop, entered) = (Arc::default(), Arc::default());
     let loops: Vec<_> =
         (0..3).map(|_| returning(&rig, &credential, &password, ROW, &stop, &entered)).collect();
@@ -74,7 +77,7 @@ async fn holders_of_their_row(admin: Admin) {
     assert!(!rig.works(&credential, &password).await && !rig.works(&other, &other_password).await);
     let ended = rig.connector().step(Step::EndSessions, &batch).await;
     assert!(ended.iter().all(|d| d.as_ref().is_ok_and(|r| r.sessions_ended)), "{ended:?}");
-    assert!(is_dead(&holding).await && waits.await.expect("the task").is_err());
+    assert!(is_dead(&holding).await && is_dead(&waits.await.expect("the task")).await);
     stop.store(true, Ordering::SeqCst);
     for one in loops {
         assert_eq!(one.await.expect("the loop"), 0, "no session was kept");

@@ -31,8 +31,10 @@ const RELIEVE: Script = script!("relieve": "relieve");
 const BREATH: Duration = Duration::from_secs(1);
 /// Least time between two searches for who fills the table of locks.
 const SEARCH: Duration = Duration::from_millis(500);
-/// Time that ended sessions need to give back what they held.
-const SETTLE: Duration = Duration::from_millis(150);
+/// Longest time that ended sessions may need to give back what they held.
+const SETTLE: Duration = Duration::from_secs(2);
+/// Time between two looks whether they have.
+const BETWEEN: Duration = Duration::from_millis(100);
 
 #[derive(Deserialize)]
 struct Relieved {
@@ -72,7 +74,8 @@ pub(super) async fn awaited(connection: &Connection) -> Result<bool, Trouble> {
 pub(super) struct Relief {
     link: Arc<Link>,
     prefix: String,
-    last: tokio::sync::Mutex<Option<Instant>>,
+    /// When it was last searched, and whether that helped.
+    last: tokio::sync::Mutex<Option<(Instant, bool)>>,
 }
 
 impl Relief {
@@ -84,26 +87,38 @@ impl Relief {
     /// loses what he took. True where it may have helped.
     pub(super) async fn relieve(&self) -> bool {
         let mut last = self.last.lock().await;
-        if last.is_some_and(|at| at.elapsed() < SEARCH) {
-            return false;
+        if let Some((at, helped)) = *last
+            && at.elapsed() < SEARCH
+        {
+            return helped;
         }
-        *last = Some(Instant::now());
-        let relieved: Result<Relieved, TargetError> =
-            self.link.run(RELIEVE, &json!({ "prefix": self.prefix })).await;
-        match relieved {
-            Ok(Relieved { ended: 0 }) => false,
-            Ok(Relieved { ended }) => {
-                tracing::warn!(
-                    sessions = ended,
-                    "a login filled the target's table of locks; its sessions were ended"
-                );
-                sleep(SETTLE).await;
-                true
+        let helped = self.throw_out().await;
+        *last = Some((Instant::now(), helped));
+        helped
+    }
+
+    async fn throw_out(&self) -> bool {
+        let over = Instant::now() + SETTLE;
+        let mut sessions = 0;
+        loop {
+            let relieved: Result<Relieved, TargetError> =
+                self.link.run(RELIEVE, &json!({ "prefix": self.prefix })).await;
+            match relieved {
+                Ok(Relieved { ended: 0 }) => break,
+                Ok(Relieved { ended }) => sessions = sessions.max(ended),
+                Err(error) => {
+                    tracing::warn!(%error, "the target's table of locks is full, and who fills it cannot be told");
+                    return false;
+                }
             }
-            Err(error) => {
-                tracing::warn!(%error, "the target's table of locks is full, and who fills it cannot be told");
-                false
+            if Instant::now() >= over {
+                break;
             }
+            sleep(BETWEEN).await;
         }
+        if sessions > 0 {
+            tracing::warn!(sessions, "a login filled the target's table of locks; its sessions were ended");
+        }
+        sessions > 0
     }
 }
