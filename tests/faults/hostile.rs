@@ -75,8 +75,13 @@ impl Stage {
     }
 }
 
-async fn is_dead(session: &Client) -> bool {
-    tokio::time::timeout(SOON, session.simple_query("SELECT 1")).await.is_ok_and(|answer| answer.is_err())
+/// The session is ended, now or soon.
+async fn ends(session: &Client) {
+    eventually_within(SOON, "a session to be ended", || async {
+        let _ = session.simple_query("SELECT 1").await;
+        session.is_closed().then_some(())
+    })
+    .await;
 }
 
 fn time(end: End) -> &'static str {
@@ -124,9 +129,9 @@ async fn holds_his_row(store: Store, end: End) {
         let row = stage.revoked(login).await;
         assert!(row.denied_at.is_some_and(|at| at - row.due_at < AT_ONCE), "{row:?}");
     }
-    assert!(
-        is_dead(&holding).await && is_dead(&theirs).await && is_dead(&waits.await.expect("the task")).await
-    );
+    for session in [&holding, &theirs, &waits.await.expect("the task")] {
+        ends(session).await;
+    }
     stop.store(true, Ordering::SeqCst);
     assert_eq!(returning.await.expect("the loop"), 0, "no session was kept");
 }
@@ -153,7 +158,8 @@ async fn fills_the_lock_table(store: Store, end: End) {
         stage.revoke(&grant).await;
         stage.revoke(&other_grant).await;
     }
-    assert!(is_dead(&session).await && is_dead(&theirs).await);
+    ends(&session).await;
+    ends(&theirs).await;
     for login in [&login, &other] {
         stage.revoked(login).await;
         assert!(!is_there(&stage.target, &login.credential.external_name).await);
@@ -182,7 +188,7 @@ async fn sessions_end_where_logins_cannot_be_refused() {
         .batch_execute(&format!("BEGIN; ALTER ROLE {} CONNECTION LIMIT 7", login.credential.external_name))
         .await
         .expect("locked");
-    assert!(is_dead(&session).await);
+    ends(&session).await;
     let left = row(&stage.world, login.credential.id).await;
     assert!(left.state == CredentialState::Revoking && left.denied_at.is_none(), "{left:?}");
     assert!(left.sessions_ended_at.is_none(), "he could come in again: {left:?}");
@@ -208,10 +214,10 @@ async fn who_hoards_delays_nobody_else() {
         row(&stage.world, login.credential.id).await.sessions_ended_at
     })
     .await;
-    assert!(is_dead(&session).await);
+    ends(&session).await;
     stage.revoke(&other_grant).await;
     let row_of_other = stage.revoked(&other).await;
-    assert!(is_dead(&theirs).await);
+    ends(&theirs).await;
     assert!(row_of_other.denied_at.is_some_and(|at| at - row_of_other.due_at < AT_ONCE), "{row_of_other:?}");
     let hoarder = row(&stage.world, login.credential.id).await;
     assert_eq!(

@@ -235,7 +235,8 @@ impl Broker {
                 }
                 let next = Credential {
                     state: CredentialState::Revoking,
-                    due_at: now,
+                    // Past its deadline it is due already; an end never moves later.
+                    due_at: now.min(current.due_at),
                     next_attempt_at: now,
                     claimed_by: None,
                     claimed_until: None,

@@ -67,7 +67,9 @@ pub(super) fn breathe(link: &Arc<Link>) {
 /// How many wait.
 pub(super) async fn awaited(connection: &Connection) -> Result<bool, Trouble> {
     let rows = connection.client.simple_query(AWAITED).await.map_err(|e| statement_trouble(&e))?;
-    Ok(rows.iter().any(|row| matches!(row, SimpleQueryMessage::Row(row) if row.get(0) != Some("0"))))
+    Ok(rows
+        .iter()
+        .any(|row| matches!(row, SimpleQueryMessage::Row(row) if row.try_get(0).ok().flatten() != Some("0"))))
 }
 
 /// What is done where the target's table of locks is full.
