@@ -74,7 +74,7 @@ async fn stopped_in_the_middle_of_a_removal() {
     let mut bed = Bed::new(Store::Postgres, &[("db", target.port())]).await;
     bed.place.replicated = true;
     let mut outsider = Outsider::connect(&bed.place.database).await;
-    let mut first = server(&bed.place, &[("HALLPASS_FAILPOINT", "target.remove.before:1:stop")]);
+    let mut first = server(&bed.place, &[("HALLPASS_FAILPOINT", "target.drop.before:1:stop")]);
     ready(&mut first).await;
     first.tell(&Tell::Login { role: "db-read".to_owned(), time: "2s".to_owned() }).await;
     let name =
@@ -109,7 +109,7 @@ async fn stopped_in_the_middle_of_a_removal() {
     assert_eq!(ledger.credentials.len(), 1);
 }
 
-/// Stopped after the create at the target, before its row goes live. The other removes the account at the deadline; the
+/// Stopped after the create and its trial at the target, before its row goes live. The other removes the account at the deadline; the
 /// first, let go, must not hand out the secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopped_in_the_middle_of_an_issue() {
@@ -117,7 +117,7 @@ async fn stopped_in_the_middle_of_an_issue() {
     let mut bed = Bed::new(Store::Postgres, &[("db", target.port())]).await;
     bed.place.replicated = true;
     let mut outsider = Outsider::connect(&bed.place.database).await;
-    let mut first = server(&bed.place, &[("HALLPASS_FAILPOINT", "target.create.after:1:stop")]);
+    let mut first = server(&bed.place, &[("HALLPASS_FAILPOINT", "target.probe.after:1:stop")]);
     ready(&mut first).await;
     // A grant that goes on: only the fence and the state keep the login from going live.
     first.tell(&Tell::Login { role: "db-read".to_owned(), time: "10m".to_owned() }).await;
@@ -125,7 +125,7 @@ async fn stopped_in_the_middle_of_an_issue() {
     let row = credential(&mut outsider).await;
     assert_eq!(state(&row), Some("intended"));
     let name = row[1].clone().expect("a name");
-    assert!(is_there(target, &name).await, "it was stopped after the create");
+    assert!(is_there(target, &name).await, "it was stopped after the create and its trial");
 
     let mut second = server(&bed.place, &[]);
     ready(&mut second).await;
