@@ -48,7 +48,7 @@ fn returning(
 }
 
 /// The session is ended: the client's end has heard of it, or soon does.
-async fn ended(session: &Client) {
+async fn thrown_out(session: &Client) {
     eventually("a session to be ended", || async {
         let _ = tokio::time::timeout(Duration::from_secs(1), session.simple_query("SELECT 1")).await;
         session.is_closed().then_some(())
@@ -81,7 +81,7 @@ async fn holders_of_their_row(admin: Admin) {
     let ended = rig.connector().step(Step::EndSessions, &batch).await;
     assert!(ended.iter().all(|d| d.as_ref().is_ok_and(|r| r.sessions_ended)), "{ended:?}");
     for session in [&holding, &waits.await.expect("the task")] {
-        ended(session).await;
+        thrown_out(session).await;
     }
     stop.store(true, Ordering::SeqCst);
     for one in loops {
@@ -141,7 +141,7 @@ async fn fillers_of_the_lock_table(admin: Admin) {
     );
     // Sessions end whether or not new logins could be refused.
     assert!(step(&rig, Step::EndSessions, &filler).await.expect("ended").sessions_ended);
-    ended(&session).await;
+    thrown_out(&session).await;
     revoke(rig.connector(), &[filler, other]).await;
 }
 
@@ -170,10 +170,10 @@ async fn a_full_lock_table_keeps_nobody_else_in() {
     };
     let first = fill().await;
     assert!(step(&rig, Step::Deny, &other).await.expect("denied").denied);
-    ended(&first).await;
+    thrown_out(&first).await;
     let _second = fill().await;
     revoke(rig.connector(), &[other]).await;
-    ended(&theirs).await;
+    thrown_out(&theirs).await;
     let _third = fill().await;
     let (third, _) = rig.issue().await;
     revoke(rig.connector(), &[third, filler]).await;
