@@ -174,8 +174,9 @@ async fn a_full_lock_table_keeps_nobody_else_in() {
     let _second = fill().await;
     revoke(rig.connector(), &[other]).await;
     thrown_out(&theirs).await;
+    let third = rig.intend().await;
     let _third = fill().await;
-    let (third, _) = rig.issue().await;
+    let third = rig.issued(third, &crate::rig::password()).await;
     revoke(rig.connector(), &[third, filler]).await;
 }
 
