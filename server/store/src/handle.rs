@@ -199,7 +199,7 @@ impl Store for StoreHandle {
         let mut reader = self.reader().await?;
         let mut db = reader.db();
         let query = meta::table.find(key).select(meta::value);
-        on_db!(&mut db, first, query).optional().map_err(unread)
+        on_db!(&mut db, first_row, query).optional().map_err(unread)
     }
 
     async fn idempotent_answer(&self, scope: &str, key: &str) -> Read<Option<Idempotency>> {
@@ -210,7 +210,7 @@ impl Store for StoreHandle {
             idempotency_keys::answer,
             idempotency_keys::expires_at,
         ));
-        let row: Option<(String, String, Ts)> = on_db!(&mut db, first, query).optional().map_err(unread)?;
+        let row: Option<(String, String, Ts)> = on_db!(&mut db, first_row, query).optional().map_err(unread)?;
         Ok(row.map(|(body_hash, answer, expires_at)| Idempotency {
             scope: scope.to_owned(),
             key: key.to_owned(),

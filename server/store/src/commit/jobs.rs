@@ -79,7 +79,7 @@ async fn claim_due(db: &mut Db<'_>, target: TargetId, lease: &Lease) -> Result<V
 
 async fn claim_one(db: &mut Db<'_>, id: CredentialId, lease: &Lease) -> Result<Vec<Credential>, Fail> {
     let row: Option<CredentialRow> =
-        on_db!(db, first, credentials::table.find(Uid(id.0)).select(CredentialRow::as_select()))
+        on_db!(db, first_row, credentials::table.find(Uid(id.0)).select(CredentialRow::as_select()))
             .optional()?;
     let Some(mut credential) = row.map(Row::noun).transpose()? else { return Ok(Vec::new()) };
     let held = credential.claimed_until.is_some_and(|until| until > lease.now);

@@ -46,7 +46,19 @@ impl Reader {
 
 /// Runs `query` with method `run` (`load`, `first`, `get_result`, `execute`) on whichever connection `db: &mut Db` is.
 /// The query is written once and compiled for both back ends. Answers a `QueryResult`, in bounded time.
+///
+/// `first_row` is `first` without a bound `LIMIT` on SQLite, where the plan of a statement depends on the value of its
+/// limit: it is compiled again at every run, which costs more than finding a row. A statement that is not stepped
+/// further reads no further.
 macro_rules! on_db {
+    ($db:expr, first_row, $query:expr) => {
+        match &mut *$db {
+            $crate::db::conn::Db::Lite(conn) => ::diesel::RunQueryDsl::get_result($query, &mut **conn),
+            $crate::db::conn::Db::Pg(conn) => {
+                $crate::db::conn::answered(::diesel_async::RunQueryDsl::first($query, &mut **conn)).await
+            }
+        }
+    };
     ($db:expr, $run:ident, $query:expr) => {
         match &mut *$db {
             $crate::db::conn::Db::Lite(conn) => ::diesel::RunQueryDsl::$run($query, &mut **conn),

@@ -224,7 +224,7 @@ pub(crate) async fn hold_row(db: &mut Db<'_>, (table, id): (Locked, Uuid)) -> Re
         ($table:ident, $counter:ident) => {{
             let query = $table::table.find(Uid(id)).select($table::$counter);
             let version: QueryResult<i64> = match db {
-                Db::Lite(conn) => diesel::RunQueryDsl::first(query, &mut **conn),
+                Db::Lite(conn) => diesel::RunQueryDsl::get_result(query, &mut **conn),
                 Db::Pg(conn) => diesel_async::RunQueryDsl::get_result(query.for_share(), &mut **conn).await,
             };
             version

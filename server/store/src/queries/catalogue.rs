@@ -77,7 +77,7 @@ impl CatalogueReads for StoreHandle {
 
 async fn revision(db: &mut Db<'_>) -> Read<i64> {
     let query = catalogue_revision::table.find(1).select(catalogue_revision::revision);
-    on_db!(db, first, query).map_err(unread)
+    on_db!(db, first_row, query).map_err(unread)
 }
 
 async fn assemble(db: &mut Db<'_>) -> Read<Catalogue> {

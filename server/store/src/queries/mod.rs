@@ -36,7 +36,7 @@ macro_rules! one {
         let mut reader = $store.reader().await?;
         let mut db = reader.db();
         let row: ::diesel::QueryResult<$row> =
-            $crate::db::conn::on_db!(&mut db, first, $query.select(<$row>::as_select()));
+            $crate::db::conn::on_db!(&mut db, first_row, $query.select(<$row>::as_select()));
         $crate::queries::noun(row)
     }};
 }

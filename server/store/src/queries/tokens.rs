@@ -26,7 +26,7 @@ impl Tokens for StoreHandle {
         let mut db = reader.db();
         let row: QueryResult<(TokenRow, GrantRow)> = on_db!(
             &mut db,
-            first,
+            first_row,
             tokens::table
                 .inner_join(grants::table)
                 .filter(tokens::hash.eq(Digest(hash.0)))
