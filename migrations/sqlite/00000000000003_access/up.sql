@@ -216,8 +216,7 @@ CREATE TABLE tokens (
   revoked_at INTEGER,
   version    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX tokens_of_grant ON tokens (grant_id, id);
-CREATE INDEX tokens_of_grant_by_end ON tokens (grant_id, expires_at);
+CREATE INDEX tokens_of_grant ON tokens (grant_id, expires_at, id);
 CREATE INDEX tokens_expired ON tokens (expires_at);
 CREATE TRIGGER tokens_fixed BEFORE UPDATE ON tokens
 WHEN NEW.hash <> OLD.hash OR NEW.grant_id <> OLD.grant_id OR NEW.target_id <> OLD.target_id OR NEW.expires_at > OLD.expires_at

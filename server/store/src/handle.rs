@@ -210,7 +210,8 @@ impl Store for StoreHandle {
             idempotency_keys::answer,
             idempotency_keys::expires_at,
         ));
-        let row: Option<(String, String, Ts)> = on_db!(&mut db, first_row, query).optional().map_err(unread)?;
+        let row: Option<(String, String, Ts)> =
+            on_db!(&mut db, first_row, query).optional().map_err(unread)?;
         Ok(row.map(|(body_hash, answer, expires_at)| Idempotency {
             scope: scope.to_owned(),
             key: key.to_owned(),

@@ -1,4 +1,4 @@
-//! The fast way for a batch on PostgreSQL: all rows are locked and compared at once, and what is only inserted goes
+//! The fast way for a batch: all rows are locked and compared at once, and what is only inserted goes
 //! in statements of many rows. Versions are compared here, in memory, so a conflict costs its own transition and
 //! nothing else. Whatever else fails sends the batch the slow way, each transition in its own savepoint.
 use std::collections::{BTreeSet, HashMap};

@@ -29,7 +29,8 @@ async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, Fail>>
     }
 }
 
-/// One transaction for the whole batch. The first try on PostgreSQL is the grouped one.
+/// One transaction for the whole batch. The first try is the grouped one: it needs no savepoints, for which SQLite would
+/// copy every page before its first change.
 pub(super) async fn transact(
     conn: &mut Conn,
     batch: &[Waiting],
@@ -47,7 +48,7 @@ pub(super) async fn transact(
         }
         return finish(db, batch, vec![outcome], notices).await;
     }
-    let group = attempt == 0 && matches!(db, Db::Pg(_));
+    let group = attempt == 0;
     let mut done = if group {
         in_time(ANSWER.0, grouped_outcomes(db, batch)).await
     } else {
@@ -56,7 +57,8 @@ pub(super) async fn transact(
     if let (true, Err(fail)) = (group, &done)
         && !matches!(fail, Fail::Gone(_))
     {
-        in_time(ANSWER.1, db.run("ROLLBACK; BEGIN")).await.map_err(Broken::Before)?;
+        in_time(ANSWER.1, db.run("ROLLBACK")).await.map_err(Broken::Before)?;
+        in_time(ANSWER.1, particular::begin(db)).await.map_err(Broken::Before)?;
         done = in_time(ANSWER.0, one_by_one(db, batch)).await;
     }
     match done {

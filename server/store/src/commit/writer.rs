@@ -19,6 +19,9 @@ use crate::notices::{Committed, Notices};
 
 /// Most jobs in one transaction.
 const BATCH: usize = 256;
+/// Longest wait for callers of the last batch to come back and join the next: one sync for twice as many. Only where
+/// several were waiting; who comes alone never waits.
+const GATHER: Duration = Duration::from_millis(1);
 /// Tries of a batch that met another transaction or a lost connection before its COMMIT.
 const TRIES: u32 = 5;
 /// Waits between tries to connect.
@@ -47,14 +50,23 @@ impl Writer {
 
     /// Serves until every sender is gone.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
+        let mut last = 1;
         while let Some(first) = queue.recv().await {
             let mut batch = vec![first];
-            while batch.len() < BATCH {
-                match queue.try_recv() {
-                    Ok(next) => batch.push(next),
-                    Err(_) => break,
-                }
+            take_waiting(&mut batch, &mut queue);
+            if last > 1 {
+                let goal = (batch.len() + last).min(BATCH);
+                let gathered = tokio::time::timeout(GATHER, async {
+                    while batch.len() < goal
+                        && let Some(next) = queue.recv().await
+                    {
+                        batch.push(next);
+                    }
+                });
+                drop(gathered.await);
+                take_waiting(&mut batch, &mut queue);
             }
+            last = batch.len();
             // A panic below would be a bug in a library; the writer must outlive it.
             let served = std::panic::AssertUnwindSafe(self.serve(batch, &mut queue)).catch_unwind().await;
             if served.is_err() {
@@ -167,6 +179,15 @@ impl Writer {
                 }
             }
         }
+    }
+}
+
+/// Takes what waits already.
+fn take_waiting(batch: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
+    while batch.len() < BATCH
+        && let Ok(next) = queue.try_recv()
+    {
+        batch.push(next);
     }
 }
 

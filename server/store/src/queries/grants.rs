@@ -11,6 +11,7 @@ use hallpass_domain::ports::store::{Page, Read};
 use hallpass_domain::principal::Principal;
 
 use super::{limit, many, one, value};
+use crate::db::literal::literal;
 use crate::db::types::{Ts, Uid};
 use crate::handle::StoreHandle;
 use crate::rows::grants::GrantRow;
@@ -19,6 +20,12 @@ use crate::schema::{credentials, grants};
 
 /// Spelt as in the partial indexes: a bound parameter would not be recognised.
 const OPEN: &str = "grants.state IN ('scheduled', 'active')";
+
+literal!(
+    /// Of the index `grants_usable`.
+    Active,
+    "grants.state = 'active'"
+);
 
 #[async_trait]
 impl Grants for StoreHandle {
@@ -55,7 +62,7 @@ impl Grants for StoreHandle {
                 .filter(grants::principal_kind.eq(kind))
                 .filter(grants::principal_id.eq(id))
                 .filter(grants::role_id.eq(Uid(role.0)))
-                .filter(sql::<Bool>("grants.state = 'active'"))
+                .filter(Active)
                 .filter(grants::ends_at.gt(Ts(now)))
                 .filter(grants::starts_at.le(Ts(now)))
                 .order(grants::ends_at.desc())

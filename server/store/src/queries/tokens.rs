@@ -47,7 +47,7 @@ impl Tokens for StoreHandle {
             TokenRow,
             tokens::table
                 .filter(tokens::grant_id.eq(Uid(grant.0)))
-                .order(tokens::id.desc())
+                .order((tokens::expires_at.desc(), tokens::id.desc()))
                 .limit(limit(rows))
         )
     }
