@@ -199,3 +199,29 @@ fn fail_points_in_the_code_are_those_that_are_listed() {
     assert_eq!(once, listed, "in the code, and in failpoint::ALL");
     assert_eq!(listed.len(), hallpass_domain::failpoint::ALL.len(), "listed twice");
 }
+
+/// Every test that docs/promises.md names is there, and each of the twelve promises has some.
+#[test]
+fn every_promise_has_tests_that_exist() {
+    let text = read("docs/promises.md");
+    let promises: Vec<&str> = text.split("\n## ").skip(1).collect();
+    assert_eq!(promises.len(), 12);
+    for (number, promise) in promises.iter().enumerate() {
+        let title = promise.lines().next().unwrap();
+        assert!(title.starts_with(&format!("{}. ", number + 1)), "{title}");
+        let tests: Vec<(&str, &str)> = promise
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter_map(|code| code.split_once(".rs::").map(|(file, test)| (file, test.trim())))
+            .collect();
+        assert!(tests.len() >= 2, "what tries to break this? {title}");
+        for (file, test) in tests {
+            let source = read(&format!("{file}.rs"));
+            assert!(
+                source.contains(&format!("fn {test}(")),
+                "{file}.rs has no test {test}, named for: {title}"
+            );
+        }
+    }
+}

@@ -10,7 +10,7 @@ use hallpassd::compose::{Given, Making, compose};
 
 use crate::steps;
 
-on_both!(
+on_all!(
     an_export_verifies_offline_and_a_changed_row_is_named,
     a_receipt_proves_its_events,
     auditors_filter_and_page

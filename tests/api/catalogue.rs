@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::steps;
 
-on_both!(
+on_all!(
     shown_applied_and_applied_again,
     what_nobody_could_approve_is_refused,
     who_is_removed_loses_everything,

@@ -10,7 +10,7 @@ use reqwest::Method;
 
 use crate::steps;
 
-on_both!(a_scanner_without_a_session_changes_nothing, looking_changes_nothing_whoever_looks);
+on_all!(a_scanner_without_a_session_changes_nothing, looking_changes_nothing_whoever_looks);
 
 /// Requests in every state that mails link to, and a grant; answers the mailed links.
 async fn busy(server: &TestServer) -> Vec<String> {

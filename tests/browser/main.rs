@@ -38,6 +38,7 @@ mod look;
 mod outcomes;
 mod oversight;
 mod pages;
+mod scanner;
 mod sign_in;
 mod steps;
 mod story;

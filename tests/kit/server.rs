@@ -233,6 +233,8 @@ impl TestServer {
         };
         server.secrets.plant("our password at targets", TARGET_PASSWORD);
         server.apply(&cast::catalogue(&server.targets)).await;
+        // The mails about that; the servers' outbox begins empty.
+        server.settle().await;
         server
     }
 

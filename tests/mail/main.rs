@@ -10,6 +10,7 @@
 
 mod failures;
 mod messages;
+mod outbox;
 mod security;
 
 use std::time::Duration;

@@ -6,7 +6,7 @@ use hallpass_tests::server::TestServer;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-on_both!(
+on_all!(
     mistakes_in_asking,
     mistakes_in_bodies,
     mistakes_in_deciding,

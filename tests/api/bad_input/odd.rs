@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::steps;
 
-on_both!(odd_text_breaks_nothing, text_loses_its_control_characters);
+on_all!(odd_text_breaks_nothing, text_loses_its_control_characters);
 
 const ODD: [&str; 6] = [
     "\u{0}",

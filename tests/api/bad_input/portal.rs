@@ -6,7 +6,7 @@ use hallpass_tests::server::TestServer;
 
 use crate::steps;
 
-on_both!(mistakes_in_asking_come_back_to_the_form, a_double_submit_asks_once, a_wrong_password_tells_nothing);
+on_all!(mistakes_in_asking_come_back_to_the_form, a_double_submit_asks_once, a_wrong_password_tells_nothing);
 
 #[track_caller]
 fn assert_says(page: &Page, words: &str) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 on_all!(allowed_and_redeemed_once);
 mod refusals {
     use super::*;
-    on_both!(polls_are_paced_and_codes_lapse, five_tries_and_a_fresh_sign_in);
+    on_all!(polls_are_paced_and_codes_lapse, five_tries_and_a_fresh_sign_in);
 
     async fn polls_are_paced_and_codes_lapse(backend: Backend) {
         let server = TestServer::start(backend).await;

@@ -3,7 +3,7 @@ use hallpass_tests::caller::{Answer, Caller};
 use hallpass_tests::database::Backend;
 use hallpass_tests::server::TestServer;
 
-on_both!(clients_prove_themselves_in_one_way, errors_are_those_of_the_rfcs);
+on_all!(clients_prove_themselves_in_one_way, errors_are_those_of_the_rfcs);
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::steps;
 
-on_both!(metadata_and_keys_verify_the_tokens, a_standing_role_needs_no_request_and_ends_like_any);
+on_all!(metadata_and_keys_verify_the_tokens, a_standing_role_needs_no_request_and_ends_like_any);
 
 async fn get(server: &TestServer, path: &str) -> Value {
     server.nobody().send(Method::GET, path, &[], None).await.ok(200)

@@ -9,7 +9,7 @@ use reqwest::Method;
 
 use crate::steps;
 
-on_both!(every_form_needs_its_token_and_our_origin);
+on_all!(every_form_needs_its_token_and_our_origin);
 
 async fn every_form_needs_its_token_and_our_origin(backend: Backend) {
     let server = TestServer::start(backend).await;

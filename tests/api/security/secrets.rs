@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::steps;
 
-on_both!(planted_secrets_stay_where_they_belong);
+on_all!(planted_secrets_stay_where_they_belong);
 
 async fn planted_secrets_stay_where_they_belong(backend: Backend) {
     let server = TestServer::start(backend).await;

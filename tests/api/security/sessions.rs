@@ -6,7 +6,7 @@ use hallpass_tests::server::TestServer;
 on_all!(the_session_changes_at_every_proof);
 mod rules {
     use super::*;
-    on_both!(sessions_end, after_sign_in_one_stays_on_this_site);
+    on_all!(sessions_end, after_sign_in_one_stays_on_this_site);
 
     async fn sessions_end(backend: Backend) {
         let server = TestServer::start(backend).await;

@@ -8,7 +8,7 @@ use hallpass_tests::server::TestServer;
 
 use crate::steps;
 
-on_both!(
+on_all!(
     two_distinct_people,
     stages_in_order,
     the_least_of_all_caps,

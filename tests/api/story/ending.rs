@@ -7,7 +7,7 @@ use hallpass_tests::server::TestServer;
 
 use crate::steps;
 
-on_both!(the_holder_ends_early, withdraw_and_lapse);
+on_all!(the_holder_ends_early, withdraw_and_lapse);
 mod revoked {
     use super::*;
     on_all!(by_an_administrator_or_an_approver);

@@ -6,7 +6,7 @@ use hallpass_tests::server::TestServer;
 
 use crate::steps;
 
-on_both!(each_outcome_has_its_page, a_forwarded_link_tells_nothing);
+on_all!(each_outcome_has_its_page, a_forwarded_link_tells_nothing);
 
 /// What of a request must not be read by strangers.
 const SECRETIVE: &str = "Operation Moonlight";

@@ -4,8 +4,8 @@
 //! removes what it changed. A cold read that was overtaken by a removal does not put its stale answer back: it
 //! carries the epoch from before its read, and removal moves the epoch first.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use hallpass_domain::Timestamp;
@@ -76,8 +76,13 @@ pub struct TokenCache {
     /// Tokens revoked lately: entries of theirs are dead. Emptied together with the entries.
     dead: DashMap<TokenId, ()>,
     epoch: AtomicU64,
-    fresh: AtomicBool,
+    began: Instant,
+    /// Microseconds after `began` until which nothing that other replicas did can have been missed; [`FOR_EVER`].
+    fresh_until: AtomicU64,
 }
+
+/// No other replica can change anything.
+const FOR_EVER: u64 = u64::MAX;
 
 impl Default for TokenCache {
     fn default() -> Self {
@@ -94,7 +99,8 @@ impl TokenCache {
             grants: DashMap::new(),
             dead: DashMap::new(),
             epoch: AtomicU64::new(0),
-            fresh: AtomicBool::new(true),
+            began: Instant::now(),
+            fresh_until: AtomicU64::new(FOR_EVER),
         }
     }
 
@@ -103,17 +109,27 @@ impl TokenCache {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// Says whether notices from other replicas arrive (heard within the last second). While they do not, nothing is answered from memory.
-    pub fn set_fresh(&self, fresh: bool) {
-        if !fresh {
-            self.forget_all();
-        }
-        self.fresh.store(fresh, Ordering::Release);
+    /// Says until when memory may be asked: a second after the last moment up to which every notice of other replicas
+    /// has arrived here, or for ever (`None`) where there can be no other. It is compared at each answer, so that a
+    /// process that was stopped answers from the store as soon as it goes on.
+    pub fn fresh_until(&self, until: Option<Instant>) {
+        let micros = until.map_or(FOR_EVER, |until| self.micros(until));
+        self.fresh_until.store(micros, Ordering::Release);
+    }
+
+    /// Whether memory may be asked at this moment.
+    pub fn is_fresh(&self) -> bool {
+        let until = self.fresh_until.load(Ordering::Acquire);
+        until == FOR_EVER || self.micros(Instant::now()) < until
+    }
+
+    fn micros(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.began).as_micros()).unwrap_or(FOR_EVER - 1)
     }
 
     /// The token, if it is in memory and its grant allows use at `now` as far as memory knows. `None`: read the store.
     pub fn get(&self, hash: &SecretHash, now: Timestamp) -> Option<Option<CachedToken>> {
-        if !self.fresh.load(Ordering::Acquire) {
+        if !self.is_fresh() {
             return None;
         }
         let token = self.young.get(hash).or_else(|| self.old.get(hash))?.clone();
@@ -127,7 +143,7 @@ impl TokenCache {
 
     /// Keeps what a cold read found, unless something was forgotten since `epoch`.
     pub fn put(&self, epoch: u64, hash: SecretHash, token: CachedToken, grant: &Grant) {
-        if !self.fresh.load(Ordering::Acquire) {
+        if !self.is_fresh() {
             return;
         }
         if self.young.len() >= GENERATION {
@@ -248,7 +264,7 @@ mod tests {
         assert!(cache.get(&hash, now).is_none(), "must read the store");
         cache.put(before, hash, token, &grant);
         assert!(cache.get(&hash, now).is_none(), "a read from before the change does not come back");
-        cache.set_fresh(false);
+        cache.fresh_until(Some(Instant::now()));
         assert!(cache.get(&hash, now).is_none());
     }
 }

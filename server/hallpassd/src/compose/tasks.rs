@@ -90,12 +90,19 @@ fn rotate_keys(composed: &Composed) -> JoinHandle<()> {
     })
 }
 
+/// How long after the last proof that every notice arrived memory is still asked. Whoever revokes waits a second for
+/// replicas that do not hear; this is less.
+const DEAF: Duration = Duration::from_millis(900);
+
 /// Takes notices of commits, ours and other replicas', and stops answering from memory while they do not come.
 pub fn hear_notices(composed: &Composed) -> JoinHandle<()> {
     let (broker, store) = (Arc::clone(&composed.broker), composed.store.clone());
     tokio::spawn(async move {
         let mut changes = store.changes();
-        let mut fresh = true;
+        if store.is_shared() {
+            // Until the first proof that notices arrive.
+            broker.tokens.fresh_until(Some(Instant::now()));
+        }
         loop {
             match tokio::time::timeout(Duration::from_millis(200), changes.recv()).await {
                 Ok(Ok(notice)) => super::notices::apply(&broker, &notice),
@@ -104,12 +111,14 @@ pub fn hear_notices(composed: &Composed) -> JoinHandle<()> {
                 Ok(Err(tokio::sync::broadcast::error::RecvError::Closed)) => return,
                 Err(_) => {}
             }
-            // While another server's commits may be missed for a second, memory is not asked.
-            let heard = !store.is_shared()
-                || store.last_heard().is_some_and(|t| t.elapsed() < Duration::from_secs(1));
-            if heard != fresh {
-                fresh = heard;
-                broker.tokens.set_fresh(fresh);
+            if store.is_shared() {
+                // Looked at in this order: what was told before that sign of life has all been applied then.
+                let heard = store.last_heard();
+                if changes.is_empty()
+                    && let Some(heard) = heard
+                {
+                    broker.tokens.fresh_until(Some(heard + DEAF));
+                }
             }
         }
     })

@@ -12,7 +12,7 @@ use hallpass_domain::window::Ask;
 use super::common::{principal, role, scope, stages};
 use crate::api::wire::common::{Span, Stage, StageState, TimelineEvent};
 use crate::api::wire::grants::GrantState;
-use crate::api::wire::requests::{GrantLink, Request, RequestItem, RequestState};
+use crate::api::wire::requests::{GrantLink, MailDelivery, Request, RequestItem, RequestState};
 
 /// One request as this caller sees it; that he may read it was checked.
 ///
@@ -63,6 +63,18 @@ pub async fn request(broker: &Broker, caller: &Caller, asked: &domain::Request) 
                 what: e.what,
                 detail: e.detail,
                 event_id: e.audit_id,
+            })
+            .collect(),
+        mail: model
+            .mail
+            .into_iter()
+            .map(|m| MailDelivery {
+                to: m.to,
+                what: m.what,
+                state: m.state,
+                at: m.at,
+                attempts: m.attempts,
+                detail: m.detail,
             })
             .collect(),
         grant: grant.as_ref().map(|g| grant_link(broker, g)),

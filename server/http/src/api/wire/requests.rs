@@ -108,6 +108,23 @@ pub struct GrantLink {
     pub ends_at: DateTime<Utc>,
 }
 
+/// A mail about a request, and whether it has left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MailDelivery {
+    /// Name of the person.
+    pub to: String,
+    /// What kind of message, in words: `asks to decide`, `no action needed`.
+    pub what: String,
+    /// `queued`, `retrying`, `sent` (the mail server took it) or `failed` (it refused for good).
+    pub state: String,
+    /// Time of the last change of state.
+    pub at: DateTime<Utc>,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// What the mail server said, on trouble.
+    pub detail: Option<String>,
+}
+
 /// `GET /api/v1/requests/{reference}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Request {
@@ -162,6 +179,8 @@ pub struct Request {
     pub can_decide: bool,
     /// What the caller must prove to decide; only where `can_decide`.
     pub proof: Option<Proof>,
+    /// Mails about it, oldest first, with what became of them.
+    pub mail: Vec<MailDelivery>,
     /// Its page in the portal.
     pub url: String,
 }
