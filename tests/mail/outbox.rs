@@ -48,11 +48,16 @@ async fn ask(dana: &Browser, role: &str) -> String {
     answer.header("location").strip_prefix("/requests/").expect("a request").to_owned()
 }
 
-/// Takes the request back, so that nothing is left; waits until every mail has its end.
+/// Takes the request back, so that nothing is left.
 async fn take_back(served: &Served, dana: &Browser, reference: &str) {
     let path = format!("/requests/{reference}");
     let form = dana.get(&path).await.expect(200).form(&format!("{path}/withdraw"));
     let _ = dana.send(&form).await.expect(303);
+    sent(served).await;
+}
+
+/// Waits until every mail has its end.
+async fn sent(served: &Served) {
     eventually("the outbox to be empty", || async {
         (served.server.broker().store.outbox_age().await.unwrap().1 == 0).then_some(())
     })
@@ -139,6 +144,11 @@ async fn refused_cut_off_and_late() {
     let served = serving(settings(&mail, "none", None)).await;
     let dana = served.server.sign_in("dana").await;
     let api = served.server.client_as(&served.server.api_with(&dana).await);
+
+    sent(&served).await;
+    while mail.unseen().await > 0 {
+        mail.message().await;
+    }
 
     // One of them is refused for good, one for now, and one is cut off before it is taken.
     mail.reply("RCPT", "550 5.1.1 no such user here").await;

@@ -31,7 +31,11 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let Some(value) = sent.next() else { return Err(nobody()) };
     let (scheme, token) = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or_else(invalid)?;
     let token = token.trim_start_matches(' ');
-    if sent.next().is_some() || !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+    if sent.next().is_some()
+        || !scheme.eq_ignore_ascii_case("bearer")
+        || token.is_empty()
+        || token.contains([' ', '\t'])
+    {
         return Err(invalid());
     }
     Ok(token)
