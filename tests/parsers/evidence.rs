@@ -42,7 +42,7 @@ fn nobody_signs_but_the_signer() {
             assert_eq!(Checkpoint::parse(&read.to_text().unwrap()).unwrap(), read);
         }
     });
-    check(1_000, (0..=i64::MAX.unsigned_abs(), any::<[u8; 8]>()), |(size, bytes)| {
+    check(1_000, (1..1u64 << 40, any::<[u8; 8]>()), |(size, bytes)| {
         let made = Checkpoint { origin: "hall.test/log".to_owned(), size, root: leaf_hash(&bytes) };
         let opened = Checkpoint::open(&made.sign(&signer).unwrap(), std::slice::from_ref(&key));
         assert_eq!(opened.unwrap(), made);
