@@ -143,6 +143,7 @@ async fn seed(broker: &hallpass_broker::Broker, tokens: usize) -> Result<(), Fau
     let now = broker.now();
     let catalogue = broker.catalogue().await.map_err(|r| r.message)?;
     let role = catalogue.role_named("api-read").ok_or("no role")?;
+    let target = catalogue.targets.get(&role.target_id).ok_or("no target")?;
     let workload = *catalogue.workloads.keys().next().ok_or("no workload")?;
     let grant = Grant {
         id: GrantId::new(now),
@@ -151,6 +152,7 @@ async fn seed(broker: &hallpass_broker::Broker, tokens: usize) -> Result<(), Fau
         role_id: role.id,
         target_id: role.target_id,
         tier: Tier::Low,
+        terms: hallpass_domain::terms::Terms::of(role, target, &hallpass_domain::scope::Scope::default()),
         scope: hallpass_domain::scope::Scope::default(),
         starts_at: now,
         ends_at: now + Duration::hours(8),

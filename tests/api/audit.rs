@@ -1,5 +1,6 @@
 //! The evidence: what an auditor exports verifies offline, and what somebody changed in the database is named.
 use hallpass_client::api::audit::EventFilter;
+use hallpass_client::wire::receipt::GrantReceipt;
 use hallpass_domain::audit::{Receipt, VerifierKey, VerifyError, verify_export};
 use hallpass_domain::grant::GrantState;
 use hallpass_tests::database::{Backend, Database, cluster};
@@ -190,8 +191,13 @@ async fn a_receipt_proves_its_events(backend: Backend) {
         page.contains(REASON) && page.contains("Ana Ruiz") && page.contains("Ended and checked"),
         "{page}"
     );
-    let file = browser.get(&format!("/grants/{}/receipt.txt", grant.id)).await.expect(200);
-    assert!(Receipt::parse(&file.body).unwrap().verify_own_leaf(&[key]).is_ok());
+    assert!(page.contains(&format!("hallpass audit verify --receipt receipt-{}.json", grant.id)), "{page}");
+    let file = browser.get(&format!("/grants/{}/receipt.json", grant.id)).await.expect(200);
+    let printed: GrantReceipt = serde_json::from_str(&file.body).unwrap();
+    assert_eq!((&printed.events, &printed.request), (&receipt.events, &receipt.request));
+    for event in &printed.events {
+        assert!(Receipt::parse(&event.tlog_proof).unwrap().verify_own_leaf(&[key.clone()]).is_ok());
+    }
     server.api("eve").await.get(&format!("/grants/{}/receipt", grant.id)).await.refused(404, "not_found");
     server.stop().await;
 }

@@ -46,6 +46,7 @@ mod catalogue;
 mod command;
 mod oauth;
 mod operations;
+mod pinned;
 mod postgres_login;
 mod races;
 mod replicas;

@@ -22,7 +22,7 @@ const PAGES: &[(&str, &str, &str, &str)] = &[
     ("/access", "dana", "/access", "access"),
     ("/grants/{id}", "ana", "{grant}", "grant-of-another"),
     ("/grants/{id}/receipt", "dana", "{grant}/receipt", "receipt-active"),
-    ("/grants/{id}/receipt.txt", "", "story.rs", ""),
+    ("/grants/{id}/receipt.json", "", "story.rs", ""),
     ("/credentials/{id}/watch", "", "story.rs", ""),
     ("/device", "dana", "/device", "device"),
     ("/inbox", "cleo", "/inbox", "inbox"),

@@ -67,6 +67,7 @@ pub(crate) async fn a_conflict_leaves_nothing(bed: &Bed) {
         body_hash: "h".to_owned(),
         answer: "{}".to_owned(),
         expires_at: after(9),
+        replaces: None,
     };
     transition.idempotency = Some(answer);
     assert!(is_conflict(&bed.store.commit(transition).await));
@@ -255,6 +256,7 @@ pub(crate) async fn an_idempotency_key_is_taken_once(bed: &Bed) {
         body_hash: "h".repeat(64),
         answer: "{\"status\":201}".to_owned(),
         expires_at: after(86_400),
+        replaces: None,
     };
     let with = || {
         let mut transition = change([]);

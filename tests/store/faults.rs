@@ -70,8 +70,7 @@ async fn a_lost_commit_that_was_done_is_answered_as_done() {
         let (store, transition) = (store.clone(), change([put!(Grant, grant)]));
         async move { store.commit(transition).await }
     });
-    let stuck =
-        "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'hallpassd'";
+    let stuck = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE 'hallpassd %'";
     let pid: i32 = eventually("a COMMIT that waits", || async {
         outside.query_opt(stuck, &[]).await.unwrap().map(|row| row.get(0))
     })
@@ -260,7 +259,7 @@ async fn a_server_is_known_by_its_certificate() {
     })
     .await;
     World::make(&store).await;
-    let sessions = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND application_name = 'hallpassd'";
+    let sessions = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND application_name LIKE 'hallpassd %'";
     let secured: i64 = cluster.superuser("hallpass").await.query_one(sessions, &[]).await.unwrap().get(0);
     assert!(secured >= 2, "the writer and the listener at least: {secured}");
     for (host, ca) in [("localhost", &wrong_file), ("127.0.0.1", &right_file)] {

@@ -20,6 +20,7 @@ use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::{
     OauthTarget, PgTls, PostgresqlTarget, Target, TargetSettings, TokenAlg, Verification,
 };
+use hallpass_domain::terms::Terms;
 use hallpass_domain::text::{Email, Name};
 use hallpass_domain::transition::{Change, Transition};
 use hallpass_domain::window::Ask;
@@ -268,6 +269,7 @@ impl World {
             stages: self.workflow.stages.clone(),
             stage: 0,
             scope: scope(),
+            terms: Terms::of(&self.login, &self.database, &scope()),
             ask: Ask::Seconds(3_600),
             reason: "Fix order 4711 — “now”\nplease".to_owned(),
             ticket: Some("OPS-1".to_owned()),
@@ -277,6 +279,7 @@ impl World {
             submitted_at: now(),
             decide_by: after(3_600),
             closed_at: None,
+            closed_because: None,
             version: 1,
         }
     }
@@ -305,6 +308,7 @@ impl World {
             target_id: self.database.id,
             tier: Tier::High,
             scope: scope(),
+            terms: Terms::of(&self.login, &self.database, &scope()),
             starts_at: now(),
             ends_at: after(3_600),
             state: GrantState::Active,

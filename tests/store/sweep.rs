@@ -21,6 +21,7 @@ pub(crate) async fn what_has_expired_goes(bed: &Bed) {
         body_hash: "h".to_owned(),
         answer: "{}".to_owned(),
         expires_at: after(60),
+        replaces: None,
     });
     store.commit(transition).await.unwrap();
     assert_eq!(store.sweep(now(), 100).await.unwrap(), 0);

@@ -36,7 +36,8 @@ pub struct Settings {
     pub session_idle_seconds: i64,
     /// Life of an API token from the device flow, seconds.
     pub api_token_seconds: i64,
-    /// True where several servers share the database: revocations wait for the others.
+    /// The operator says that several servers share the database: revocations wait for the others even while none is
+    /// heard. Others that are heard are waited for without it.
     pub replicated: bool,
 }
 
@@ -112,6 +113,7 @@ pub struct Broker {
 const TRIES: usize = 5;
 
 /// A decision that must be taken again, or the end of it.
+#[expect(clippy::large_enum_variant, reason = "made once a decision and moved at once into its commit")]
 pub enum Decided<T> {
     /// Commit this and answer `T`.
     Commit(Transition, T),
@@ -182,6 +184,11 @@ impl Broker {
                 "The server's clock differs from its database's by more than 30 s, so nothing is issued until that is mended. Access that ends still ends.",
             )),
         }
+    }
+
+    /// Returns once no other live server answers from a memory older than now: at once where this server is alone.
+    pub async fn wait_for_replicas(&self) {
+        self.tokens.wait_for_replicas(self.settings.replicated || self.store.has_company()).await;
     }
 
     /// Decide → commit, deciding again after a conflict, a few times; then the caller gets the conflict.

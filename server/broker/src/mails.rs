@@ -6,7 +6,7 @@ use hallpass_domain::grant::{EndReason, Grant};
 use hallpass_domain::ids::{GrantId, MailId, RequestId, UserId};
 use hallpass_domain::mail::{Fact, Mail, MailKind, MailModel, MailState};
 use hallpass_domain::principal::{Duty, Principal, User};
-use hallpass_domain::request::{Decision, Request, Verdict};
+use hallpass_domain::request::{CloseCause, Decision, Request, Verdict};
 use hallpass_domain::window::Ask;
 
 /// A queued mail to `user`.
@@ -339,19 +339,48 @@ pub fn request_denied(
     })
 }
 
-/// To the requester: nobody decided in time.
+/// To the requester: it lapsed, and why.
 pub fn request_lapsed(catalogue: &Catalogue, request: &Request, now: Timestamp) -> Vec<Mail> {
-    to_holders(catalogue, request, now, MailKind::RequestLapsed, |about, _| MailModel {
-        subject: format!("Lapsed, nobody decided: {}@{} ({})", about.role, about.place, request.reference),
-        headline: format!("Nobody decided your request for {} on {} in time.", about.role, about.place),
-        facts: Vec::new(),
-        quote: None,
-        paragraphs: vec![
-            "You can ask again. If it keeps happening, tell an administrator: the approvers may be away."
-                .to_owned(),
-        ],
-        link: Some(("See the request".to_owned(), format!("/requests/{}", request.reference))),
-        footer: "You get this because you asked.".to_owned(),
+    let because = request.closed_because.unwrap_or(CloseCause::Undecided);
+    // The filled-in form, unless its address is longer than mail programs are sure to keep whole.
+    let form = catalogue
+        .roles
+        .get(&request.role_id)
+        .filter(|_| because != CloseCause::Undecided)
+        .map(|role| crate::queries::catalogue::ask_again_href(role.name.as_str(), request))
+        .filter(|href| href.len() <= 1_500);
+    let again = match form {
+        Some(href) => ("Ask again".to_owned(), href),
+        None => ("See the request".to_owned(), format!("/requests/{}", request.reference)),
+    };
+    to_holders(catalogue, request, now, MailKind::RequestLapsed, |about, _| {
+        let what = format!("{} on {}", about.role, about.place);
+        let (subject, headline, advice) = match because {
+            CloseCause::RoleChanged => (
+                "Lapsed, the role changed",
+                format!("{what} changed after you asked for it, so your request has lapsed."),
+                "Nobody may approve what is not what was shown. You can ask again for the role as it is now; the form is filled in.",
+            ),
+            CloseCause::TooLate => (
+                "Lapsed, approved too late",
+                format!("Your request for {what} was approved only after the end that you asked for."),
+                "You can ask again, with a later end.",
+            ),
+            CloseCause::Undecided | CloseCause::NotEligible => (
+                "Lapsed, nobody decided",
+                format!("Nobody decided your request for {what} in time."),
+                "You can ask again. If it keeps happening, tell an administrator: the approvers may be away.",
+            ),
+        };
+        MailModel {
+            subject: format!("{subject}: {}@{} ({})", about.role, about.place, request.reference),
+            headline,
+            facts: Vec::new(),
+            quote: None,
+            paragraphs: vec![advice.to_owned()],
+            link: Some(again.clone()),
+            footer: "You get this because you asked.".to_owned(),
+        }
     })
 }
 

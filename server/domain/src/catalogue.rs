@@ -1,7 +1,8 @@
 //! The catalogue: people, groups, workloads, targets, roles and workflows, as one value.
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ids::{GroupId, RoleId, TargetId, UserId, WorkflowId, WorkloadId};
+use crate::grant::StandingBlock;
+use crate::ids::{GroupId, RoleId, StandingBlockId, TargetId, UserId, WorkflowId, WorkloadId};
 use crate::principal::{Group, Principal, User, Workload};
 use crate::role::Role;
 use crate::target::Target;
@@ -20,6 +21,8 @@ pub enum CatalogueChange {
     Role(Role),
     /// A workflow.
     Workflow(Workflow),
+    /// A stop on a standing role for one workload, set or lifted.
+    StandingBlock(StandingBlock),
 }
 
 /// Everything in the catalogue at one moment. Small (people and roles, not grants), read as a whole and shared.
@@ -37,6 +40,10 @@ pub struct Catalogue {
     pub roles: BTreeMap<RoleId, Role>,
     /// Workflows, retired ones too.
     pub workflows: BTreeMap<WorkflowId, Workflow>,
+    /// Stops on standing roles that nobody has lifted.
+    pub standing_blocks: BTreeMap<StandingBlockId, StandingBlock>,
+    /// Moves with every change of any of these: what a decision rests on that read several of them.
+    pub revision: i64,
 }
 
 impl Catalogue {
@@ -97,6 +104,12 @@ impl Catalogue {
             .collect();
         let mut seat_of: BTreeMap<UserId, usize> = BTreeMap::new();
         (0..seats.len()).all(|seat| place(seat, &seats, &mut seat_of, &mut BTreeSet::new()))
+    }
+
+    /// The stop that keeps `who` from getting `role` without a request, if there is one.
+    pub fn standing_block(&self, role: RoleId, who: Principal) -> Option<&StandingBlock> {
+        let Principal::Workload(workload) = who else { return None };
+        self.standing_blocks.values().find(|b| (b.role_id, b.workload_id) == (role, workload))
     }
 
     /// A role by name, unless retired.

@@ -2,10 +2,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::ids::{GrantId, RequestId, RoleId, TargetId, UserId};
+use crate::ids::{GrantId, RequestId, RoleId, StandingBlockId, TargetId, UserId, WorkloadId};
 use crate::principal::Principal;
 use crate::role::Tier;
 use crate::scope::Scope;
+use crate::terms::Terms;
 
 /// State of a grant; `ended` is terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,6 +82,8 @@ pub struct Grant {
     pub tier: Tier,
     /// Scope granted.
     pub scope: Scope,
+    /// What was approved for it; nothing beyond is ever issued.
+    pub terms: Terms,
     /// Begin.
     pub starts_at: Timestamp,
     /// End as approved; an early end moves it earlier, nothing moves it later.
@@ -104,4 +107,42 @@ impl Grant {
     pub fn allows_at(&self, now: Timestamp) -> bool {
         self.state == GrantState::Active && self.starts_at <= now && now < self.ends_at
     }
+
+    /// The grant as it is once it is over, whoever ended it. Nothing moves an end later: expiry keeps the approved
+    /// end, an early end moves it earlier.
+    #[must_use]
+    pub fn ending(&self, reason: EndReason, by: Option<UserId>, now: Timestamp) -> Self {
+        Self {
+            state: GrantState::Ending,
+            end_reason: Some(reason),
+            ended_by: by,
+            ends_at: self.ends_at.min(now.max(self.starts_at)),
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+}
+
+/// A stop: a standing role's grant was revoked by a person, so its workload gets no new one by itself until an
+/// administrator lifts this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingBlock {
+    /// Identity.
+    pub id: StandingBlockId,
+    /// The standing role.
+    pub role_id: RoleId,
+    /// The workload that is kept out.
+    pub workload_id: WorkloadId,
+    /// The grant whose revocation did it.
+    pub grant_id: GrantId,
+    /// Since when.
+    pub blocked_at: Timestamp,
+    /// Who revoked.
+    pub blocked_by: Option<UserId>,
+    /// When it was lifted.
+    pub lifted_at: Option<Timestamp>,
+    /// By whom.
+    pub lifted_by: Option<UserId>,
+    /// Compare-and-swap counter.
+    pub version: i64,
 }

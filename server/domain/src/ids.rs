@@ -52,6 +52,8 @@ ids! {
     DecisionId => "decision",
     /// What an approved request becomes.
     GrantId => "grant",
+    /// A stop on a standing role for one workload.
+    StandingBlockId => "standing_block",
     /// Something issued at a target under a grant.
     CredentialId => "credential",
     /// An access token issued under a grant.

@@ -77,6 +77,8 @@ pub enum Rested {
     Workflow(WorkflowId, i64),
     /// A mail at a version.
     Mail(MailId, i64),
+    /// The whole catalogue at a revision (people, groups, roles, workflows, targets): checked, not moved.
+    Catalogue(i64),
 }
 
 /// Everything one decision changes.
@@ -107,6 +109,8 @@ pub struct Idempotency {
     pub answer: String,
     /// When it may be forgotten.
     pub expires_at: crate::Timestamp,
+    /// The answer that stands there now and is replaced by compare-and-swap; none where the key must be free.
+    pub replaces: Option<String>,
 }
 
 impl Transition {

@@ -109,10 +109,11 @@ impl StoreHandle {
 
     pub(crate) async fn open_server(server: Server, schema: Schema) -> Result<Self, OpenError> {
         prepare(Place::Server(Box::new(server.clone())), schema).await?;
+        let notices = Notices::new();
+        let server = server.named(&notices.origin);
         let runtime = Runtime::start()?;
         let conn = server.connect_on(&runtime).await.map_err(OpenError::Unusable)?;
         let pool = server.pool(&runtime)?;
-        let notices = Notices::new();
         let source = Source::Server(Box::new(server.clone()));
         let writer = Writer::new(source, Conn::Pg(Box::new(conn)), Arc::clone(&notices));
         let (queue, waiting) = mpsc::channel(QUEUE);
@@ -140,6 +141,12 @@ impl StoreHandle {
             Back::File { .. } => Some(Instant::now()),
             Back::Server { .. } => self.0.notices.heard(),
         }
+    }
+
+    /// Name of this server among those that share the database: what its leases are claimed with, and how its
+    /// connections are recognised.
+    pub fn name(&self) -> &str {
+        &self.0.notices.origin
     }
 
     /// Whether other servers may write to the same store.
@@ -218,6 +225,7 @@ impl Store for StoreHandle {
             body_hash,
             answer,
             expires_at: expires_at.0,
+            replaces: None,
         }))
     }
 
@@ -231,6 +239,10 @@ impl Store for StoreHandle {
     async fn database_time(&self) -> Read<Timestamp> {
         let mut reader = self.reader().await?;
         particular::now(&mut reader.db()).await.map_err(|fail| unread(CommitError::from(fail)))
+    }
+
+    fn has_company(&self) -> bool {
+        self.is_shared() && self.0.notices.has_company()
     }
 
     async fn probe(&self) -> Read<()> {

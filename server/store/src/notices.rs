@@ -15,6 +15,8 @@ use crate::db::postgres::Server;
 
 /// How often the listener sends itself a sign of life.
 const HEARTBEAT: Duration = Duration::from_millis(300);
+/// A server that was not heard for so long is taken for gone: ten signs of life.
+const COMPANY: Duration = Duration::from_secs(3);
 /// PostgreSQL refuses payloads of 8000 bytes and more.
 const PAYLOAD: usize = 7_000;
 
@@ -135,13 +137,21 @@ pub(crate) struct Notices {
     began: Instant,
     /// Microseconds after `began`, plus one; zero before the first sign of life.
     heard: AtomicU64,
+    /// As `heard`, of any other server.
+    company: AtomicU64,
 }
 
 impl Notices {
     pub(crate) fn new() -> Arc<Self> {
         let (send, _) = broadcast::channel(1_024);
         let origin = Uuid::new_v4().simple().to_string();
-        Arc::new(Self { origin, send, began: Instant::now(), heard: AtomicU64::new(0) })
+        Arc::new(Self {
+            origin,
+            send,
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            company: AtomicU64::new(0),
+        })
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<StoreNotice> {
@@ -155,6 +165,17 @@ impl Notices {
     pub(crate) fn heard(&self) -> Option<Instant> {
         let micros = self.heard.load(Ordering::Acquire).checked_sub(1)?;
         self.began.checked_add(Duration::from_micros(micros))
+    }
+
+    /// Whether another server was heard lately.
+    pub(crate) fn has_company(&self) -> bool {
+        let Some(micros) = self.company.load(Ordering::Acquire).checked_sub(1) else { return false };
+        self.began.checked_add(Duration::from_micros(micros)).is_some_and(|at| at.elapsed() < COMPANY)
+    }
+
+    fn meet(&self) {
+        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX - 1);
+        self.company.fetch_max(micros.saturating_add(1), Ordering::AcqRel);
     }
 
     fn hear(&self, sent: Instant) {
@@ -212,6 +233,9 @@ impl Notices {
 
     fn take(&self, payload: &str, sent: &mut VecDeque<(u64, Instant)>) {
         let (origin, words) = payload.split_once(' ').unwrap_or((payload, ""));
+        if origin != self.origin {
+            self.meet();
+        }
         match (origin == self.origin, words.strip_prefix("h:")) {
             (true, Some(number)) => {
                 let number: u64 = number.parse().unwrap_or(0);

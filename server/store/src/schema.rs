@@ -230,6 +230,7 @@ table! {
         stages -> JsonSql,
         stage -> Integer,
         scope -> JsonSql,
+        terms -> JsonSql,
         ask_seconds -> Nullable<BigInt>,
         ask_until -> Nullable<TsSql>,
         reason -> Text,
@@ -241,6 +242,7 @@ table! {
         decide_by -> TsSql,
         lapses_at -> TsSql,
         closed_at -> Nullable<TsSql>,
+        closed_because -> Nullable<Text>,
         version -> BigInt,
     }
 }
@@ -274,6 +276,7 @@ table! {
         target_id -> UidSql,
         tier -> Text,
         scope -> JsonSql,
+        terms -> JsonSql,
         starts_at -> TsSql,
         ends_at -> TsSql,
         state -> Text,
@@ -281,6 +284,22 @@ table! {
         ended_by -> Nullable<UidSql>,
         verified_at -> Nullable<TsSql>,
         created_at -> TsSql,
+        version -> BigInt,
+    }
+}
+
+table! {
+    use crate::db::types::{TsSql, UidSql};
+    use diesel::sql_types::*;
+    standing_blocks (id) {
+        id -> UidSql,
+        role_id -> UidSql,
+        workload_id -> UidSql,
+        grant_id -> UidSql,
+        blocked_at -> TsSql,
+        blocked_by -> Nullable<UidSql>,
+        lifted_at -> Nullable<TsSql>,
+        lifted_by -> Nullable<UidSql>,
         version -> BigInt,
     }
 }

@@ -58,6 +58,13 @@ fn words(kind: &str) -> Words {
             "hourglass",
             "Lapsed",
         ),
+        "role_changed" => (
+            "The role changed",
+            "It gives something else than when this was asked, so the request has lapsed. Whoever asked can ask again, and you decide on what the role is now.",
+            "wait",
+            "refresh",
+            "Lapsed",
+        ),
         "changed" => (
             "It changed while you looked",
             "Your decision was not recorded, because the request is no longer what you were shown.",

@@ -62,6 +62,9 @@ impl Broker {
                 Ok(ended) => applied.ended = ended,
                 Err(refusal) => applied.warnings.push(format!("The change is committed, but access that it takes away could not all be ended: {} Apply the file again.", refusal.message)),
             }
+            if !applied.differences.is_empty() || !applied.ended.is_empty() {
+                self.wait_for_replicas().await;
+            }
         }
         Ok(applied)
     }

@@ -65,6 +65,7 @@ fn committed(current: &State, plan: &Plan) -> State {
                 C::Target(o) => drop(c.targets.insert(o.id, o)),
                 C::Role(o) => drop(c.roles.insert(o.id, o)),
                 C::Workflow(o) => drop(c.workflows.insert(o.id, o)),
+                C::StandingBlock(o) => drop(c.standing_blocks.insert(o.id, o)),
             },
             other => panic!("not a catalogue row: {other:?}"),
         }

@@ -18,6 +18,7 @@ pub mod people;
 pub mod plan;
 pub mod secrets;
 pub mod settle;
+mod settle_requests;
 
 pub use applied::{Applied, ApplyError, By, Mark, NewClient};
 pub use build::NO_SECRET;

@@ -1,26 +1,22 @@
-//! After a catalogue change: access that its holder may no longer have ends, and requests that nobody could approve
-//! any more are taken back. Judged from what is committed, not from one difference, so that it can be done again.
+//! After a catalogue change: access that its holder may no longer have ends, and requests that are not what was asked
+//! for any more are closed. Judged from what is committed, not from one difference, so that it can be done again.
 use std::collections::{BTreeMap, BTreeSet};
 
 use hallpass_domain::grant::{EndReason, Grant, GrantState};
-use hallpass_domain::ids::{GrantId, RequestId};
+use hallpass_domain::ids::GrantId;
 use hallpass_domain::ports::grants::GrantFilter;
 use hallpass_domain::ports::store::Page;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
-use hallpass_domain::request::decide::withdraw_by_subject;
 use hallpass_domain::request::{Request, RequestState};
-use hallpass_domain::transition::{Change, Transition};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::broker::{Broker, Decided, unreadable};
-use crate::events::event;
 use crate::grants::ending::ending;
 use crate::mails;
 
 /// Actor of what ends by itself after a catalogue change.
-const ACTOR: &str = "system:policy";
+pub(super) const ACTOR: &str = "system:policy";
 /// Pages of 200: far more open grants or requests than one installation has; a stop against an endless walk.
 const MOST_PAGES: usize = 10_000;
 
@@ -33,7 +29,7 @@ pub struct EndedAccess {
     pub name: String,
     /// How many grants ended.
     pub grants: usize,
-    /// How many pending requests were taken back.
+    /// How many pending requests were closed.
     pub requests: usize,
 }
 
@@ -52,7 +48,9 @@ impl Broker {
             }
         }
         for grant in self.open_grants().await? {
-            if may(grant.principal, grant.role_id) {
+            let blocked = grant.request_id.is_none()
+                && catalogue.standing_block(grant.role_id, grant.principal).is_some();
+            if may(grant.principal, grant.role_id) && !blocked {
                 continue;
             }
             let ended = if catalogue.is_enabled(grant.principal) {
@@ -68,10 +66,7 @@ impl Broker {
             }
         }
         for request in self.open_requests().await? {
-            if may(request.subject, request.role_id) {
-                continue;
-            }
-            match self.take_back_without_eligibility(request.id).await {
+            match self.settle_request(&catalogue, &request).await {
                 Ok(done) => counts.entry(request.subject).or_default().1 += usize::from(done),
                 Err(refusal) => failed = failed.or(Some(refusal)),
             }
@@ -137,8 +132,8 @@ impl Broker {
         Ok(ended)
     }
 
-    /// Ends one grant, unless its holder is eligible after all by now.
-    async fn end_without_eligibility(&self, id: GrantId) -> Result<bool, Refusal> {
+    /// Ends one grant, unless its holder may have it after all by now.
+    pub(crate) async fn end_without_eligibility(&self, id: GrantId) -> Result<bool, Refusal> {
         self.commit_deciding(async || {
             let now = self.now();
             let catalogue = self.catalogue().await?;
@@ -146,64 +141,25 @@ impl Broker {
                 return Ok(Decided::Answer(false));
             };
             let over = !matches!(grant.state, GrantState::Scheduled | GrantState::Active);
-            if over
-                || catalogue
-                    .roles
-                    .get(&grant.role_id)
-                    .is_some_and(|r| catalogue.is_eligible(r, grant.principal))
-            {
+            let eligible = catalogue
+                .roles
+                .get(&grant.role_id)
+                .is_some_and(|r| catalogue.is_eligible(r, grant.principal));
+            let blocked = grant.request_id.is_none()
+                && catalogue.standing_block(grant.role_id, grant.principal).is_some();
+            if over || (eligible && !blocked) {
                 return Ok(Decided::Answer(false));
             }
-            let why =
-                "The catalogue changed: the role was retired, or no longer names the holder as eligible.";
+            let why = if blocked {
+                "Another grant of this standing role was revoked, which stops the role for this workload."
+            } else {
+                "The catalogue changed: the role was retired, or no longer names the holder as eligible."
+            };
             let credentials = self.store.credentials_of(id).await.map_err(unreadable)?;
             let (transition, next) =
                 ending(&grant, &credentials, EndReason::Revoked, None, why, ACTOR.to_owned(), now);
             let mails = mails::grant_revoked(&catalogue, &next, "Hallpass", why, now);
             Ok(Decided::Commit(transition.mails(mails), true))
-        })
-        .await
-    }
-
-    /// Takes one pending request back, unless its subject is eligible after all by now. Its approvers are told that
-    /// there is nothing to decide.
-    async fn take_back_without_eligibility(&self, id: RequestId) -> Result<bool, Refusal> {
-        self.commit_deciding(async || {
-            let now = self.now();
-            let catalogue = self.catalogue().await?;
-            let Some(request) = self.store.request(id).await.map_err(unreadable)? else {
-                return Ok(Decided::Answer(false));
-            };
-            let eligible = catalogue
-                .roles
-                .get(&request.role_id)
-                .is_some_and(|r| catalogue.is_eligible(r, request.subject));
-            if request.state != RequestState::Pending || eligible {
-                return Ok(Decided::Answer(false));
-            }
-            // Where it is lapsing at this moment, the reconciler that does so tells everyone.
-            let Ok(next) = withdraw_by_subject(&request, request.subject, now) else {
-                return Ok(Decided::Answer(false));
-            };
-            let transition = Transition::new(now)
-                .with(Change::Request(Box::new(next.clone())))
-                .event(event(
-                    now,
-                    "request.withdrawn",
-                    ACTOR,
-                    &[("request", next.id.to_string())],
-                    json!({ "digest": next.digest, "cause": "not_eligible" }),
-                    json!({}),
-                ))
-                .mails(mails::no_action_needed(
-                    &catalogue,
-                    &next,
-                    next.stage,
-                    None,
-                    "the requester may no longer have this role",
-                    now,
-                ));
-            Ok(Decided::Commit(transition, true))
         })
         .await
     }

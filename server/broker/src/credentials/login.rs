@@ -1,5 +1,4 @@
 //! Issue a login at a target: write ahead, create, go live, and only then show the secret.
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -9,9 +8,9 @@ use hallpass_domain::grant::Grant;
 use hallpass_domain::ids::{CredentialId, GrantId};
 use hallpass_domain::ports::target::{ConnectionInfo, TargetConnector, TargetError};
 use hallpass_domain::refusal::Refusal;
-use hallpass_domain::role::{CredentialKind, PostgresqlRole, RoleSettings};
-use hallpass_domain::scope::Scope;
+use hallpass_domain::role::CredentialKind;
 use hallpass_domain::secret::random_alphanumeric;
+use hallpass_domain::terms::Terms;
 use hallpass_domain::transition::{Change, Rested, Transition};
 use secrecy::SecretString;
 use serde_json::json;
@@ -174,6 +173,7 @@ impl Broker {
             };
             let transition = Transition::new(now)
                 .rests_on(Rested::Grant(grant.id, grant.version))
+                .rests_on(Rested::Catalogue(catalogue.revision))
                 .with(Change::Credential(Box::new(credential.clone())))
                 .event(event(now, "credential.intended", caller.actor(), &subjects(&credential),
                     json!({ "external_name": credential.external_name, "not_after": credential.not_after.to_rfc3339(), "create_deadline": deadline.to_rfc3339() }), json!({})));
@@ -198,12 +198,18 @@ impl Broker {
             if current.state != CredentialState::Intended || current.fence != intended.fence || !grant.allows_at(now) || now >= current.not_after {
                 return Err(over());
             }
+            // What was made must still be what the role gives: a right taken away meanwhile is not given out.
+            let catalogue = self.catalogue().await?;
+            if login_plan(&catalogue, &grant, now)? != current.plan {
+                return Err(Refusal::conflict("role_changed", "The role changed while the login was being made, so it is not given out and is removed. Try again."));
+            }
             let live = Credential {
                 state: CredentialState::Live, live_at: Some(now), due_at: current.not_after.min(grant.ends_at), next_attempt_at: current.not_after,
                 claimed_by: None, claimed_until: None, external_oid, probe: Some(probe.clone()), version: current.version + 1, ..current
             };
             let transition = Transition::new(now)
                 .rests_on(Rested::Grant(grant.id, grant.version))
+                .rests_on(Rested::Catalogue(catalogue.revision))
                 .event(event(now, "credential.live", caller.actor(), &subjects(&live),
                     json!({ "external_name": live.external_name, "not_after": live.not_after.to_rfc3339(), "oid": external_oid.map(|o| o.to_string()), "probed_ms": probe.took_ms }), json!({})))
                 .with(Change::Credential(Box::new(live.clone())));
@@ -301,34 +307,9 @@ fn login_plan(
     grant: &Grant,
     now: hallpass_domain::Timestamp,
 ) -> Result<Plan, Refusal> {
-    let (role, _) = issuable(catalogue, grant, now)?;
-    let RoleSettings::PostgresqlLogin(settings) = &role.settings else {
+    let (_, _, terms) = issuable(catalogue, grant, now)?;
+    let Terms::PostgresqlLogin { database, groups, connection_limit, .. } = terms else {
         return Err(Refusal::invalid("wrong_kind", "kind", "This role does not give logins."));
     };
-    Ok(Plan::PostgresqlLogin {
-        database: database(settings, &grant.scope),
-        groups: groups(settings, &grant.scope),
-        connection_limit: settings.connection_limit,
-    })
-}
-
-/// The role's database, or the one in scope parameter `database`.
-fn database(settings: &PostgresqlRole, scope: &Scope) -> String {
-    scope
-        .0
-        .get("database")
-        .and_then(|v| v.iter().next())
-        .cloned()
-        .unwrap_or_else(|| settings.database.clone())
-}
-
-/// Groups of the role and of the scope values, each once.
-fn groups(settings: &PostgresqlRole, scope: &Scope) -> Vec<String> {
-    let mut all: BTreeSet<String> = settings.groups.iter().cloned().collect();
-    for (param, values) in &scope.0 {
-        if let Some(by_value) = settings.scope_groups.get(param) {
-            all.extend(values.iter().filter_map(|v| by_value.get(v)).flatten().cloned());
-        }
-    }
-    all.into_iter().collect()
+    Ok(Plan::PostgresqlLogin { database, groups: groups.into_iter().collect(), connection_limit })
 }

@@ -44,7 +44,7 @@ impl Broker {
             })
             .await?;
         if revoked {
-            self.tokens.wait_for_replicas(self.settings.replicated).await;
+            self.wait_for_replicas().await;
         }
         Ok(revoked)
     }

@@ -4,11 +4,15 @@ use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::Token;
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::ids::{ClientId, GrantId, TokenId};
+pub use hallpass_domain::issue::{OFFLINE_SECONDS, issuable};
+use hallpass_domain::issue::{standing_blocked, token_end};
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::{Class, Refusal};
-use hallpass_domain::role::{Role, RoleSettings};
+use hallpass_domain::role::Role;
+use hallpass_domain::scope::Scope;
 use hallpass_domain::secret::SecretHash;
-use hallpass_domain::target::{OauthTarget, Target, TargetSettings, Verification};
+use hallpass_domain::target::{OauthTarget, Target, TargetSettings};
+use hallpass_domain::terms::Terms;
 use hallpass_domain::transition::{Change, Rested, Transition};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -16,9 +20,6 @@ use serde_json::{Value, json};
 use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
 use crate::events::event;
-
-/// Longest life of a token for a target that checks offline, seconds (design, chapter 4).
-pub const OFFLINE_SECONDS: i64 = 300;
 
 /// A token just issued; the only time that it leaves.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ impl Broker {
                 .ok_or_else(|| {
                     Refusal::new(Class::NotFound, "unknown_role", "There is no such role for this client.")
                 })?;
+            // A stop is found by what is issued under the standing grant, or just below where there is none.
             if let Some(grant) = self.usable_grant(principal, role.id).await? {
                 return self.build_token(&catalogue, caller, &client, &grant);
             }
@@ -74,7 +76,12 @@ impl Broker {
                     format!("There is no active grant of {} for this client. Ask for it first.", role.name),
                 ));
             }
-            let grant = self.standing_grant(role, principal);
+            if catalogue.standing_block(role.id, principal).is_some() {
+                return Err(standing_blocked());
+            }
+            let target =
+                catalogue.targets.get(&role.target_id).ok_or_else(|| Refusal::not_found("target"))?;
+            let grant = self.standing_grant(role, target, principal);
             let Decided::Commit(mut transition, issued) =
                 self.build_token(&catalogue, caller, &client, &grant)?
             else {
@@ -111,8 +118,9 @@ impl Broker {
     }
 
     /// A short grant behind a standing role: it has an end and an audit trail like any other.
-    fn standing_grant(&self, role: &Role, principal: Principal) -> Grant {
+    fn standing_grant(&self, role: &Role, target: &Target, principal: Principal) -> Grant {
         let now = self.now();
+        let scope = Scope::defaults(&role.scope_schema);
         Grant {
             id: GrantId::new(now),
             request_id: None,
@@ -120,7 +128,8 @@ impl Broker {
             role_id: role.id,
             target_id: role.target_id,
             tier: role.tier,
-            scope: hallpass_domain::scope::Scope::defaults(&role.scope_schema),
+            terms: Terms::of(role, target, &scope),
+            scope,
             starts_at: now,
             ends_at: now
                 + Duration::try_seconds(role.usual_seconds.min(role.max_seconds)).unwrap_or_default(),
@@ -141,13 +150,13 @@ impl Broker {
         grant: &Grant,
     ) -> Result<Decided<IssuedToken>, Refusal> {
         let now = self.now();
-        let (role, target) = issuable(catalogue, grant, now)?;
-        let (RoleSettings::AccessToken(settings), TargetSettings::Oauth(oauth)) =
-            (&role.settings, &target.settings)
+        let (role, target, terms) = issuable(catalogue, grant, now)?;
+        let (Terms::AccessToken { token_seconds, .. }, TargetSettings::Oauth(oauth)) =
+            (&terms, &target.settings)
         else {
             return Err(Refusal::invalid("wrong_kind", "kind", "This role does not give access tokens."));
         };
-        let expires_at = token_end(settings.token_seconds, oauth, grant, now);
+        let expires_at = token_end(*token_seconds, oauth, grant, now);
         let id = TokenId::new(now);
         let client = caller.client();
         let details = json!([authorization_details(role, target, grant)]);
@@ -173,6 +182,7 @@ impl Broker {
         };
         let transition = Transition::new(now)
             .rests_on(Rested::GrantHeld(grant.id, grant.version))
+            .rests_on(Rested::Catalogue(catalogue.revision))
             .with(Change::Token(Box::new(record.clone())))
             .event(event(
                 now,
@@ -192,52 +202,6 @@ impl Broker {
             IssuedToken { token: SecretString::from(token), record, role: role.name.to_string(), details },
         ))
     }
-}
-
-/// The role and target under which something may be issued now; eligibility and state are checked again here.
-pub fn issuable<'c>(
-    catalogue: &'c Catalogue,
-    grant: &Grant,
-    now: hallpass_domain::Timestamp,
-) -> Result<(&'c Role, &'c Target), Refusal> {
-    if !grant.allows_at(now) {
-        return Err(Refusal::conflict(
-            "grant_not_active",
-            "This grant is not active, so nothing is issued under it. Ask again if you still need access.",
-        ));
-    }
-    let role = catalogue
-        .roles
-        .get(&grant.role_id)
-        .filter(|r| catalogue.is_eligible(r, grant.principal))
-        .ok_or_else(|| {
-            Refusal::forbidden(
-                "no_longer_eligible",
-                "You may no longer have this role, so nothing is issued under this grant.",
-            )
-        })?;
-    let target = catalogue.targets.get(&grant.target_id).filter(|t| !t.disabled).ok_or_else(|| {
-        Refusal::unavailable(
-            "target_disabled",
-            "The target is switched off at the moment. Ask its owner when it comes back.",
-        )
-    })?;
-    Ok((role, target))
-}
-
-/// `exp`: the least of the role's token life, the offline limit, and the grant's end, in whole seconds (RFC 7519 NumericDate, never rounded up).
-fn token_end(
-    token_seconds: i64,
-    oauth: &OauthTarget,
-    grant: &Grant,
-    now: hallpass_domain::Timestamp,
-) -> hallpass_domain::Timestamp {
-    let seconds = match oauth.verification {
-        Verification::Offline => token_seconds.min(OFFLINE_SECONDS),
-        Verification::Introspect => token_seconds,
-    };
-    let end = (now + Duration::try_seconds(seconds).unwrap_or_default()).min(grant.ends_at);
-    chrono::DateTime::from_timestamp(end.timestamp(), 0).unwrap_or(end)
 }
 
 /// RFC 9396 object of a grant.

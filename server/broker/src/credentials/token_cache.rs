@@ -234,6 +234,7 @@ mod tests {
             target_id: TargetId::new(now),
             tier: hallpass_domain::role::Tier::Low,
             scope: Default::default(),
+            terms: Default::default(),
             starts_at: now,
             ends_at: now + chrono::Duration::seconds(60),
             state: GrantState::Active,

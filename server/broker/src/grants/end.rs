@@ -11,6 +11,7 @@ use hallpass_domain::text;
 use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
 use crate::grants::ending::ending;
+use crate::grants::standing_block::blocking;
 use crate::mails;
 
 impl Broker {
@@ -67,6 +68,7 @@ impl Broker {
                     ending(&grant, &credentials, reason, caller.user(), why, caller.actor(), now);
                 if reason == EndReason::Revoked {
                     let catalogue = self.catalogue().await?;
+                    transition = blocking(&catalogue, transition, &next, caller, now);
                     transition = transition.mails(mails::grant_revoked(
                         &catalogue,
                         &next,
@@ -78,7 +80,10 @@ impl Broker {
                 Ok(Decided::Commit(transition, next))
             })
             .await?;
-        self.tokens.wait_for_replicas(self.settings.replicated).await;
+        if reason == EndReason::Revoked && ended.request_id.is_none() {
+            self.end_other_standing(&ended).await?;
+        }
+        self.wait_for_replicas().await;
         Ok(ended)
     }
 

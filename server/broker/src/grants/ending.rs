@@ -1,7 +1,7 @@
 //! What ends with a grant: the one place that turns a grant into `ending`, whoever asked for it.
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::{Credential, CredentialState};
-use hallpass_domain::grant::{EndReason, Grant, GrantState};
+use hallpass_domain::grant::{EndReason, Grant};
 use hallpass_domain::ids::UserId;
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
@@ -19,12 +19,7 @@ pub fn ending(
     actor: String,
     now: Timestamp,
 ) -> (Transition, Grant) {
-    let mut next = Grant { version: grant.version + 1, ..grant.clone() };
-    next.state = GrantState::Ending;
-    next.end_reason = Some(reason);
-    next.ended_by = by;
-    // Nothing moves an end later: expiry keeps the approved end, an early end moves it earlier.
-    next.ends_at = grant.ends_at.min(now.max(grant.starts_at));
+    let next = grant.ending(reason, by, now);
     let mut transition = Transition::new(now).with(Change::Grant(Box::new(next.clone())));
     let mut subjects = vec![
         ("grant", grant.id.to_string()),

@@ -12,6 +12,7 @@ use hallpass_domain::target::{TargetSettings, Verification};
 
 use super::access::gives;
 use super::lines;
+use super::objects::blocks_of;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::reconcile::alert_overdue::ALERT_SECONDS;
@@ -31,11 +32,22 @@ impl Broker {
         id: GrantId,
         errors: Vec<FieldError>,
     ) -> Result<GrantView, Refusal> {
+        self.grant_view_listing(caller, id, errors, TOKENS).await
+    }
+
+    /// As [`Self::grant_view`], with at most so many tokens.
+    pub(crate) async fn grant_view_listing(
+        &self,
+        caller: &Caller,
+        id: GrantId,
+        errors: Vec<FieldError>,
+        most_tokens: u32,
+    ) -> Result<GrantView, Refusal> {
         let grant = self.visible_grant(caller, id).await?;
         let catalogue = self.catalogue().await?;
         let card = self.grant_card(&catalogue, caller, &grant).await?;
         let credentials = self.store.credentials_of(id).await.map_err(unreadable)?;
-        let tokens = self.store.tokens_of(id, TOKENS).await.map_err(unreadable)?;
+        let tokens = self.store.tokens_of(id, most_tokens).await.map_err(unreadable)?;
         let (request, decisions) = match grant.request_id {
             Some(r) => (
                 self.store.request(r).await.map_err(unreadable)?,
@@ -70,7 +82,9 @@ impl Broker {
             credentials: shown,
             commands: commands(&catalogue, &grant, &role_name),
             can_revoke: may_revoke,
-            has_receipt: grant.request_id.is_some(),
+            blocks: blocks_of(&catalogue, |b| b.grant_id == grant.id).into_iter().next(),
+            can_lift: caller.has(Duty::Administrator),
+            has_receipt: true,
             ended_by: grant.ended_by.map(|u| lines::user(&catalogue, u).name),
             ended_comment: self.why_ended(&grant).await?,
             timeline: timeline(&catalogue, &grant, &credentials),

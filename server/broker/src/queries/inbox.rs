@@ -2,8 +2,9 @@
 use hallpass_domain::ports::store::Page;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
+use hallpass_domain::request::count::counts;
 use hallpass_domain::request::decide::may_decide;
-use hallpass_domain::request::{Decision, Request, RequestState, Verdict};
+use hallpass_domain::request::{Decision, Request, RequestState};
 use hallpass_domain::window::{Ask, describe_seconds};
 use hallpass_domain::workflow::Proof;
 
@@ -107,7 +108,7 @@ impl Broker {
         let stage = request.open_stage()?;
         let (seconds, fixed_end) = split(request.ask);
         let have =
-            decisions.iter().filter(|d| d.stage == request.stage && d.verdict == Verdict::Approve).count();
+            decisions.iter().filter(|d| d.stage == request.stage && counts(catalogue, request, d)).count();
         Some(InboxRow {
             reference: request.reference.clone(),
             subject: catalogue.name_of(request.subject),
@@ -194,7 +195,7 @@ impl Broker {
         };
         let role = lines::role(&catalogue, request.role_id, request.target_id);
         let (by, at, decision, comment) = match (code, request.state) {
-            ("own" | "withdrawn" | "lapsed", _) => (None, request.closed_at, None, None),
+            ("own" | "withdrawn" | "lapsed" | "role_changed", _) => (None, request.closed_at, None, None),
             _ => (
                 last.map(|d| lines::user(&catalogue, d.approver).name),
                 last.map(|d| d.decided_at),
@@ -251,6 +252,7 @@ pub fn outcome_kind(refusal: &Refusal) -> &'static str {
         "already_approved" | "already_denied" | "already_decided_by_you" | "closed" => "already_decided",
         "withdrawn" => "withdrawn",
         "lapsed" => "lapsed",
+        "role_changed" => "role_changed",
         "not_your_stage" => "stage_closed",
         "digest_moved" => "changed",
         "own_request" => "own",

@@ -3,6 +3,7 @@ use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ids::{RoleId, TargetId, UserId};
 use hallpass_domain::principal::Principal;
+use hallpass_domain::request::count::counts;
 use hallpass_domain::request::{Decision, Request, RequestState, Verdict};
 use hallpass_domain::role::CredentialKind;
 use hallpass_domain::scope::Scope;
@@ -85,8 +86,14 @@ pub fn decision(catalogue: &Catalogue, request: &Request, d: &Decision) -> Decis
         proof: d.proof.as_str().to_owned(),
         comment: d.comment.clone(),
         shortened_to_seconds: d.cap_seconds,
+        fell_away: d.verdict == Verdict::Approve && !counted(catalogue, request, d),
         digest: d.digest.chars().take(16).collect(),
     }
+}
+
+/// Whether an approval counts: on a pending request as rights stand now, on a closed one as it did then.
+fn counted(catalogue: &Catalogue, request: &Request, d: &Decision) -> bool {
+    d.verdict == Verdict::Approve && (request.state != RequestState::Pending || counts(catalogue, request, d))
 }
 
 /// The stages of a request with what was decided in them.
@@ -103,7 +110,7 @@ pub fn stages(
         .map(|(index, stage)| {
             let own: Vec<&Decision> =
                 decisions.iter().filter(|d| usize::try_from(d.stage).ok() == Some(index)).collect();
-            let have = own.iter().filter(|d| d.verdict == Verdict::Approve).count();
+            let have = own.iter().filter(|d| counted(catalogue, request, d)).count();
             let open_index = usize::try_from(request.stage).unwrap_or(usize::MAX);
             let denied = own.iter().any(|d| d.verdict == Verdict::Deny);
             let is_open = request.state == RequestState::Pending && index == open_index;

@@ -1,6 +1,6 @@
 //! The catalogue's objects, to read.
 use hallpass_domain::catalogue::Catalogue;
-use hallpass_domain::grant::GrantState;
+use hallpass_domain::grant::{GrantState, StandingBlock};
 use hallpass_domain::ids::UserId;
 use hallpass_domain::ports::grants::GrantFilter;
 use hallpass_domain::ports::store::Page;
@@ -13,7 +13,7 @@ use super::lines;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::views::objects::{
-    GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow,
+    BlockLine, GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow,
 };
 
 fn has(text: &str, query: &str) -> bool {
@@ -27,6 +27,21 @@ fn names(catalogue: &Catalogue, principals: impl IntoIterator<Item = Principal>)
 
 fn roles_where(catalogue: &Catalogue, test: impl Fn(&hallpass_domain::role::Role) -> bool) -> Vec<String> {
     catalogue.roles.values().filter(|r| !r.retired && test(r)).map(|r| r.name.to_string()).collect()
+}
+
+/// Standing roles that workloads do not get because a grant of theirs was revoked, those that fit.
+pub fn blocks_of(catalogue: &Catalogue, fits: impl Fn(&StandingBlock) -> bool) -> Vec<BlockLine> {
+    catalogue
+        .standing_blocks
+        .values()
+        .filter(|b| fits(b))
+        .map(|b| BlockLine {
+            role: catalogue.roles.get(&b.role_id).map(|r| r.name.to_string()).unwrap_or_default(),
+            since: b.blocked_at,
+            by: b.blocked_by.map(|u| lines::user(catalogue, u).name),
+            grant_id: b.grant_id.to_string(),
+        })
+        .collect()
 }
 
 impl Broker {
@@ -256,6 +271,7 @@ impl Broker {
                 eligible_for: roles_where(&catalogue, |r| {
                     catalogue.is_eligible(r, Principal::Workload(w.id))
                 }),
+                blocked_from: blocks_of(&catalogue, |b| b.workload_id == w.id),
                 state: if w.disabled { "disabled" } else { "active" }.to_owned(),
                 last_seen_at: None,
                 active_grants: self.active_grants(Principal::Workload(w.id)).await?,

@@ -2,9 +2,6 @@
 use std::time::Duration;
 
 use hallpass_domain::audit::checkpoint::Checkpoint;
-use hallpass_domain::audit::nodes::{NodeId, NodeMap};
-use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
-use hallpass_domain::audit::receipt::Receipt;
 use hallpass_domain::grant::Grant;
 use hallpass_domain::ids::GrantId;
 use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
@@ -21,40 +18,48 @@ use crate::views::receipt::{CheckpointLine, InclusionLine, ReceiptView};
 const SEALER_LOOK: Duration = Duration::from_millis(100);
 /// Looks until somebody is asked to come back: two seconds, where sealing takes one at most.
 const SEALER_LOOKS: u32 = 20;
+/// Tokens that are listed on one receipt.
+const TOKENS: u32 = 1_000;
 
 impl Broker {
-    /// The receipt of a grant that came from a request.
+    /// The receipt of a grant.
     pub async fn receipt_view(&self, caller: &Caller, id: GrantId) -> Result<ReceiptView, Refusal> {
-        let view = self.grant_view(caller, id, Vec::new()).await?;
+        let view = self.grant_view_listing(caller, id, Vec::new(), TOKENS).await?;
         let grant = self.visible_grant(caller, id).await?;
         let request = match grant.request_id {
             Some(r) => self.store.request(r).await.map_err(unreadable)?,
             None => None,
-        }
-        .ok_or_else(|| Refusal::not_found("receipt"))?;
+        };
         let catalogue = self.catalogue().await?;
         let events = self.receipt_events(&grant).await?;
-        let (asked_seconds, asked_end) = split(request.ask);
+        let (asked_seconds, asked_end) = request.as_ref().map_or((None, None), |r| split(r.ask));
+        let listed = view.credentials.iter().filter(|c| !c.watchable).count();
+        let command = |label: &str, command: String| Command { label: label.to_owned(), command };
         Ok(ReceiptView {
-            asked_by: request.submitted_by.map_or_else(
-                || lines::principal(&catalogue, request.subject),
+            standing: request.is_none(),
+            asked_by: request.as_ref().and_then(|r| r.submitted_by).map_or_else(
+                || lines::principal(&catalogue, grant.principal),
                 |u| lines::user(&catalogue, u),
             ),
-            asked_at: request.submitted_at,
+            asked_at: request.as_ref().map_or(grant.created_at, |r| r.submitted_at),
             asked_seconds,
             asked_end,
-            reason: request.reason.clone(),
-            ticket: lines::ticket(request.ticket.as_ref()),
+            reason: request.as_ref().map(|r| r.reason.clone()).unwrap_or_default(),
+            ticket: lines::ticket(request.as_ref().and_then(|r| r.ticket.as_ref())),
             scope: view.scope,
-            digest: request.digest.clone(),
+            digest: request.as_ref().map(|r| r.digest.clone()).unwrap_or_default(),
             decisions: view.approvals,
             credentials: view.credentials,
+            more_tokens: listed >= usize::try_from(TOKENS).unwrap_or(usize::MAX),
             inclusion: events.iter().filter_map(inclusion_line).collect(),
             checkpoint: self.checkpoint_line().await?,
-            commands: vec![Command {
-                label: "Check it offline".to_owned(),
-                command: format!("hallpass audit verify --receipt receipt-{id}.txt --vkey log.vkey"),
-            }],
+            commands: vec![
+                command("Keep the log's key, once", "hallpass audit vkey > log.vkey".to_owned()),
+                command(
+                    "Check the file offline",
+                    format!("hallpass audit verify --receipt receipt-{id}.json --vkey log.vkey"),
+                ),
+            ],
             instance: self.settings.base_url.clone(),
             grant: view.grant,
         })
@@ -82,19 +87,16 @@ impl Broker {
         Ok(events)
     }
 
-    /// Those of [`Self::receipt_events`] that are in the tree. Right after an approval none is: the sealer works all the
-    /// time and is waited for, so that nobody has to ask twice.
-    async fn sealed_receipt_events(&self, grant: &Grant) -> Result<Vec<LoggedEvent>, Refusal> {
-        let mut looks = 0;
-        loop {
-            let mut events = self.receipt_events(grant).await?;
-            events.retain(|e| e.index.is_some());
-            if !events.is_empty() || looks == SEALER_LOOKS {
-                return Ok(events);
+    /// Returns once every event of a receipt is in the tree, or after two seconds. Right after an approval none is: the
+    /// sealer works all the time and is waited for, so that nobody has to ask twice.
+    pub async fn wait_until_sealed(&self, grant: &Grant) -> Result<(), Refusal> {
+        for _ in 0..SEALER_LOOKS {
+            if self.receipt_events(grant).await?.iter().all(|e| e.index.is_some()) {
+                break;
             }
-            looks += 1;
             tokio::time::sleep(SEALER_LOOK).await;
         }
+        Ok(())
     }
 
     async fn checkpoint_line(&self) -> Result<Option<CheckpointLine>, Refusal> {
@@ -107,47 +109,9 @@ impl Broker {
             origin: checkpoint.origin,
             size: i64::try_from(checkpoint.size).unwrap_or(i64::MAX),
             root: checkpoint.root.to_base64(),
-            at: self.now(),
+            at: head.sealed_at.unwrap_or_else(|| self.now()),
             note,
         }))
-    }
-
-    /// Inclusion proof (C2SP tlog-proof) of the event that ended a grant, or of its newest sealed event while it lives: what `hallpass audit verify --receipt` checks.
-    pub async fn receipt_proof(&self, caller: &Caller, id: GrantId) -> Result<String, Refusal> {
-        let grant = self.visible_grant(caller, id).await?;
-        let sealed = self.sealed_receipt_events(&grant).await?;
-        let chosen =
-            sealed.iter().rev().find(|e| e.event.parts().kind == "grant.ended").or_else(|| sealed.last());
-        let not_yet = || {
-            Refusal::unavailable(
-                "not_sealed_yet",
-                "This is not sealed into the audit log yet; try again in a second.",
-            )
-        };
-        let (Some(chosen), Some(index)) = (chosen, chosen.and_then(|e| e.index)) else {
-            return Err(not_yet());
-        };
-        let head = self.store.log_head().await.map_err(unreadable)?;
-        let note = head.checkpoint.ok_or_else(not_yet)?;
-        let damaged = |what: String| {
-            Refusal::unavailable(
-                "log_damaged",
-                format!("The proof cannot be made: {what}. Run hallpass audit verify."),
-            )
-        };
-        let wanted = inclusion_nodes(index, head.size);
-        let pairs: Vec<(u8, u64)> = wanted.iter().map(|n| (n.level, n.index)).collect();
-        let nodes: NodeMap = self
-            .store
-            .nodes(&pairs)
-            .await
-            .map_err(unreadable)?
-            .into_iter()
-            .map(|((level, index), hash)| (NodeId { level, index }, hash))
-            .collect();
-        let proof = inclusion_proof(&nodes, index, head.size).map_err(|e| damaged(e.to_string()))?;
-        let leaf = chosen.event.leaf().map_err(|e| damaged(e.to_string()))?;
-        Ok(Receipt { leaf: Some(leaf.into_bytes()), index, proof, checkpoint: note }.to_text())
     }
 }
 

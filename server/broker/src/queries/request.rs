@@ -6,7 +6,7 @@ use hallpass_domain::ports::requests::RequestFilter;
 use hallpass_domain::ports::store::Page;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::decide::may_decide;
-use hallpass_domain::request::{Decision, Request, RequestState, Verdict};
+use hallpass_domain::request::{CloseCause, Decision, Request, RequestState, Verdict};
 
 use super::catalogue::ask_again_href;
 use super::lines;
@@ -101,8 +101,8 @@ impl Broker {
                 .unwrap_or_default(),
             "approved" => by(Verdict::Approve).map(|n| format!("approved by {n}")).unwrap_or_default(),
             "denied" => by(Verdict::Deny).map(|n| format!("denied by {n}")).unwrap_or_default(),
-            "lapsed" => "nobody decided in time".to_owned(),
-            _ => "taken back".to_owned(),
+            "lapsed" => request.closed_because.unwrap_or(CloseCause::Undecided).in_words().to_owned(),
+            _ => request.closed_because.map_or("taken back", CloseCause::in_words).to_owned(),
         }
     }
 
@@ -258,11 +258,15 @@ fn timeline(
         ));
     }
     match (request.state, request.closed_at) {
-        (RequestState::Withdrawn, Some(at)) => {
-            out.push(line(at, "withdrawn", "the requester", None, "plain"))
-        }
+        (RequestState::Withdrawn, Some(at)) => match request.closed_because {
+            Some(cause) => {
+                out.push(line(at, format!("taken back: {}", cause.in_words()), "Hallpass", None, "warn"))
+            }
+            None => out.push(line(at, "withdrawn", "the requester", None, "plain")),
+        },
         (RequestState::Lapsed, Some(at)) => {
-            out.push(line(at, "lapsed: nobody decided in time", "Hallpass", None, "warn"))
+            let cause = request.closed_because.unwrap_or(CloseCause::Undecided);
+            out.push(line(at, format!("lapsed: {}", cause.in_words()), "Hallpass", None, "warn"))
         }
         _ => {}
     }

@@ -100,6 +100,10 @@ async fn slow(broker: Arc<Broker>) {
     loop {
         note(&broker, "lapse", broker.step_lapse_requests().await);
         note(&broker, "alert", broker.step_alert_overdue().await);
+        // Once more after the start: connections of a server that was killed a moment before may have been seen still.
+        if matches!(round, 1 | 5) {
+            note(&broker, "release", broker.step_release_claims().await);
+        }
         if round.is_multiple_of(10) {
             note(&broker, "sweep", broker.step_sweep().await);
         }

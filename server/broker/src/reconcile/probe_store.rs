@@ -28,11 +28,8 @@ impl Broker {
         }
     }
 
-    /// Takes up what a server that died was doing. Where several servers share the store, leases run out instead.
+    /// Takes up what a server that died was doing; what another live server does stays its own.
     pub async fn step_release_claims(&self) -> Report {
-        if self.settings.replicated {
-            return Report::default();
-        }
         match self.store.release_claims(&self.settings.worker).await {
             Ok(done) => Report { done, ..Report::default() },
             Err(error) => Report { error: Some(error.to_string()), ..Report::default() },

@@ -76,10 +76,18 @@ impl Broker {
                 digest: &form.digest,
                 proof,
             };
-            let done = decide(&catalogue, &request, &decisions, command, now)?;
-            let version = catalogue.users.get(&caller.user()).map(|u| u.version).unwrap_or_default();
+            let done = match decide(&catalogue, &request, &decisions, command, now) {
+                Ok(done) => done,
+                Err(refusal) if refusal.code == "role_changed" => {
+                    // Whoever asked learns it now, not when somebody looks next.
+                    self.lapse_where_role_changed(request.id).await?;
+                    return Err(refusal);
+                }
+                Err(refusal) => return Err(refusal),
+            };
+            // Rights of all who decided, the role and its workflow: whatever of them changes first, this is decided again.
             let mut transition =
-                self.decided(&catalogue, &decisions, &done).rests_on(Rested::User(caller.user(), version));
+                self.decided(&catalogue, &decisions, &done).rests_on(Rested::Catalogue(catalogue.revision));
             if let Some(step_up) = step_up {
                 transition = step_up.used_up_in(transition);
             }
@@ -111,7 +119,7 @@ impl Broker {
         };
         match &done.outcome {
             Outcome::Counted => {}
-            Outcome::StageOpened => {
+            Outcome::StageOpened | Outcome::StageReopened => {
                 transition = transition
                     .mails(mails::no_action_needed(
                         catalogue,
@@ -156,7 +164,18 @@ impl Broker {
                     ))
                     .mails(mails::request_denied(catalogue, request, decision, now));
             }
-            Outcome::Lapsed => transition = transition.mails(mails::request_lapsed(catalogue, request, now)),
+            Outcome::Lapsed => {
+                transition = transition
+                    .mails(mails::no_action_needed(
+                        catalogue,
+                        request,
+                        decision.stage,
+                        Some(decision.approver),
+                        "the request lapsed, approved after its end",
+                        now,
+                    ))
+                    .mails(mails::request_lapsed(catalogue, request, now));
+            }
         }
         let window = match &done.outcome {
             Outcome::Approved(g) => {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::common::{DecisionLine, PrincipalLine, RoleLine, ScopeValue, TimelineEvent};
 use super::credential::{CredentialView, IssuableKind};
+use super::objects::BlockLine;
 use super::page::{Command, FieldError};
 
 /// The page `/access`.
@@ -100,6 +101,10 @@ pub struct GrantView {
     pub commands: Vec<Command>,
     /// The person who looks may revoke it (an administrator or an approver).
     pub can_revoke: bool,
+    /// Revoking it keeps its workload from the standing role until an administrator lifts that.
+    pub blocks: Option<BlockLine>,
+    /// The person who looks may lift that.
+    pub can_lift: bool,
     /// The receipt can be had.
     pub has_receipt: bool,
     /// Who ended it early.

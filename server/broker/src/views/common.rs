@@ -91,6 +91,8 @@ pub struct DecisionLine {
     pub comment: Option<String>,
     /// The length to which the approver shortened the request, in seconds.
     pub shortened_to_seconds: Option<i64>,
+    /// An approval that does not count any more: its approver lost the right while the request waits.
+    pub fell_away: bool,
     /// The first characters of the digest of the request that this approver was shown.
     pub digest: String,
 }

@@ -132,6 +132,19 @@ pub struct PersonRow {
     pub active_grants: i64,
 }
 
+/// A standing role that a workload does not get, because its grant was revoked.
+#[derive(Debug, Clone, Serialize)]
+pub struct BlockLine {
+    /// Name of the role.
+    pub role: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Who revoked.
+    pub by: Option<String>,
+    /// The revoked grant, on whose page the block is lifted.
+    pub grant_id: String,
+}
+
 /// `/catalogue/workloads`.
 #[derive(Debug, Clone, Serialize)]
 pub struct WorkloadRow {
@@ -143,6 +156,8 @@ pub struct WorkloadRow {
     pub owners: Vec<String>,
     /// Roles that it may ask for.
     pub eligible_for: Vec<String>,
+    /// Standing roles that it does not get until an administrator lifts that.
+    pub blocked_from: Vec<BlockLine>,
     /// `enabled` or `disabled`.
     pub state: String,
     /// When it last authenticated.

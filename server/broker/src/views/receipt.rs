@@ -13,9 +13,11 @@ use super::page::Command;
 pub struct ReceiptView {
     /// The grant and its three facts.
     pub grant: GrantCard,
-    /// Who asked.
+    /// A standing role's grant: nobody asked and nobody approved.
+    pub standing: bool,
+    /// Who asked; the workload of a standing role.
     pub asked_by: PrincipalLine,
-    /// When.
+    /// When; of a standing role, when its grant began.
     pub asked_at: DateTime<Utc>,
     /// Length asked for, in seconds.
     pub asked_seconds: Option<i64>,
@@ -33,6 +35,8 @@ pub struct ReceiptView {
     pub decisions: Vec<DecisionLine>,
     /// What was issued and when it was verified gone.
     pub credentials: Vec<CredentialView>,
+    /// There are more tokens than are listed.
+    pub more_tokens: bool,
     /// Proof that the events stand in the log.
     pub inclusion: Vec<InclusionLine>,
     /// The checkpoint that the proofs lead to; `None` while the newest events are unsealed.

@@ -58,6 +58,8 @@ pub struct LogHead {
     pub checkpoint: Option<String>,
     /// Serialised frontier.
     pub frontier: Option<String>,
+    /// When the last checkpoint was signed.
+    pub sealed_at: Option<Timestamp>,
 }
 
 /// The audit log as stored.

@@ -35,9 +35,9 @@ pub trait Credentials {
     async fn claim_due(&self, target: TargetId, claim: Claim<'_>) -> Read<Vec<Credential>>;
     /// Claims one credential by id whatever its due time, unless a live lease holds it or it is revoked.
     async fn claim_one(&self, id: CredentialId, claim: Claim<'_>) -> Read<Option<Credential>>;
-    /// Gives up every lease on credentials and mails that is not `worker`'s, and moves their fences, so that what a
-    /// server was doing when it died is taken up at once; how many. For the start of the only server of a store:
-    /// a live one that is robbed so finds its fence moved, and its work is done again.
+    /// Gives up every lease on credentials and mails that is neither `worker`'s nor another live server's, and moves
+    /// their fences, so that what a server was doing when it died is taken up at once; how many. A server is live while
+    /// the database has a connection of it; one that is wrongly robbed finds its fence moved, and its work is done again.
     async fn release_claims(&self, worker: &str) -> Read<u64>;
     /// Targets that have something due at `now`.
     async fn targets_due(&self, now: Timestamp) -> Read<Vec<TargetId>>;

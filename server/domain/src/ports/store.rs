@@ -71,6 +71,10 @@ pub trait Store:
     /// The database's own time (on SQLite the wall clock).
     async fn database_time(&self) -> Read<Timestamp>;
 
+    /// Whether another server that shares the database was heard within the last seconds (never on SQLite): then
+    /// a revocation waits for its memory, whatever the configuration says.
+    fn has_company(&self) -> bool;
+
     /// Whether a durable write would succeed now (probes the file or server); used by `/readyz`.
     async fn probe(&self) -> Read<()>;
 }

@@ -1,11 +1,15 @@
 //! Deciding, withdrawing and lapsing: the only functions that move a request out of `pending`.
+use super::close::{close, role_changed};
+pub use super::close::{closed, lapse, lapse_changed, withdraw, withdraw_by_subject, withdraw_not_eligible};
+use super::count::{first_unfilled, requesters};
 use super::submit::stage_deadline;
-use super::{Decision, Request, RequestState, Verdict};
+use super::{CloseCause, Decision, Request, RequestState, Verdict};
 use crate::Timestamp;
 use crate::catalogue::Catalogue;
 use crate::grant::{Grant, GrantState};
 use crate::ids::{DecisionId, GrantId, UserId};
 use crate::refusal::{Class, Refusal};
+use crate::terms::are_as_asked;
 use crate::text;
 use crate::window::{WindowError, describe_seconds};
 use crate::workflow::Proof;
@@ -34,6 +38,8 @@ pub enum Outcome {
     Counted,
     /// The stage is done; the next one is open.
     StageOpened,
+    /// Counted, but approvals of an earlier stage do not count any more: that stage is open again.
+    StageReopened,
     /// The last stage is done: this is the grant.
     Approved(Box<Grant>),
     /// Denied.
@@ -53,29 +59,6 @@ pub struct Decided {
     pub outcome: Outcome,
 }
 
-/// Why a closed request cannot be decided, withdrawn or lapsed, as a conflict with a code of its own.
-pub fn closed(request: &Request, now: Timestamp) -> Option<Refusal> {
-    let (code, message) = match request.state {
-        RequestState::Pending if now >= request.decide_by => {
-            ("lapsed", "Nobody decided this request in time, so it has lapsed. It can be asked again.")
-        }
-        RequestState::Pending => return None,
-        RequestState::Approved => {
-            ("already_approved", "This request is already approved. Nothing more is needed.")
-        }
-        RequestState::Denied => {
-            ("already_denied", "This request was already denied. Nothing more is needed.")
-        }
-        RequestState::Withdrawn => {
-            ("withdrawn", "This request was withdrawn by who asked. Nothing more is needed.")
-        }
-        RequestState::Lapsed => {
-            ("lapsed", "Nobody decided this request in time, so it has lapsed. It can be asked again.")
-        }
-    };
-    Some(Refusal::conflict(code, message))
-}
-
 /// Whether `approver` may decide the open stage now: the same check for the page and for the decision.
 pub fn may_decide(
     catalogue: &Catalogue,
@@ -84,9 +67,9 @@ pub fn may_decide(
     approver: UserId,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let decider =
-        request.stages.iter().any(|s| catalogue.deciders(s, &request.requesters).contains(&approver));
-    let own = request.requesters.contains(&approver);
+    let requesters = requesters(catalogue, request);
+    let decider = request.stages.iter().any(|s| catalogue.deciders(s, &requesters).contains(&approver));
+    let own = requesters.contains(&approver);
     if !decider && !own {
         return Err(Refusal::not_found("request"));
     }
@@ -99,14 +82,16 @@ pub fn may_decide(
     if let Some(refusal) = closed(request, now) {
         return Err(refusal);
     }
+    if !are_as_asked(catalogue, request) {
+        return Err(role_changed());
+    }
     if decisions.iter().any(|d| d.approver == approver) {
         return Err(Refusal::conflict(
             "already_decided_by_you",
             "You have already decided this request; each person counts once.",
         ));
     }
-    let open =
-        request.open_stage().is_some_and(|s| catalogue.deciders(s, &request.requesters).contains(&approver));
+    let open = request.open_stage().is_some_and(|s| catalogue.deciders(s, &requesters).contains(&approver));
     if !open {
         return Err(Refusal::forbidden(
             "not_your_stage",
@@ -181,23 +166,18 @@ pub fn decide(
     let mut next = Request { version: request.version + 1, ..request.clone() };
     next.cap_seconds = [request.cap_seconds, cap].into_iter().flatten().min();
     let outcome = if command.verdict == Verdict::Deny {
-        close(&mut next, RequestState::Denied, now);
+        close(&mut next, RequestState::Denied, None, now);
         Outcome::Denied
     } else {
-        let approvals = 1 + decisions
-            .iter()
-            .filter(|d| d.stage == request.stage && d.verdict == Verdict::Approve)
-            .count();
-        if approvals < usize::try_from(stage.needed).unwrap_or(usize::MAX) {
-            Outcome::Counted
-        } else if usize::try_from(request.stage).unwrap_or(usize::MAX).saturating_add(1)
-            < request.stages.len()
-        {
-            next.stage += 1;
-            next.decide_by = stage_deadline(&next, now);
-            Outcome::StageOpened
-        } else {
-            activate(catalogue, &mut next, now)?
+        let all: Vec<Decision> = decisions.iter().chain([&decision]).cloned().collect();
+        match first_unfilled(catalogue, request, &all) {
+            Some(stage) if stage == request.stage => Outcome::Counted,
+            Some(stage) => {
+                next.stage = stage;
+                next.decide_by = stage_deadline(&next, now);
+                if stage < request.stage { Outcome::StageReopened } else { Outcome::StageOpened }
+            }
+            None => activate(catalogue, &mut next, now)?,
         }
     };
     Ok(Decided { request: next, decision, outcome })
@@ -215,10 +195,10 @@ fn activate(catalogue: &Catalogue, request: &mut Request, now: Timestamp) -> Res
     // The role may have been made shorter since: the stricter of then and now holds.
     let caps = [request.cap_seconds, Some(role.max_seconds)];
     let Some(ends_at) = request.ask.end_if_approved(now, caps.into_iter().flatten()) else {
-        close(request, RequestState::Lapsed, now);
+        close(request, RequestState::Lapsed, Some(CloseCause::TooLate), now);
         return Ok(Outcome::Lapsed);
     };
-    close(request, RequestState::Approved, now);
+    close(request, RequestState::Approved, None, now);
     Ok(Outcome::Approved(Box::new(Grant {
         id: GrantId::new(now),
         request_id: Some(request.id),
@@ -227,6 +207,7 @@ fn activate(catalogue: &Catalogue, request: &mut Request, now: Timestamp) -> Res
         target_id: request.target_id,
         tier: request.tier,
         scope: request.scope.clone(),
+        terms: request.terms.clone(),
         starts_at: now,
         ends_at,
         state: GrantState::Active,
@@ -236,50 +217,6 @@ fn activate(catalogue: &Catalogue, request: &mut Request, now: Timestamp) -> Res
         created_at: now,
         version: 1,
     })))
-}
-
-/// Takes a pending request back. Only for its requesters.
-pub fn withdraw(request: &Request, by: UserId, now: Timestamp) -> Result<Request, Refusal> {
-    if !request.requesters.contains(&by) {
-        return Err(Refusal::not_found("request"));
-    }
-    take_back(request, now)
-}
-
-/// Takes a workload's own pending request back.
-pub fn withdraw_by_subject(
-    request: &Request,
-    subject: crate::principal::Principal,
-    now: Timestamp,
-) -> Result<Request, Refusal> {
-    if request.subject != subject {
-        return Err(Refusal::not_found("request"));
-    }
-    take_back(request, now)
-}
-
-fn take_back(request: &Request, now: Timestamp) -> Result<Request, Refusal> {
-    if let Some(refusal) = closed(request, now) {
-        return Err(refusal);
-    }
-    let mut next = Request { version: request.version + 1, ..request.clone() };
-    close(&mut next, RequestState::Withdrawn, now);
-    Ok(next)
-}
-
-/// Lapses a pending request whose stage is over time; `None` where it is not due.
-pub fn lapse(request: &Request, now: Timestamp) -> Option<Request> {
-    if request.state != RequestState::Pending || now < request.decide_by {
-        return None;
-    }
-    let mut next = Request { version: request.version + 1, ..request.clone() };
-    close(&mut next, RequestState::Lapsed, now);
-    Some(next)
-}
-
-fn close(request: &mut Request, state: RequestState, now: Timestamp) {
-    request.state = state;
-    request.closed_at = Some(now);
 }
 
 /// `2 h`, or `1 h (you asked 2 h)` where an approver shortened it.

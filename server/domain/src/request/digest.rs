@@ -8,7 +8,7 @@ use super::Request;
 /// SHA-256 (hex) over everything that an approver decides on. Whatever is left out here could be changed unseen.
 pub fn digest_of(request: &Request) -> String {
     let shown = json!([
-        "hallpass-request-v1",
+        "hallpass-request-v2",
         request.id,
         request.reference,
         request.subject,
@@ -21,6 +21,7 @@ pub fn digest_of(request: &Request) -> String {
         request.workflow_revision,
         request.stages,
         request.scope,
+        request.terms,
         request.ask,
         request.reason,
         request.ticket,

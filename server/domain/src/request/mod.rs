@@ -6,11 +6,16 @@ use crate::ids::{DecisionId, RequestId, RoleId, TargetId, UserId, WorkflowId};
 use crate::principal::Principal;
 use crate::role::Tier;
 use crate::scope::Scope;
+use crate::terms::Terms;
 use crate::window::Ask;
 use crate::workflow::{Proof, Stage};
 
+pub mod close;
+pub mod count;
 pub mod decide;
 pub mod digest;
+#[cfg(test)]
+mod machine_tests;
 pub mod submit;
 
 /// State of a request. Only `pending` moves.
@@ -45,6 +50,47 @@ impl RequestState {
         [Self::Pending, Self::Approved, Self::Denied, Self::Withdrawn, Self::Lapsed]
             .into_iter()
             .find(|s| s.as_str() == text)
+    }
+}
+
+/// Why a request left `pending` without a person's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseCause {
+    /// Nobody decided in time.
+    Undecided,
+    /// The last approval came after the fixed end.
+    TooLate,
+    /// What the role gives, or who decides on it, changed after it was asked.
+    RoleChanged,
+    /// The requester may no longer have the role.
+    NotEligible,
+}
+
+impl CloseCause {
+    /// The word in API, audit and database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecided => "undecided",
+            Self::TooLate => "too_late",
+            Self::RoleChanged => "role_changed",
+            Self::NotEligible => "not_eligible",
+        }
+    }
+    /// Reads [`Self::as_str`].
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Undecided, Self::TooLate, Self::RoleChanged, Self::NotEligible]
+            .into_iter()
+            .find(|c| c.as_str() == text)
+    }
+    /// In words, as they stand behind "lapsed: " and in lists.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Undecided => "nobody decided in time",
+            Self::TooLate => "approved after its fixed end",
+            Self::RoleChanged => "the role changed after it was asked",
+            Self::NotEligible => "the requester may no longer have the role",
+        }
     }
 }
 
@@ -88,6 +134,8 @@ pub struct Request {
     pub stage: u32,
     /// Scope asked for.
     pub scope: Scope,
+    /// What the role gave for that scope when it was asked, pinned.
+    pub terms: Terms,
     /// Time asked for.
     pub ask: Ask,
     /// Why.
@@ -106,6 +154,8 @@ pub struct Request {
     pub decide_by: Timestamp,
     /// When it left `pending`.
     pub closed_at: Option<Timestamp>,
+    /// Why, where it was not a person's decision.
+    pub closed_because: Option<CloseCause>,
     /// Compare-and-swap counter.
     pub version: i64,
 }

@@ -10,6 +10,7 @@ use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::role::Role;
 use crate::scope::Scope;
+use crate::terms::Terms;
 use crate::text;
 use crate::window::Ask;
 
@@ -108,6 +109,7 @@ pub fn submit(
         workflow_revision: workflow.revision,
         stages: workflow.stages.clone(),
         stage: 0,
+        terms: Terms::of(role, target, &asked.scope),
         scope: asked.scope,
         ask: asked.ask,
         reason,
@@ -118,6 +120,7 @@ pub fn submit(
         submitted_at: now,
         decide_by: now,
         closed_at: None,
+        closed_because: None,
         version: 1,
     };
     request.decide_by = stage_deadline(&request, now);

@@ -140,11 +140,7 @@ pub async fn compose(
             .map_err(|e| StartError(e.to_string()))?,
     );
     let targets: Arc<dyn Targets> = Arc::new(TargetRegistry::new(&instance, sealer.clone()));
-    let worker = format!(
-        "{}-{}",
-        std::process::id(),
-        random_from(b"abcdefghijklmnopqrstuvwxyz0123456789", 8).map_err(|e| StartError(e.to_string()))?
-    );
+    let worker = store.name().to_owned();
     let settings = Settings {
         base_url: base_url.to_owned(),
         instance,

@@ -2,8 +2,9 @@
 //!
 //! The scope is principal, client, method and path; the record carries the hash of the body. Asking records its answer in
 //! the transaction that stores the request. Everything else records it right after: those verbs cannot be done twice by
-//! their own rules (a decision counts once, an ended grant stays ended), and a login whose answer was lost in a crash is
-//! issued anew, since its secret is gone.
+//! their own rules (a decision counts once, an ended grant stays ended). Issuing could be: its key is reserved in the
+//! store before the work, so that of two servers that get it at once one works and the other answers `in_flight`. A
+//! server that dies over it leaves the reservation, which ends by itself; the secret is gone then, and the key issues anew.
 use std::future::Future;
 
 use actix_web::http::StatusCode;
@@ -13,7 +14,7 @@ use chrono::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use data_encoding::HEXLOWER;
-use hallpass_broker::broker::unreadable;
+use hallpass_broker::broker::{uncommitted, unreadable};
 use hallpass_domain::ports::store::CommitError;
 use hallpass_domain::transition::{Idempotency, Transition};
 use ring::digest::{SHA256, digest};
@@ -29,6 +30,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Hours for which an answer is kept.
 const KEPT_HOURS: i64 = 24;
 const MAX_KEY: usize = 128;
+/// Seconds for which a key is reserved: longer than any issuing takes.
+const RESERVED: i64 = 60;
 /// What the record of an asked request says in place of its reference, until the broker has drawn one.
 pub const REFERENCE: &str = "{reference}";
 
@@ -67,6 +70,8 @@ impl Drop for Guard {
 enum Record {
     /// An answer.
     Answer { status: u16, location: Option<String>, body: String },
+    /// Somebody is at work; `by` is theirs alone.
+    Reserved { by: uuid::Uuid },
     /// Something secret was given out.
     Issued { id: String },
     /// A request was asked: its answer is made again from the request.
@@ -93,6 +98,24 @@ struct Kept {
 pub type Again<'a> =
     &'a dyn Fn(String) -> futures_util::future::LocalBoxFuture<'static, Result<Answer, Problem>>;
 
+/// As [`once`], for work that its own rules let happen twice: the key is reserved in the store before it.
+///
+/// # Errors
+/// As [`once`].
+pub async fn once_reserved<W, F>(
+    state: &web::Data<AppState>,
+    req: &HttpRequest,
+    caller: &ApiCaller,
+    body: &[u8],
+    work: W,
+) -> Result<HttpResponse, Problem>
+where
+    W: FnOnce() -> F,
+    F: Future<Output = Result<Answer, Problem>> + 'static,
+{
+    perform(state, req, caller, body, None, true, |_| work()).await
+}
+
 /// Does `work` once for a key. Without a key it is simply done. With one it goes on where the caller hangs up, so that
 /// what was done is also recorded. `work` is given the record to store in its own transaction, if it can.
 ///
@@ -111,30 +134,49 @@ where
     W: FnOnce(Option<Idempotency>) -> F,
     F: Future<Output = Result<Answer, Problem>> + 'static,
 {
+    perform(state, req, caller, body, again, false, work).await
+}
+
+async fn perform<W, F>(
+    state: &web::Data<AppState>,
+    req: &HttpRequest,
+    caller: &ApiCaller,
+    body: &[u8],
+    again: Option<Again<'_>>,
+    reserving: bool,
+    work: W,
+) -> Result<HttpResponse, Problem>
+where
+    W: FnOnce(Option<Idempotency>) -> F,
+    F: Future<Output = Result<Answer, Problem>> + 'static,
+{
     let Some(key) = key_of(req)? else { return work(None).await.map(Into::into) };
     let client = caller.caller.client().map(|c| c.to_string()).unwrap_or_default();
     let scope = format!("{} {client} {} {}", caller.caller.principal(), req.method(), req.path());
     let body_hash = HEXLOWER.encode(digest(&SHA256, body).as_ref());
     let guard = state.in_flight.enter(state, &scope, &key).ok_or_else(in_flight)?;
-    if let Some(kept) = state
-        .broker
-        .store
-        .idempotent_answer(&scope, &key)
-        .await
-        .map_err(unreadable)?
-        .filter(|k| k.expires_at > state.broker.now())
-    {
+    if let Some(kept) = kept(state, &scope, &key).await? {
         return replay(&kept, &body_hash, again).await;
     }
     let template =
         serde_json::to_string(&Record::Asked { reference: REFERENCE.to_owned() }).unwrap_or_default();
-    let record = Idempotency {
+    let mut record = Idempotency {
         scope,
         key,
         body_hash,
         answer: template,
         expires_at: state.broker.now() + Duration::hours(KEPT_HOURS),
+        replaces: None,
     };
+    if reserving {
+        match reserve(state, &record).await? {
+            Some(reserved) => record.replaces = Some(reserved),
+            None => {
+                let kept = kept(state, &record.scope, &record.key).await?.ok_or_else(in_flight)?;
+                return replay(&kept, &record.body_hash, again).await;
+            }
+        }
+    }
     let (done, state) = (work(Some(record.clone())), state.clone());
     let whole = actix_web::rt::spawn(async move {
         let done = done.await;
@@ -143,6 +185,30 @@ where
         done
     });
     whole.await.unwrap_or_else(|_| Err(Problem::internal())).map(Into::into)
+}
+
+/// What is recorded for a key, as long as it counts.
+async fn kept(state: &web::Data<AppState>, scope: &str, key: &str) -> Result<Option<Idempotency>, Problem> {
+    let found = state.broker.store.idempotent_answer(scope, key).await.map_err(unreadable)?;
+    Ok(found.filter(|k| k.expires_at > state.broker.now()))
+}
+
+/// Takes a key for this work alone; what then stands there, or nothing where somebody else has it.
+async fn reserve(state: &web::Data<AppState>, record: &Idempotency) -> Result<Option<String>, Problem> {
+    let now = state.broker.now();
+    let answer = serde_json::to_string(&Record::Reserved { by: uuid::Uuid::new_v4() })
+        .map_err(|_| Problem::internal())?;
+    let mut transition = Transition::new(now);
+    transition.idempotency = Some(Idempotency {
+        answer: answer.clone(),
+        expires_at: now + Duration::seconds(RESERVED),
+        ..record.clone()
+    });
+    match state.broker.commit(transition).await {
+        Ok(()) => Ok(Some(answer)),
+        Err(CommitError::Conflict(_)) => Ok(None),
+        Err(error) => Err(uncommitted(error).into()),
+    }
 }
 
 fn key_of(req: &HttpRequest) -> Result<Option<String>, Problem> {
@@ -192,6 +258,7 @@ async fn replay(
         }
         (Record::Asked { reference }, Some(again)) => again(reference).await?,
         (Record::Asked { .. }, None) => return Err(Problem::internal()),
+        (Record::Reserved { .. }, _) => return Err(in_flight()),
         (Record::Issued { id }, _) => {
             let text = "This key issued a credential already, and secrets are given once. Issue another one with a new key.";
             return Err(Problem::new(StatusCode::CONFLICT, "issued_not_retrievable", text).about(id));
@@ -261,9 +328,14 @@ fn record_of(done: &Result<Answer, Problem>) -> Option<Record> {
 }
 
 async fn store(state: &AppState, record: Idempotency, done: &Result<Answer, Problem>) {
-    let Some(answer) = record_of(done).and_then(|r| serde_json::to_string(&r).ok()) else { return };
-    let mut transition = Transition::new(state.broker.now());
-    transition.idempotency = Some(Idempotency { answer, ..record });
+    let now = state.broker.now();
+    let mut transition = Transition::new(now);
+    transition.idempotency = match record_of(done).and_then(|r| serde_json::to_string(&r).ok()) {
+        Some(answer) => Some(Idempotency { answer, ..record }),
+        // Nothing is kept, so that it can be tried again: the reservation ends now.
+        None if record.replaces.is_some() => Some(Idempotency { expires_at: now, ..record }),
+        None => return,
+    };
     match state.broker.commit(transition).await {
         // Another server did the same at the same moment: its record counts.
         Ok(()) | Err(CommitError::Conflict(_)) => {}
@@ -314,6 +386,7 @@ mod tests {
             body_hash: "h".to_owned(),
             answer,
             expires_at: chrono::DateTime::UNIX_EPOCH,
+            replaces: None,
         };
         let again = replay(&kept, "h", None).await.unwrap();
         assert_eq!(again.headers().get(REPLAYED).unwrap().to_str().unwrap(), "true");

@@ -1,8 +1,14 @@
 //! `application/x-www-form-urlencoded` (WHATWG URL §5), read strictly: a parameter that comes twice is an error
 //! (RFC 6749 §3.2), and so is text that is not UTF-8.
+use std::collections::HashSet;
+
 use actix_web::http::header::{self, HeaderMap};
 
 use super::error::OauthError;
+
+/// Parameters at most: several times what any request has. Whoever sends more has no client to be authenticated yet, so
+/// what a body costs must not grow faster than its length.
+const MOST_PARAMETERS: usize = 32;
 
 /// The text is not percent-encoded UTF-8, or holds U+0000, which no parameter of ours has and no database stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +83,16 @@ impl Form {
             return Err(OauthError::request("The body must be application/x-www-form-urlencoded."));
         }
         let wrong = || OauthError::request("The body is not percent-encoded UTF-8.");
-        let all = pairs(std::str::from_utf8(body).map_err(|_| wrong())?).map_err(|_| wrong())?;
-        for (index, (name, _)) in all.iter().enumerate() {
-            if all.iter().take(index).any(|(other, _)| other == name) {
+        let text = std::str::from_utf8(body).map_err(|_| wrong())?;
+        if text.split('&').filter(|p| !p.is_empty()).count() > MOST_PARAMETERS {
+            return Err(OauthError::request(format!(
+                "The body has more than {MOST_PARAMETERS} parameters; no request here needs so many."
+            )));
+        }
+        let all = pairs(text).map_err(|_| wrong())?;
+        let mut seen = HashSet::with_capacity(all.len());
+        for (name, _) in &all {
+            if !seen.insert(name.as_str()) {
                 return Err(OauthError::request(format!("The parameter {name} came more than once.")));
             }
         }
@@ -148,6 +161,10 @@ mod tests {
         for bad in [&b"scope=a&scope=b"[..], b"scope=a&scope=", b"sc%6fpe=a&scope=b", b"a=%ff", b"a=\xff"] {
             assert_eq!(form(FORM, bad).unwrap_err().error, "invalid_request", "{bad:?}");
         }
+        let many = |n: usize| (0..n).map(|i| format!("p{i}=x")).collect::<Vec<_>>().join("&").into_bytes();
+        assert!(form(FORM, &many(MOST_PARAMETERS)).is_ok());
+        let refused = form(FORM, &many(16_384)).unwrap_err();
+        assert_eq!(refused.error, "invalid_request");
         assert_eq!(form("application/json", b"{}").unwrap_err().error, "invalid_request");
         assert!(!format!("{:?}", form(FORM, b"token=s3cret").unwrap()).contains("s3cret"));
     }

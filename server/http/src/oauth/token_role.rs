@@ -55,7 +55,7 @@ pub async fn issue(
     }
     let issued = match state.broker.issue_token_for_role(&caller, scope).await {
         Ok(issued) => issued,
-        Err(refusal) if matches!(refusal.code, "no_grant" | "grant_not_active") => {
+        Err(refusal) if matches!(refusal.code, "no_grant" | "grant_not_active" | "role_changed") => {
             return Err(without_grant(state, &caller, role, refusal).await?);
         }
         Err(refusal) if refusal.code == "unknown_role" || refusal.code == "no_longer_eligible" => {

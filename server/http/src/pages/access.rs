@@ -163,6 +163,25 @@ pub async fn revoke(
     })
 }
 
+/// POST /grants/{id}/lift
+pub async fn lift(
+    state: Data<AppState>,
+    request: HttpRequest,
+    id: Path<String>,
+    body: Bytes,
+) -> HttpResponse {
+    visit!(state, request, |v| {
+        let caller = v.caller()?;
+        v.check_form(Form::read(&body).get("csrf"))?;
+        let grant = v.state.broker.visible_grant(&caller, grant_id(&id)?).await?;
+        v.state.broker.lift_standing_block(&caller, grant.id).await?;
+        Ok(v.redirect(
+            &format!("/grants/{id}"),
+            Some(("good", "Lifted. The workload gets this standing role again when it asks next.")),
+        ))
+    })
+}
+
 /// GET /grants/{id}/receipt
 pub async fn receipt(state: Data<AppState>, request: HttpRequest, id: Path<String>) -> HttpResponse {
     visit!(state, request, |v| {
@@ -171,17 +190,25 @@ pub async fn receipt(state: Data<AppState>, request: HttpRequest, id: Path<Strin
     })
 }
 
-/// GET /grants/{id}/receipt.txt: the inclusion proof, for `hallpass audit verify --receipt`.
-pub async fn receipt_proof(state: Data<AppState>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+/// GET /grants/{id}/receipt.json: every event of it with its proof, for `hallpass audit verify --receipt`.
+pub async fn receipt_file(state: Data<AppState>, request: HttpRequest, id: Path<String>) -> HttpResponse {
     visit!(state, request, |v| {
-        let text = v.state.broker.receipt_proof(&v.caller()?, grant_id(&id)?).await?;
+        let id = grant_id(&id)?;
+        let caller = v.caller()?;
+        let grant = v.state.broker.visible_grant(&caller, id).await?;
+        v.state.broker.wait_until_sealed(&grant).await?;
+        let receipt = crate::api::grants::receipt::of(&v.state.broker, &caller, id).await;
+        let receipt = receipt.map_err(|problem| {
+            let class =
+                if problem.status == StatusCode::NOT_FOUND { Class::NotFound } else { Class::Unavailable };
+            Refusal::new(class, "no_receipt", problem.detail)
+        })?;
         Ok(HttpResponse::Ok()
-            .content_type("text/plain; charset=utf-8")
             .insert_header((
                 header::CONTENT_DISPOSITION,
-                format!("attachment; filename=\"receipt-{id}.txt\""),
+                format!("attachment; filename=\"receipt-{id}.json\""),
             ))
-            .body(text))
+            .json(receipt))
     })
 }
 

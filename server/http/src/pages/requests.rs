@@ -37,6 +37,7 @@ const SENT_BEFORE: &str = "You have already asked exactly this: here it is. Open
 fn once(caller: &Caller, body: &[u8], now: Timestamp) -> Idempotency {
     let hash = HEXLOWER.encode(digest(&SHA256, body).as_ref());
     Idempotency {
+        replaces: None,
         scope: format!("{} portal POST /request", caller.principal()),
         key: hash.clone(),
         body_hash: hash,

@@ -119,10 +119,15 @@ pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut 
     for event in &transition.events {
         later.event(event);
     }
-    if transition.changes.iter().any(|c| matches!(c, Change::User(_) | Change::Catalogue(_))) {
+    if moves_catalogue(transition) {
         move_catalogue(db).await?;
     }
     Ok(())
+}
+
+/// Whether a transition changes anything of the catalogue.
+pub(super) fn moves_catalogue(transition: &Transition) -> bool {
+    transition.changes.iter().any(|c| matches!(c, Change::User(_) | Change::Catalogue(_)))
 }
 
 /// Whether a command was committed before.
@@ -143,6 +148,7 @@ fn rank(change: &Change) -> (u8, bool, Uuid) {
             CatalogueChange::Workflow(n) => (3, n.version, n.id.0),
             CatalogueChange::Target(n) => (4, n.version, n.id.0),
             CatalogueChange::Role(n) => (5, n.version, n.id.0),
+            CatalogueChange::StandingBlock(n) => (18, n.version, n.id.0),
         },
         Change::Account(n) => (6, n.version, n.user_id.0),
         Change::Client(n) => (7, n.version, n.id.0),

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use hallpass_domain::transition::{Change, Transition};
 use uuid::Uuid;
 
-use super::apply::{Later, is_recorded, write};
-use super::rested::{advance, parts};
+use super::apply::{Later, is_recorded, moves_catalogue, write};
+use super::rested::{CATALOGUE, advance, parts};
 use crate::db::conn::Db;
 use crate::db::fail::Fail;
 use crate::db::particular::{Locked, lock_rows};
@@ -72,6 +72,12 @@ fn admit(transition: &Transition, versions: &mut HashMap<(Locked, Uuid), i64>) -
         if moves {
             versions.insert(row, expected + 1);
         }
+    }
+    // What comes later in the batch and rests on the catalogue before this change is decided again.
+    if moves_catalogue(transition)
+        && let Some(revision) = versions.get_mut(&CATALOGUE)
+    {
+        *revision += 1;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::put::moved;
 use super::{Done, Job, Lease};
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
-use crate::db::particular::{claimable_credentials, claimable_mails, place_leaves};
+use crate::db::particular::{claimable_credentials, claimable_mails, live_servers, place_leaves};
 use crate::db::types::{Digest, Ts, Uid};
 use crate::queries::v7_floor;
 use crate::rows::Row;
@@ -128,10 +128,12 @@ async fn claim_mails(db: &mut Db<'_>, lease: &Lease) -> Result<Vec<Mail>, Fail> 
 }
 
 async fn release_claims(db: &mut Db<'_>, worker: &str) -> Result<u64, Fail> {
+    let mut live = live_servers(db).await?;
+    live.push(worker.to_owned());
     let held = credentials::table
         .filter(sql::<Bool>("credentials.state <> 'revoked'"))
         .filter(credentials::claimed_by.is_not_null())
-        .filter(credentials::claimed_by.ne(Some(worker)));
+        .filter(credentials::claimed_by.ne_all(live.iter().map(Some)));
     let work_at = case_when(credentials::due_at.gt(credentials::next_attempt_at), credentials::due_at)
         .otherwise(credentials::next_attempt_at);
     let query = diesel::update(held).set((
@@ -145,7 +147,7 @@ async fn release_claims(db: &mut Db<'_>, worker: &str) -> Result<u64, Fail> {
     let held = mails::table
         .filter(sql::<Bool>("mails.state = 'queued'"))
         .filter(mails::claimed_by.is_not_null())
-        .filter(mails::claimed_by.ne(Some(worker)));
+        .filter(mails::claimed_by.ne_all(live.iter().map(Some)));
     let query = diesel::update(held).set((
         mails::claimed_by.eq(None::<String>),
         mails::claimed_until.eq(None::<Ts>),

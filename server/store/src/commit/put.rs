@@ -15,15 +15,15 @@ use crate::db::types::{Json, Ts, Uid};
 use crate::rows::accounts::{AccountRow, ApiTokenRow, DeviceRow, SessionRow};
 use crate::rows::catalogue::{RoleRow, TargetOwnerRow, TargetRow, WorkflowRow};
 use crate::rows::credentials::{CredentialRow, TokenRow};
-use crate::rows::grants::GrantRow;
+use crate::rows::grants::{GrantRow, StandingBlockRow};
 use crate::rows::mails::MailRow;
 use crate::rows::people::{ClientRow, GroupRow, MemberRow, UserRow, WorkloadOwnerRow, WorkloadRow};
 use crate::rows::principal_columns;
 use crate::rows::requests::{DecisionRow, RequestRow};
 use crate::schema::{
     accounts, api_tokens, catalogue_revision, clients, credentials, decisions, devices, grants,
-    group_members, groups, idempotency_keys, mails, meta, requests, roles, sessions, target_owners, targets,
-    tokens, users, workflows, workload_owners, workloads,
+    group_members, groups, idempotency_keys, mails, meta, requests, roles, sessions, standing_blocks,
+    target_owners, targets, tokens, users, workflows, workload_owners, workloads,
 };
 
 /// Compare-and-swap of one row.
@@ -119,6 +119,10 @@ async fn put_catalogue(db: &mut Db<'_>, change: &CatalogueChange) -> Result<(), 
             put!(db, workflows, id, WorkflowRow::from(n));
             Ok(())
         }
+        CatalogueChange::StandingBlock(n) => {
+            put!(db, standing_blocks, id, StandingBlockRow::from(n));
+            Ok(())
+        }
     }
 }
 
@@ -194,6 +198,12 @@ pub(crate) async fn put_answer(db: &mut Db<'_>, answer: &Idempotency, now: Times
         .find((&answer.scope, &answer.key))
         .filter(idempotency_keys::expires_at.le(Ts(now)));
     on_db!(db, execute, diesel::delete(over))?;
+    if let Some(before) = &answer.replaces {
+        let there = idempotency_keys::table
+            .find((&answer.scope, &answer.key))
+            .filter(idempotency_keys::answer.eq(before));
+        moved(on_db!(db, execute, diesel::delete(there))?, "a reserved Idempotency-Key")?;
+    }
     let row = (
         idempotency_keys::scope.eq(&answer.scope),
         idempotency_keys::key.eq(&answer.key),

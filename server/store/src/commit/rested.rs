@@ -9,6 +9,9 @@ use crate::db::particular::{Locked, hold_row};
 use crate::db::types::Uid;
 use crate::schema::{credentials, grants, mails, requests};
 
+/// The one row of the catalogue's counter.
+pub(crate) const CATALOGUE: (Locked, uuid::Uuid) = (Locked::Catalogue, uuid::Uuid::nil());
+
 /// The row, the counter it must have, and whether it is moved.
 pub(crate) fn parts(rested: Rested) -> ((Locked, uuid::Uuid), i64, bool) {
     match rested {
@@ -20,6 +23,7 @@ pub(crate) fn parts(rested: Rested) -> ((Locked, uuid::Uuid), i64, bool) {
         Rested::User(id, version) => ((Locked::User, id.0), version, false),
         Rested::Role(id, revision) => ((Locked::Role, id.0), revision, false),
         Rested::Workflow(id, revision) => ((Locked::Workflow, id.0), revision, false),
+        Rested::Catalogue(revision) => (CATALOGUE, revision, false),
     }
 }
 

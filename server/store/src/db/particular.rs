@@ -13,8 +13,8 @@ use super::conn::Db;
 use super::fail::Fail;
 use super::types::{Digest, Ts, TsSql, Uid, UidSql};
 use crate::schema::{
-    accounts, audit_events, commands, credentials, grants, mails, requests, roles, sessions, tokens, users,
-    workflows,
+    accounts, audit_events, catalogue_revision, commands, credentials, grants, mails, requests, roles,
+    sessions, tokens, users, workflows,
 };
 
 /// Channel of notifications.
@@ -168,6 +168,8 @@ pub(crate) enum Locked {
     Credential,
     Token,
     Mail,
+    /// The one row of the catalogue's counter, by its revision. Last: who changes the catalogue takes it last.
+    Catalogue,
 }
 
 /// Locks rows for a whole batch, table by table and in id order, so that two servers' batches never wait for each
@@ -211,6 +213,10 @@ pub(crate) async fn lock_rows(
             Locked::Credential => lock!(credentials, id, version, moving, ids),
             Locked::Token => lock!(tokens, id, version, moving, ids),
             Locked::Mail => lock!(mails, id, version, moving, ids),
+            Locked::Catalogue => {
+                found.extend(held_catalogue(db).await?.map(|revision| ((table, Uuid::nil()), revision)));
+                continue;
+            }
         };
         found.extend(rows.into_iter().map(|(id, version)| ((table, id.0), version)));
     }
@@ -241,6 +247,34 @@ pub(crate) async fn hold_row(db: &mut Db<'_>, (table, id): (Locked, Uuid)) -> Re
         Locked::Credential => hold!(credentials, version),
         Locked::Token => hold!(tokens, version),
         Locked::Mail => hold!(mails, version),
+        Locked::Catalogue => return held_catalogue(db).await,
     };
     Ok(version.optional()?)
+}
+
+/// The catalogue's counter, held against a change until the commit.
+async fn held_catalogue(db: &mut Db<'_>) -> Result<Option<i64>, Fail> {
+    let query = catalogue_revision::table.find(1).select(catalogue_revision::revision);
+    let revision: QueryResult<i64> = match db {
+        Db::Lite(conn) => diesel::RunQueryDsl::first(query, &mut **conn),
+        Db::Pg(conn) => diesel_async::RunQueryDsl::get_result(query.for_share(), &mut **conn).await,
+    };
+    Ok(revision.optional()?)
+}
+
+/// Names of the servers that have a connection to this database: a server that dies has none at once. On SQLite, whose
+/// file belongs to one server, none.
+pub(crate) async fn live_servers(db: &mut Db<'_>) -> Result<Vec<String>, Fail> {
+    #[derive(QueryableByName)]
+    struct Named {
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let Db::Pg(conn) = db else { return Ok(Vec::new()) };
+    let query = diesel::sql_query(
+        "SELECT DISTINCT application_name AS name FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name LIKE 'hallpassd %'",
+    );
+    let rows: Vec<Named> = diesel_async::RunQueryDsl::load(query, &mut **conn).await?;
+    Ok(rows.iter().filter_map(|n| n.name.strip_prefix("hallpassd ")).map(str::to_owned).collect())
 }

@@ -79,6 +79,12 @@ impl Server {
     }
 
     /// Makes a connection whose traffic is driven by `runtime`.
+    /// The same server, whose connections say which of ours they belong to.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        self.config.application_name(format!("hallpassd {name}"));
+        self
+    }
+
     pub(crate) async fn connect_on(&self, runtime: &Runtime) -> Result<AsyncPgConnection, String> {
         self.connect(runtime.handle()).await
     }

@@ -3,7 +3,7 @@ use hallpass_domain::account::{DeviceState, Strength};
 use hallpass_domain::credential::CredentialState;
 use hallpass_domain::grant::{EndReason, GrantState};
 use hallpass_domain::mail::{MailKind, MailState};
-use hallpass_domain::request::{RequestState, Verdict};
+use hallpass_domain::request::{CloseCause, RequestState, Verdict};
 use hallpass_domain::role::{CredentialKind, Tier};
 use hallpass_domain::workflow::Proof;
 
@@ -23,7 +23,17 @@ macro_rules! parsed {
         }
     )+};
 }
-parsed!(RequestState, GrantState, EndReason, CredentialState, Strength, DeviceState, MailKind, MailState);
+parsed!(
+    RequestState,
+    CloseCause,
+    GrantState,
+    EndReason,
+    CredentialState,
+    Strength,
+    DeviceState,
+    MailKind,
+    MailState
+);
 
 macro_rules! listed {
     ($($name:ty => [$($item:ident),+]),+ $(,)?) => {$(

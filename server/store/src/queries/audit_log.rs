@@ -106,16 +106,17 @@ impl AuditLog for StoreHandle {
     }
 
     async fn log_head(&self) -> Read<LogHead> {
-        let (size, checkpoint, frontier) = value!(
+        let (size, checkpoint, frontier, sealed_at) = value!(
             self,
-            (i64, Option<String>, Option<String>),
+            (i64, Option<String>, Option<String>, Option<Ts>),
             audit_head::table.find(1).select((
                 audit_head::size,
                 audit_head::checkpoint,
-                audit_head::frontier
+                audit_head::frontier,
+                audit_head::sealed_at
             ))
         )?;
-        Ok(LogHead { size: count(size), checkpoint, frontier })
+        Ok(LogHead { size: count(size), checkpoint, frontier, sealed_at: sealed_at.map(|at| at.0) })
     }
 
     async fn seal(&self, seal: Seal) -> Result<(), CommitError> {

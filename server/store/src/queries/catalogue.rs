@@ -1,10 +1,14 @@
 //! The catalogue, kept in memory and checked by one counter at each call.
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use hallpass_domain::catalogue::Catalogue;
-use hallpass_domain::ids::{ClientId, GroupId, TargetId, UserId, WorkloadId};
+use hallpass_domain::grant::StandingBlock;
+use hallpass_domain::ids::{ClientId, GroupId, StandingBlockId, TargetId, UserId, WorkloadId};
 use hallpass_domain::ports::catalogue::CatalogueReads;
 use hallpass_domain::ports::store::Read;
 use hallpass_domain::principal::Client;
@@ -15,11 +19,12 @@ use crate::db::fail::unread;
 use crate::db::types::Uid;
 use crate::handle::StoreHandle;
 use crate::rows::catalogue::{RoleRow, TargetOwnerRow, TargetRow, WorkflowRow};
+use crate::rows::grants::StandingBlockRow;
 use crate::rows::people::{ClientRow, GroupRow, MemberRow, UserRow, WorkloadOwnerRow, WorkloadRow};
 use crate::rows::principal_of;
 use crate::schema::{
-    catalogue_revision, clients, group_members, groups, roles, target_owners, targets, users, workflows,
-    workload_owners, workloads,
+    catalogue_revision, clients, group_members, groups, roles, standing_blocks, target_owners, targets,
+    users, workflows, workload_owners, workloads,
 };
 
 /// The catalogue as it was at a revision.
@@ -50,7 +55,7 @@ impl CatalogueReads for StoreHandle {
             if let Some(kept) = self.cache().at(revision) {
                 return Ok(kept);
             }
-            let read = Arc::new(assemble(&mut db).await?);
+            let read = Arc::new(Catalogue { revision, ..assemble(&mut db).await? });
             // Each table was read at its own moment. The counter moves in the transaction of every change, so where
             // it is the same before and after, nothing changed in between.
             let after = self::revision(&mut db).await?;
@@ -80,6 +85,18 @@ async fn revision(db: &mut Db<'_>) -> Read<i64> {
     on_db!(db, first_row, query).map_err(unread)
 }
 
+/// Stops that nobody has lifted.
+async fn open_blocks(db: &mut Db<'_>) -> Read<BTreeMap<StandingBlockId, StandingBlock>> {
+    let rows: QueryResult<Vec<StandingBlockRow>> = on_db!(
+        db,
+        load,
+        standing_blocks::table
+            .filter(sql::<Bool>("standing_blocks.lifted_at IS NULL"))
+            .select(StandingBlockRow::as_select())
+    );
+    Ok(nouns(rows)?.into_iter().map(|n| (n.id, n)).collect())
+}
+
 async fn assemble(db: &mut Db<'_>) -> Read<Catalogue> {
     macro_rules! all {
         ($table:ident, $row:ty) => {{
@@ -94,6 +111,8 @@ async fn assemble(db: &mut Db<'_>) -> Read<Catalogue> {
         targets: nouns(all!(targets, TargetRow))?.into_iter().map(|n| (n.id, n)).collect(),
         roles: nouns(all!(roles, RoleRow))?.into_iter().map(|n| (n.id, n)).collect(),
         workflows: nouns(all!(workflows, WorkflowRow))?.into_iter().map(|n| (n.id, n)).collect(),
+        standing_blocks: open_blocks(db).await?,
+        revision: 0,
     };
     for row in all!(group_members, MemberRow).map_err(unread)? {
         if let Some(group) = catalogue.groups.get_mut(&GroupId(row.group_id.0)) {

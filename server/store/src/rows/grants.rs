@@ -1,14 +1,15 @@
 //! Grants.
 use diesel::prelude::*;
-use hallpass_domain::grant::{EndReason, Grant, GrantState};
-use hallpass_domain::ids::{GrantId, RequestId, RoleId, TargetId, UserId};
+use hallpass_domain::grant::{EndReason, Grant, GrantState, StandingBlock};
+use hallpass_domain::ids::{GrantId, RequestId, RoleId, StandingBlockId, TargetId, UserId, WorkloadId};
 use hallpass_domain::role::Tier;
 use hallpass_domain::scope::Scope;
+use hallpass_domain::terms::Terms;
 
 use super::{BadRow, Row, principal_columns, principal_of};
 use crate::db::types::{Json, Ts, Uid, Word};
 use crate::db::words::PrincipalKind;
-use crate::schema::grants;
+use crate::schema::{grants, standing_blocks};
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = grants, treat_none_as_default_value = false, treat_none_as_null = true)]
@@ -21,6 +22,7 @@ pub(crate) struct GrantRow {
     pub(crate) target_id: Uid,
     pub(crate) tier: Word<Tier>,
     pub(crate) scope: Json<Scope>,
+    pub(crate) terms: Json<Terms>,
     pub(crate) starts_at: Ts,
     pub(crate) ends_at: Ts,
     pub(crate) state: Word<GrantState>,
@@ -43,6 +45,7 @@ impl From<&Grant> for GrantRow {
             target_id: Uid(n.target_id.0),
             tier: Word(n.tier),
             scope: Json(n.scope.clone()),
+            terms: Json(n.terms.clone()),
             starts_at: Ts(n.starts_at),
             ends_at: Ts(n.ends_at),
             state: Word(n.state),
@@ -65,6 +68,7 @@ impl Row for GrantRow {
             target_id: TargetId(self.target_id.0),
             tier: self.tier.0,
             scope: self.scope.0,
+            terms: self.terms.0,
             starts_at: self.starts_at.0,
             ends_at: self.ends_at.0,
             state: self.state.0,
@@ -72,6 +76,52 @@ impl Row for GrantRow {
             ended_by: self.ended_by.map(|id| UserId(id.0)),
             verified_at: self.verified_at.map(|at| at.0),
             created_at: self.created_at.0,
+            version: self.version,
+        })
+    }
+}
+
+#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = standing_blocks, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct StandingBlockRow {
+    pub(crate) id: Uid,
+    pub(crate) role_id: Uid,
+    pub(crate) workload_id: Uid,
+    pub(crate) grant_id: Uid,
+    pub(crate) blocked_at: Ts,
+    pub(crate) blocked_by: Option<Uid>,
+    pub(crate) lifted_at: Option<Ts>,
+    pub(crate) lifted_by: Option<Uid>,
+    pub(crate) version: i64,
+}
+
+impl From<&StandingBlock> for StandingBlockRow {
+    fn from(n: &StandingBlock) -> Self {
+        Self {
+            id: Uid(n.id.0),
+            role_id: Uid(n.role_id.0),
+            workload_id: Uid(n.workload_id.0),
+            grant_id: Uid(n.grant_id.0),
+            blocked_at: Ts(n.blocked_at),
+            blocked_by: n.blocked_by.map(|id| Uid(id.0)),
+            lifted_at: n.lifted_at.map(Ts),
+            lifted_by: n.lifted_by.map(|id| Uid(id.0)),
+            version: n.version,
+        }
+    }
+}
+impl Row for StandingBlockRow {
+    type Noun = StandingBlock;
+    fn noun(self) -> Result<StandingBlock, BadRow> {
+        Ok(StandingBlock {
+            id: StandingBlockId(self.id.0),
+            role_id: RoleId(self.role_id.0),
+            workload_id: WorkloadId(self.workload_id.0),
+            grant_id: GrantId(self.grant_id.0),
+            blocked_at: self.blocked_at.0,
+            blocked_by: self.blocked_by.map(|id| UserId(id.0)),
+            lifted_at: self.lifted_at.map(|at| at.0),
+            lifted_by: self.lifted_by.map(|id| UserId(id.0)),
             version: self.version,
         })
     }

@@ -1,9 +1,10 @@
 //! Requests and decisions.
 use diesel::prelude::*;
 use hallpass_domain::ids::{DecisionId, RequestId, RoleId, TargetId, UserId, WorkflowId};
-use hallpass_domain::request::{Decision, Request, RequestState, Verdict};
+use hallpass_domain::request::{CloseCause, Decision, Request, RequestState, Verdict};
 use hallpass_domain::role::Tier;
 use hallpass_domain::scope::Scope;
+use hallpass_domain::terms::Terms;
 use hallpass_domain::window::Ask;
 use hallpass_domain::workflow::{Proof, Stage};
 
@@ -30,6 +31,7 @@ pub(crate) struct RequestRow {
     pub(crate) stages: Json<Vec<Stage>>,
     pub(crate) stage: i32,
     pub(crate) scope: Json<Scope>,
+    pub(crate) terms: Json<Terms>,
     pub(crate) ask_seconds: Option<i64>,
     pub(crate) ask_until: Option<Ts>,
     pub(crate) reason: String,
@@ -41,6 +43,7 @@ pub(crate) struct RequestRow {
     pub(crate) decide_by: Ts,
     pub(crate) lapses_at: Ts,
     pub(crate) closed_at: Option<Ts>,
+    pub(crate) closed_because: Option<Word<CloseCause>>,
     pub(crate) version: i64,
 }
 
@@ -68,6 +71,7 @@ impl From<&Request> for RequestRow {
             stages: Json(n.stages.clone()),
             stage: i32::try_from(n.stage).unwrap_or(i32::MAX),
             scope: Json(n.scope.clone()),
+            terms: Json(n.terms.clone()),
             ask_seconds,
             ask_until,
             reason: n.reason.clone(),
@@ -79,6 +83,7 @@ impl From<&Request> for RequestRow {
             decide_by: Ts(n.decide_by),
             lapses_at,
             closed_at: n.closed_at.map(Ts),
+            closed_because: n.closed_because.map(Word),
             version: n.version,
         }
     }
@@ -106,6 +111,7 @@ impl Row for RequestRow {
             stages: self.stages.0,
             stage: u32::try_from(self.stage).map_err(|e| BadRow::new("request", e))?,
             scope: self.scope.0,
+            terms: self.terms.0,
             ask,
             reason: self.reason,
             ticket: self.ticket,
@@ -115,6 +121,7 @@ impl Row for RequestRow {
             submitted_at: self.submitted_at.0,
             decide_by: self.decide_by.0,
             closed_at: self.closed_at.map(|at| at.0),
+            closed_because: self.closed_because.map(|w| w.0),
             version: self.version,
         })
     }

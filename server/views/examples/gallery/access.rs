@@ -91,6 +91,8 @@ fn view(state: &str, left: &str, credentials: Vec<CredentialView>) -> GrantView 
             command("The token alone", "hallpass token orders-db.admin"),
         ],
         can_revoke: false,
+        blocks: None,
+        can_lift: false,
         has_receipt: state == "ended",
         ended_by: None,
         ended_comment: None,

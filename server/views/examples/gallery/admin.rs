@@ -239,6 +239,7 @@ fn object_pages(g: &mut Gallery) -> Outcome<()> {
         client_id: text("wl_nightly_export"),
         owners: texts(&["Jonas Brandt"]),
         eligible_for: texts(&["reports.read"]),
+        blocked_from: Vec::new(),
         state: text("enabled"),
         last_seen_at: None,
         active_grants: 0,

@@ -145,6 +145,7 @@ fn receipt(g: &mut Gallery) -> Outcome<()> {
     };
     let view = ReceiptView {
         grant: grant("orders-db.admin", "ended", "gone"),
+        standing: false,
         asked_by: person("Dana Kim"),
         asked_at: minutes(-80),
         asked_seconds: Some(7_200),
@@ -158,6 +159,7 @@ fn receipt(g: &mut Gallery) -> Outcome<()> {
             decided("Mei-Ling Chen", "approve", -62, None),
         ],
         credentials: vec![credential("postgresql_login", "revoked")],
+        more_tokens: false,
         inclusion: vec![
             line("request.created", -80, 10_212),
             line("request.approved", -62, 10_240),

@@ -166,6 +166,7 @@ pub(crate) fn decided(by: &str, decision: &str, at: i64, comment: Option<&str>) 
         proof: text("step-up"),
         comment: comment.map(text),
         shortened_to_seconds: (decision == "approve" && comment.is_some()).then_some(3_600),
+        fell_away: false,
         digest: text("9f2c1e77ab40d1c6"),
     }
 }

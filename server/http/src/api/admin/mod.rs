@@ -2,6 +2,7 @@
 pub mod apply;
 pub mod groups;
 pub mod people;
+pub mod roles;
 pub mod targets;
 pub mod workflows;
 pub mod workloads;

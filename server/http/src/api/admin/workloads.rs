@@ -7,7 +7,7 @@ use super::{active_grants, handle, roles_where};
 use crate::api::answer;
 use crate::api::audit::may_read;
 use crate::api::shapes::common::{has, page_by_name};
-use crate::api::wire::admin::WorkloadItem;
+use crate::api::wire::admin::{BlockedRole, WorkloadItem};
 use crate::api::wire::common::Page;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
@@ -42,6 +42,10 @@ pub async fn list(
                 .map(|c| c.client_id.to_string()),
             owners: w.owners.iter().map(|u| handle(&catalogue, Principal::User(*u))).collect(),
             eligible_for: roles_where(&catalogue, |r| catalogue.is_eligible(r, me)),
+            blocked_from: hallpass_broker::queries::objects::blocks_of(&catalogue, |b| b.workload_id == w.id)
+                .into_iter()
+                .map(|b| BlockedRole { role: b.role, since: b.since, by: b.by, grant_id: b.grant_id })
+                .collect(),
             disabled: w.disabled,
             last_seen_at: None,
             active_grants: active_grants(&state.broker, me).await?,

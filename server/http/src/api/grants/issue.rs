@@ -11,7 +11,7 @@ use hallpass_domain::target::TargetSettings;
 use secrecy::ExposeSecret;
 
 use crate::api::answer::{Answer, Keep};
-use crate::api::idempotency::once;
+use crate::api::idempotency::once_reserved;
 use crate::api::shapes::credential::probe;
 use crate::api::wire::credentials::{Issued, IssuedLogin, IssuedToken, NewCredential};
 use crate::bearer::ApiCaller;
@@ -36,7 +36,7 @@ pub async fn issue(
     let new: NewCredential = body.json(req.headers())?;
     let grant: GrantId = params::id(&id, "grant")?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
-    once(&state, &req, &who, &body.0, None, |_| async move {
+    once_reserved(&state, &req, &who, &body.0, || async move {
         let limit = std::time::Duration::from_secs(LONGEST);
         let issued = tokio::time::timeout(limit, issued(&broker, &caller, grant, &new)).await.map_err(|_| {
             Refusal::unavailable("target_slow", "The target was too slow to make the login. What may have been made is removed; try again.")

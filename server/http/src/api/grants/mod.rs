@@ -1,6 +1,7 @@
 //! Grants: list, look, issue under one, end, revoke, prove.
 pub mod end;
 pub mod issue;
+pub mod lift;
 pub mod list;
 pub mod receipt;
 pub mod revoke;

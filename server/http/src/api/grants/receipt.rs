@@ -1,12 +1,13 @@
 //! `GET /api/v1/grants/{id}/receipt`: who asked, who approved what, what was issued, when it was verified gone, each event
 //! with its proof. All proofs lead to one checkpoint.
 use actix_web::{HttpResponse, web};
-use hallpass_broker::Broker;
 use hallpass_broker::broker::unreadable;
+use hallpass_broker::{Broker, Caller};
 use hallpass_domain::audit::nodes::{NodeId, NodeMap};
 use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
 use hallpass_domain::audit::receipt::Receipt;
 use hallpass_domain::grant as domain;
+use hallpass_domain::ids::GrantId;
 use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
 use hallpass_domain::refusal::Refusal;
 
@@ -31,8 +32,15 @@ pub async fn receipt(
     id: web::Path<String>,
     who: ApiCaller,
 ) -> Result<HttpResponse, Problem> {
-    let (broker, caller) = (&state.broker, &who.caller);
-    let held = broker.visible_grant(caller, params::id(&id, "grant")?).await?;
+    answer::show(&of(&state.broker, &who.caller, params::id(&id, "grant")?).await?)
+}
+
+/// The receipt of a grant that this caller may see, as the API answers it and the portal hands it out as a file.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn of(broker: &Broker, caller: &Caller, id: GrantId) -> Result<GrantReceipt, Problem> {
+    let held = broker.visible_grant(caller, id).await?;
     let asked = match held.request_id {
         Some(request) => broker.store.request(request).await.map_err(unreadable)?,
         None => None,
@@ -47,7 +55,7 @@ pub async fn receipt(
     let (mut sealed, unsealed): (Vec<_>, Vec<_>) =
         events.into_iter().partition(|e| e.index.is_some_and(|i| i < head.size) && head.checkpoint.is_some());
     sealed.sort_by_key(|e| e.index);
-    let receipt = GrantReceipt {
+    Ok(GrantReceipt {
         version: VERSION,
         instance: broker.settings.base_url.clone(),
         made_at: broker.now(),
@@ -56,8 +64,7 @@ pub async fn receipt(
         events: proved(broker, &sealed, head.size, head.checkpoint.as_deref().unwrap_or_default()).await?,
         unsealed: u32::try_from(unsealed.len()).unwrap_or(u32::MAX),
         vkey: broker.log_signer.verifier().to_string(),
-    };
-    answer::show(&receipt)
+    })
 }
 
 /// Every event about the grant and its request.

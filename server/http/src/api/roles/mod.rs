@@ -92,7 +92,8 @@ pub fn shape(
 ) -> Role {
     let (me, now) = (caller.principal(), broker.now());
     let eligible = catalogue.is_eligible(role, me);
-    let standing = role.standing && eligible && matches!(me, Principal::Workload(_));
+    let blocked = catalogue.standing_block(role.id, me).is_some();
+    let standing = role.standing && eligible && !blocked && matches!(me, Principal::Workload(_));
     let grant = held.grants.get(&role.id);
     let pending = held.pending.get(&role.id);
     let state = match (grant, pending) {
@@ -115,18 +116,7 @@ pub fn shape(
         why_not: (state == RoleState::NotEligible).then(|| why_not(catalogue, role)),
         usual: Span::new(role.usual_seconds),
         longest: Span::new(role.max_seconds),
-        scope: role
-            .scope_schema
-            .iter()
-            .map(|(name, p)| ScopeParam {
-                name: name.clone(),
-                label: p.label.clone(),
-                allowed: p.allowed.clone(),
-                default: p.default.clone(),
-                multiple: p.multiple,
-                required: p.required,
-            })
-            .collect(),
+        scope: scope_params(&role.scope_schema),
         stages: if standing { Vec::new() } else { stages(catalogue, role) },
         standing: role.standing,
         notes: notes(broker, role, verification.as_deref()),
@@ -135,6 +125,21 @@ pub fn shape(
         grant_id: grant.map(|g| g.id.to_string()),
         until: grant.map(|g| g.ends_at),
     }
+}
+
+/// Scope parameters on the wire.
+pub fn scope_params(schema: &hallpass_domain::scope::ScopeSchema) -> Vec<ScopeParam> {
+    schema
+        .iter()
+        .map(|(name, p)| ScopeParam {
+            name: name.clone(),
+            label: p.label.clone(),
+            allowed: p.allowed.clone(),
+            default: p.default.clone(),
+            multiple: p.multiple,
+            required: p.required,
+        })
+        .collect()
 }
 
 fn stages(catalogue: &Catalogue, role: &domain::Role) -> Vec<RoleStage> {

@@ -6,6 +6,7 @@ use hallpass_domain::grant as grant_rules;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request as domain;
+use hallpass_domain::request::CloseCause;
 use hallpass_domain::request::decide::may_decide;
 use hallpass_domain::window::Ask;
 
@@ -52,7 +53,7 @@ pub async fn request(broker: &Broker, caller: &Caller, asked: &domain::Request) 
         closed_at: asked.closed_at,
         workflow: workflow(&catalogue, asked),
         digest: asked.digest.clone(),
-        standing: standing(&stages, state),
+        standing: standing(&stages, state, asked.closed_because),
         stages,
         timeline: model
             .timeline
@@ -110,7 +111,7 @@ pub async fn item(
         ticket: asked.ticket.clone(),
         submitted_at: asked.submitted_at,
         decide_by: (state == RequestState::Pending).then_some(asked.decide_by),
-        standing: standing(&stages(catalogue, asked, &decisions, broker.now()), state),
+        standing: standing(&stages(catalogue, asked, &decisions, broker.now()), state, asked.closed_because),
         grant: grant.as_ref().map(|g| grant_link(broker, g)),
     })
 }
@@ -147,7 +148,7 @@ fn workflow(catalogue: &Catalogue, asked: &domain::Request) -> String {
 }
 
 /// Where a request stands, in one line.
-fn standing(stages: &[Stage], state: RequestState) -> String {
+fn standing(stages: &[Stage], state: RequestState, because: Option<CloseCause>) -> String {
     let last_by = |wanted: &str| {
         stages
             .iter()
@@ -168,8 +169,8 @@ fn standing(stages: &[Stage], state: RequestState) -> String {
         RequestState::Denied => {
             last_by("deny").map_or_else(|| "denied".to_owned(), |n| format!("denied by {n}"))
         }
-        RequestState::Withdrawn => "taken back".to_owned(),
-        RequestState::Lapsed => "nobody decided in time".to_owned(),
+        RequestState::Withdrawn => because.map_or("taken back", CloseCause::in_words).to_owned(),
+        RequestState::Lapsed => because.unwrap_or(CloseCause::Undecided).in_words().to_owned(),
     }
 }
 

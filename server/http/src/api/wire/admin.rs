@@ -2,7 +2,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::common::{Proof, Span};
+use super::common::{Proof, Span, Tier};
+use super::roles::ScopeParam;
 
 /// Body of `POST /api/v1/admin/catalogue`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -93,6 +94,48 @@ pub struct TargetItem {
     pub revision: i64,
 }
 
+/// `GET /api/v1/admin/catalogue/roles`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RoleItem {
+    /// Name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Name of its target.
+    pub target: String,
+    /// Risk.
+    pub tier: Tier,
+    /// Handles of who may ask.
+    pub eligible: Vec<String>,
+    /// Length that is taken where none is asked for.
+    pub usual: Span,
+    /// Longest length.
+    pub longest: Span,
+    /// Name of its workflow.
+    pub workflow: String,
+    /// Scope parameters.
+    pub scope: Vec<ScopeParam>,
+    /// Kind of credential that it gives: `access_token` or `postgresql_login`.
+    pub kind: String,
+    /// Eligible workloads need no request.
+    pub standing: bool,
+    /// Counts changes.
+    pub revision: i64,
+}
+
+/// A standing role that a workload does not get, because its grant was revoked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BlockedRole {
+    /// Name of the role.
+    pub role: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Who revoked.
+    pub by: Option<String>,
+    /// The revoked grant: `POST /api/v1/grants/{id}/lift` ends the block.
+    pub grant_id: String,
+}
+
 /// `GET /api/v1/admin/catalogue/workflows`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WorkflowItem {
@@ -170,6 +213,8 @@ pub struct WorkloadItem {
     pub owners: Vec<String>,
     /// Roles that it may ask for.
     pub eligible_for: Vec<String>,
+    /// Standing roles that it does not get until an administrator lifts that.
+    pub blocked_from: Vec<BlockedRole>,
     /// Gets nothing.
     pub disabled: bool,
     /// When it last authenticated.
