@@ -196,7 +196,9 @@ async fn a_receipt_proves_its_events(backend: Backend) {
     let printed: GrantReceipt = serde_json::from_str(&file.body).unwrap();
     assert_eq!((&printed.events, &printed.request), (&receipt.events, &receipt.request));
     for event in &printed.events {
-        assert!(Receipt::parse(&event.tlog_proof).unwrap().verify_own_leaf(&[key.clone()]).is_ok());
+        assert!(
+            Receipt::parse(&event.tlog_proof).unwrap().verify_own_leaf(std::slice::from_ref(&key)).is_ok()
+        );
     }
     server.api("eve").await.get(&format!("/grants/{}/receipt", grant.id)).await.refused(404, "not_found");
     server.stop().await;
@@ -208,9 +210,14 @@ async fn a_proof_is_there_right_after_the_approval() {
     let server = TestServer::with(Setup { real_time: true, ..Setup::on(Backend::Sqlite) }).await;
     let dana = server.sign_in("dana").await;
     let grant = steps::granted(&server, &dana, "billing-read", "2s").await;
-    let file = dana.get(&format!("/grants/{}/receipt.txt", grant.id)).await.expect(200);
+    let file = dana.get(&format!("/grants/{}/receipt.json", grant.id)).await.expect(200);
     let key = server.broker().log_signer.verifier().clone();
-    assert!(Receipt::parse(&file.body).unwrap().verify_own_leaf(&[key]).is_ok());
+    let receipt: GrantReceipt = serde_json::from_str(&file.body).unwrap();
+    assert!(!receipt.events.is_empty() && receipt.unsealed == 0, "{}", file.body);
+    for event in &receipt.events {
+        let proof = Receipt::parse(&event.tlog_proof).unwrap();
+        assert!(proof.verify_own_leaf(std::slice::from_ref(&key)).is_ok());
+    }
     eventually("its end, told by mail", || async {
         let ended = server.broker().store.grant(grant.id).await.unwrap().unwrap().state == GrantState::Ended;
         (ended && server.broker().store.outbox_age().await.unwrap().1 == 0).then_some(())

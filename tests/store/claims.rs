@@ -8,6 +8,8 @@ use hallpass_domain::mail::MailState;
 use hallpass_domain::ports::credentials::{Claim, Credentials as _};
 use hallpass_domain::ports::mails::Mails as _;
 use hallpass_domain::ports::store::Store as _;
+use hallpass_store::{Schema, open};
+use hallpass_tests::wait::eventually;
 
 use super::bed::Bed;
 use super::commit::is_conflict;
@@ -144,4 +146,30 @@ pub(crate) async fn a_stale_fence_cannot_finish(bed: &Bed) {
     };
     assert!(is_conflict(&bed.store.commit(finished(&stale)).await));
     bed.store.commit(finished(&fresh)).await.unwrap();
+}
+
+/// A start takes up what dead servers had claimed, and nothing of a server that has a connection to the database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_leaves_live_servers_their_leases() {
+    let bed = Bed::postgres().await;
+    let w = World::make(&bed.store).await;
+    assert!(!bed.store.has_company(), "alone");
+    due(&bed, &w, 4).await;
+    let live = bed.store.claim_due(w.database.id, claim(bed.store.name(), now(), 2)).await.unwrap();
+    let dead = bed.store.claim_due(w.database.id, claim("a-server-that-died", now(), 2)).await.unwrap();
+    assert_eq!((live.len(), dead.len()), (2, 2));
+    let started = open(&bed.url, Schema::Expect).await.unwrap();
+    assert_eq!(started.release_claims(started.name()).await.unwrap(), 2);
+    for credential in &live {
+        assert_eq!(bed.store.credential(credential.id).await.unwrap().as_ref(), Some(credential));
+    }
+    let taken = started.claim_due(w.database.id, claim(started.name(), now(), 9)).await.unwrap();
+    let ids = |all: &[Credential]| all.iter().map(|c| c.id).collect::<BTreeSet<_>>();
+    assert_eq!(ids(&taken), ids(&dead));
+    // Each notices the other by itself, and that it is gone.
+    eventually("both notice", || async { (bed.store.has_company() && started.has_company()).then_some(()) })
+        .await;
+    drop(started);
+    eventually("alone again", || async { (!bed.store.has_company()).then_some(()) }).await;
+    assert_eq!(bed.store.release_claims(bed.store.name()).await.unwrap(), 2, "it died with its leases");
 }

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use hallpass_domain::catalogue::CatalogueChange;
 use hallpass_domain::ids::CommandId;
 use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog as _};
+use hallpass_domain::ports::catalogue::CatalogueReads as _;
 use hallpass_domain::ports::grants::Grants as _;
 use hallpass_domain::ports::requests::Requests as _;
 use hallpass_domain::ports::store::{CommitError, Store as _};
@@ -44,6 +45,28 @@ pub(crate) async fn only_the_next_version_replaces(bed: &Bed) {
     let mut absent = w.grant();
     absent.version = 2;
     assert!(is_conflict(&bed.store.commit(change([put!(Grant, absent)])).await));
+}
+
+/// What rested on the catalogue as it was is decided again after any change of it, also where both wait together.
+pub(crate) async fn a_decision_rests_on_the_whole_catalogue(bed: &Bed) {
+    let w = World::make(&bed.store).await;
+    let read = bed.store.catalogue().await.unwrap().revision;
+    let resting = || change([put!(Request, w.request())]).rests_on(Rested::Catalogue(read));
+    bed.store.commit(resting()).await.unwrap();
+    bed.store.commit(resting()).await.expect("it is checked, not moved");
+    let mut group = w.group.clone();
+    group.version += 1;
+    group.members.clear();
+    let moving = change([put!(Catalogue, CatalogueChange::Group(group))]);
+    let waiting = (0..20).map(|_| bed.store.commit(resting()));
+    let (moved, outcomes) = tokio::join!(bed.store.commit(moving), join_all(waiting));
+    moved.unwrap();
+    assert!(outcomes.iter().all(|o| o.is_ok() || is_conflict(o)), "{outcomes:?}");
+    assert!(is_conflict(&bed.store.commit(resting()).await), "an approver left his group");
+    let now = bed.store.catalogue().await.unwrap().revision;
+    assert!(now > read);
+    let anew = change([put!(Request, w.request())]).rests_on(Rested::Catalogue(now));
+    bed.store.commit(anew).await.unwrap();
 }
 
 pub(crate) async fn a_conflict_leaves_nothing(bed: &Bed) {

@@ -42,6 +42,7 @@ mod both {
     on_both!(nouns: every_noun_comes_back_as_it_went, replaced_nouns_come_back_as_they_went, absent_rows_are_none);
     on_both!(commit:
         only_the_next_version_replaces,
+        a_decision_rests_on_the_whole_catalogue,
         a_conflict_leaves_nothing,
         a_conflict_in_a_batch_stops_no_other,
         one_of_two_hundred_wins,
