@@ -50,6 +50,8 @@ pub(crate) async fn grant_until(world: &World, role: &str, ends_at: DateTime<Utc
     let catalogue = world.broker.catalogue().await.map_err(|r| r.message)?;
     let role = catalogue.role_named(role).ok_or("no such role")?;
     let holder = catalogue.users.values().find(|u| u.email.as_str() == REQUESTER).ok_or("no requester")?;
+    let target = catalogue.targets.get(&role.target_id).ok_or("no such target")?;
+    let scope = hallpass_domain::scope::Scope::defaults(&role.scope_schema);
     let grant = Grant {
         id: GrantId::new(now),
         request_id: None,
@@ -57,7 +59,8 @@ pub(crate) async fn grant_until(world: &World, role: &str, ends_at: DateTime<Utc
         role_id: role.id,
         target_id: role.target_id,
         tier: role.tier,
-        scope: hallpass_domain::scope::Scope::defaults(&role.scope_schema),
+        terms: hallpass_domain::terms::Terms::of(role, target, &scope),
+        scope,
         starts_at: now,
         ends_at,
         state: GrantState::Active,

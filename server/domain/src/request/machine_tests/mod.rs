@@ -106,8 +106,9 @@ struct World {
 }
 
 impl World {
-    fn new(tokens: bool, ask: Ask, write: bool) -> Self {
-        let catalogue = catalogue(tokens);
+    fn new(tokens: bool, tier: Tier, ask: Ask, write: bool) -> Self {
+        let mut catalogue = catalogue(tokens);
+        catalogue.roles.get_mut(&ROLE).unwrap().tier = tier;
         let values = if write { vec!["read", "write"] } else { vec!["read"] };
         let scope =
             Scope(BTreeMap::from([("access".to_owned(), values.into_iter().map(str::to_owned).collect())]));
@@ -351,11 +352,12 @@ proptest! {
     #[test]
     fn whatever_happens_in_whatever_order(
         mut tokens in any::<bool>(),
+        high in any::<bool>(),
         write in any::<bool>(),
         ask in prop_oneof![(60_i64..7_200).prop_map(Ask::Seconds), (600_i64..7_000).prop_map(|s| Ask::Until(at(s)))],
         steps in steps(),
     ) {
-        let mut world = World::new(tokens, ask, write);
+        let mut world = World::new(tokens, if high { Tier::High } else { Tier::Low }, ask, write);
         for step in steps {
             world.step(step, &mut tokens);
         }
@@ -365,7 +367,7 @@ proptest! {
 /// The test above would prove nothing if it hardly ever came to a grant.
 #[test]
 fn grants_are_reached() {
-    let mut world = World::new(false, Ask::Seconds(600), true);
+    let mut world = World::new(false, Tier::Low, Ask::Seconds(600), true);
     for who in [1, 2, 4] {
         world.decide(who, true, None, false, true);
     }
@@ -375,7 +377,7 @@ fn grants_are_reached() {
 
 #[test]
 fn approvals_that_fell_away_open_their_stage_again() {
-    let mut world = World::new(false, Ask::Seconds(600), false);
+    let mut world = World::new(false, Tier::Low, Ask::Seconds(600), false);
     world.decide(1, true, None, false, true);
     world.decide(2, true, None, false, true);
     assert_eq!(world.request.stage, 1);
@@ -391,7 +393,7 @@ fn approvals_that_fell_away_open_their_stage_again() {
 
 #[test]
 fn a_wider_role_is_not_given_to_who_asked_before() {
-    let mut world = World::new(false, Ask::Seconds(600), false);
+    let mut world = World::new(false, Tier::Low, Ask::Seconds(600), false);
     world.role().settings = settings(false, 0b101);
     world.decide(1, true, None, false, true);
     assert!(world.decisions.is_empty(), "nobody approves what was not shown");
