@@ -12,6 +12,7 @@
     reason = "a test that cannot go on says so by a panic"
 )]
 
+mod away;
 mod bed;
 mod clock;
 mod crash;
@@ -20,9 +21,11 @@ mod down;
 mod full_disk;
 mod hostile;
 mod ledger;
+mod operators;
 mod parts;
 mod release;
 mod replicas;
 mod restored;
 mod slow;
 mod unwritable;
+mod upkeep;

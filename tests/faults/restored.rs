@@ -206,6 +206,8 @@ async fn a_copy_is_put_back(store: Store) {
     };
 
     copy.put_back(&bed).await;
+    // Started, and stopped before anything was published: it is still known, and the old log's checkpoints are no others'.
+    closed(open(&bed).await).await;
     let world = open(&bed).await;
     let restored = world.broker.restored.get().expect("it is known as a restored backup");
     assert!(restored.found_in.contains("checkpoints.txt"), "{restored:?}");

@@ -51,6 +51,7 @@ async fn serve() -> Result<(), StartError> {
         FolderNotifier::new(place.data.join("mail"), mail::sender(&hallpassd::config::Mail::default())?);
     let notifier =
         Recorded { inner: folder.map_err(|e| StartError::because("mail", e))?, place: place.clone() };
+    compose::away::wait(&place.config()).await?;
     let world = World::open(&place, Given { notifier: Some(Arc::new(notifier)), ..Given::default() }).await?;
     let world = Arc::new(world);
     let _running = world.run();

@@ -103,6 +103,16 @@ impl Place {
         self.database.strip_prefix("sqlite:").map(PathBuf::from)
     }
 
+    /// The file that notes removals while the store cannot be written.
+    pub fn journal(&self) -> PathBuf {
+        self.data.join("journal")
+    }
+
+    /// The file with what is due soon.
+    pub fn window(&self) -> PathBuf {
+        self.data.join("journal.window")
+    }
+
     /// The server's configuration.
     pub fn config(&self) -> Config {
         let mut config = Config::default();
@@ -110,6 +120,7 @@ impl Place {
         config.keys.master_key_file = self.data.join("master.key");
         config.audit.origin = Some("faults.hallpass.test/log".to_owned());
         config.audit.checkpoint_file = Some(self.checkpoints());
+        config.database.journal_file = Some(self.journal());
         config.mail.directory = self.data.join("mail");
         config.server.replicated = self.replicated;
         config

@@ -3,6 +3,7 @@
 pub mod checkpoints;
 pub mod clock;
 pub mod journal;
+pub mod kept;
 pub mod notifiers;
 pub mod sealing;
 pub mod signers;

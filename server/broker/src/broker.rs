@@ -1,11 +1,13 @@
 //! The broker: the parts that every use case needs, and commit with its retry.
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 use hallpass_domain::ports::clock::{Clock, Trust};
 use hallpass_domain::ports::journal::Journal;
+use hallpass_domain::ports::kept::Kept;
 use hallpass_domain::ports::notifier::{MailRenderer, Notifier};
 use hallpass_domain::ports::sealer::Sealer;
 use hallpass_domain::ports::store::{CommitError, ReadError, Store};
@@ -63,6 +65,8 @@ pub struct Parts {
     pub checkpoint_sinks: Vec<Arc<dyn CheckpointSink>>,
     /// Where removals are noted while the store cannot be written.
     pub journal: Option<Arc<dyn Journal>>,
+    /// Where the window is kept for a start without the store.
+    pub kept: Option<Arc<dyn Kept>>,
     /// Settings.
     pub settings: Settings,
 }
@@ -101,6 +105,10 @@ pub struct Broker {
     pub health: Health,
     /// Where removals are noted while the store cannot be written.
     pub journal: Option<Arc<dyn Journal>>,
+    /// Where the window is kept for a start without the store.
+    pub kept: Option<Arc<dyn Kept>>,
+    /// The journal holds lines that are to be recorded before anything else of removals.
+    pub(crate) journal_waits: AtomicBool,
     /// Targets that are down.
     pub breakers: crate::reconcile::breaker::Breakers,
     /// What is due soon, for when the store cannot be written.
@@ -141,7 +149,10 @@ impl Broker {
             reports: Reports::new(),
             access: Access::new(),
             health: Health::new(),
+            // Until it was looked at it may hold lines of a server that died.
+            journal_waits: AtomicBool::new(parts.journal.is_some()),
             journal: parts.journal,
+            kept: parts.kept,
             breakers: crate::reconcile::breaker::Breakers::new(),
             window: crate::reconcile::window::Window::new(),
             restored,

@@ -4,7 +4,7 @@ use crate::audit::event::Event;
 use crate::catalogue::CatalogueChange;
 use crate::credential::{Credential, Token};
 use crate::grant::Grant;
-use crate::ids::{CommandId, CredentialId, GrantId, MailId, RequestId, RoleId, UserId, WorkflowId};
+use crate::ids::{CommandId, CredentialId, EventId, GrantId, MailId, RequestId, RoleId, UserId, WorkflowId};
 use crate::mail::Mail;
 use crate::principal::{Client, User};
 use crate::request::{Decision, Request};
@@ -45,6 +45,8 @@ pub enum Change {
         /// When they ended.
         at: crate::Timestamp,
     },
+    /// Erases the private parts of audit events, with their salts: names, addresses and reasons. The tree still verifies.
+    EraseEvents(Vec<EventId>),
     /// A small named value (instance id, log origin, clock mark, claim secret); `None` deletes it.
     Meta {
         /// Name.

@@ -1,4 +1,4 @@
-//! A consistent copy of the SQLite file, made while serving.
+//! A consistent copy of the SQLite file, made while serving, by the server itself or by another process.
 use std::path::{Path, PathBuf};
 
 use diesel::RunQueryDsl as _;
@@ -10,8 +10,13 @@ use crate::db::sqlite;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackupError {
     /// The store is on PostgreSQL.
-    #[error("the store is on PostgreSQL: use pg_dump (or a base backup with continuous archiving) instead")]
+    #[error(
+        "the store is on PostgreSQL: use pg_dump, whose copy is consistent while servers run, or base backups with continuous archiving; both are restored as the operations page says"
+    )]
     Server,
+    /// There is nothing to copy.
+    #[error("{0} does not exist: there is nothing to copy")]
+    Missing(String),
     /// There is a file of that name.
     #[error("{0} exists already; name a new file")]
     Exists(String),
@@ -24,6 +29,9 @@ pub enum BackupError {
 pub(crate) async fn copy(from: PathBuf, to: PathBuf) -> Result<(), BackupError> {
     let failed = |e: &dyn std::fmt::Display| BackupError::Failed(e.to_string());
     tokio::task::spawn_blocking(move || {
+        if !from.exists() {
+            return Err(BackupError::Missing(from.display().to_string()));
+        }
         if to.exists() {
             return Err(BackupError::Exists(to.display().to_string()));
         }

@@ -27,6 +27,8 @@ use crate::open::{OpenError, Place, Schema};
 use crate::queries::{Cache, limit};
 use crate::schema::{idempotency_keys, meta};
 
+/// What a store that is away says.
+const AWAY: &str = "the database is away";
 /// Jobs that may wait for the writer; beyond it callers wait for a place.
 const QUEUE: usize = 4_096;
 
@@ -45,6 +47,7 @@ struct Inner {
 enum Back {
     File { readers: Arc<Readers>, path: PathBuf },
     Server { pool: Pool<AsyncPgConnection>, _runtime: Runtime },
+    Away,
 }
 
 /// Our end of the writer's queue. Dropping it lets the writer finish; on SQLite it is waited for, so that the file
@@ -68,6 +71,7 @@ impl std::fmt::Debug for StoreHandle {
         f.write_str(match self.0.back {
             Back::File { .. } => "StoreHandle(SQLite)",
             Back::Server { .. } => "StoreHandle(PostgreSQL)",
+            Back::Away => "StoreHandle(away)",
         })
     }
 }
@@ -127,6 +131,16 @@ impl StoreHandle {
         })))
     }
 
+    /// A store that is not there: nothing can be read from it, and nothing written. For a start without the database.
+    pub fn away() -> Self {
+        Self(Arc::new(Inner {
+            writer: WriterEnd { queue: None, thread: None },
+            back: Back::Away,
+            cache: Cache::default(),
+            notices: Notices::new(),
+        }))
+    }
+
     /// Notices of commits, from now on. Local ones come before their commit is answered. A receiver that lags must
     /// take it as [`StoreNotice::Missed`].
     pub fn changes(&self) -> broadcast::Receiver<StoreNotice> {
@@ -140,6 +154,7 @@ impl StoreHandle {
         match self.0.back {
             Back::File { .. } => Some(Instant::now()),
             Back::Server { .. } => self.0.notices.heard(),
+            Back::Away => None,
         }
     }
 
@@ -162,6 +177,7 @@ impl StoreHandle {
         match &self.0.back {
             Back::File { path, .. } => backup::copy(path.clone(), to.to_owned()).await,
             Back::Server { .. } => Err(BackupError::Server),
+            Back::Away => Err(BackupError::Failed(AWAY.to_owned())),
         }
     }
 
@@ -173,6 +189,7 @@ impl StoreHandle {
     pub(crate) async fn reader(&self) -> Read<Reader> {
         match &self.0.back {
             Back::File { readers, .. } => readers.borrow().map(Reader::Lite).map_err(unread),
+            Back::Away => Err(unread(AWAY)),
             Back::Server { pool, .. } => match tokio::time::timeout(CONNECT, pool.get()).await {
                 Ok(Ok(conn)) => Ok(Reader::Pg(Box::new(conn))),
                 Ok(Err(error)) => Err(unread(error)),

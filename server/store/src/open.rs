@@ -1,8 +1,10 @@
 //! Opening a store: `sqlite:PATH` or `postgres://…`.
 use std::path::PathBuf;
 
+use crate::backup::BackupError;
 use crate::db::migrations::{self, Standing};
-use crate::db::postgres::Server;
+use crate::db::postgres::{Runtime, Server};
+use crate::db::sqlite;
 use crate::handle::StoreHandle;
 
 /// Why a store was not opened, in words for the person who started the server. Never holds the password.
@@ -83,6 +85,32 @@ pub async fn open(url: &str, schema: Schema) -> Result<StoreHandle, OpenError> {
 /// [`OpenError`]; [`OpenError::InUse`] while a server has the SQLite file open.
 pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
     migrations::work(Place::parse(url)?, migrations::Work::Up).await
+}
+
+/// Whether the database answers now; nothing is made or changed.
+///
+/// # Errors
+/// [`OpenError::Unusable`] where it does not.
+pub async fn reachable(url: &str) -> Result<(), OpenError> {
+    match Place::parse(url)? {
+        Place::File(path) => sqlite::answers(&path).map_err(OpenError::Unusable),
+        Place::Server(server) => {
+            let runtime = Runtime::start()?;
+            server.connect_on(&runtime).await.map(drop).map_err(OpenError::Unusable)
+        }
+    }
+}
+
+/// Makes a consistent copy of the SQLite database at `url` while a server may have it open: the copy holds what was
+/// committed when it began.
+///
+/// # Errors
+/// [`BackupError`]; for PostgreSQL it says what to use.
+pub async fn backup(url: &str, to: &std::path::Path) -> Result<(), BackupError> {
+    match Place::parse(url).map_err(|e| BackupError::Failed(e.to_string()))? {
+        Place::File(path) => crate::backup::copy(path, to.to_owned()).await,
+        Place::Server(_) => Err(BackupError::Server),
+    }
 }
 
 /// Reverts the newest `count` migrations, or all; their names. Destroys the data that they hold.

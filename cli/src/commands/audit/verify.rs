@@ -71,14 +71,16 @@ fn verify_whole(
     own_keys: Vec<VerifierKey>,
 ) -> Result<(), Failure> {
     let held = checkpoints.iter().map(|path| text(path)).collect::<Result<Vec<_>, _>>()?;
-    let held: Vec<&str> = held.iter().map(String::as_str).collect();
     let open = || {
         File::open(path)
             .map(BufReader::new)
             .map_err(|error| Failure::usage("file", format!("{} cannot be read: {error}", path.display())))
     };
     let has_own = !own_keys.is_empty();
-    let keys = if has_own { own_keys } else { vec![key_of_export(open()?)?] };
+    let header = header_of(open()?)?;
+    let held: Vec<String> = held.into_iter().flat_map(|text| notes_of(text, &header.origin)).collect();
+    let held: Vec<&str> = held.iter().map(String::as_str).collect();
+    let keys = if has_own { own_keys } else { vec![parse_key("the export's key", &header.vkey)?] };
     let verified = verify_export(open()?, &keys, &held).map_err(|error| {
         let mut failure = broken(format!("The export is NOT what was sealed: {error}"));
         if let VerifyError::Broken(breach) = &error {
@@ -110,16 +112,33 @@ fn verify_whole(
     ctx.show(&Answer { json, body: Body::Record(rows) })
 }
 
-/// The key that an export names in its first line.
-fn key_of_export(source: impl BufRead) -> Result<VerifierKey, Failure> {
+/// The first line of an export.
+fn header_of(source: impl BufRead) -> Result<export::Header, Failure> {
     let mut line = String::new();
     source
         .take(1 << 20)
         .read_line(&mut line)
         .map_err(|error| Failure::usage("file", format!("The export cannot be read: {error}")))?;
-    let header =
-        export::Header::parse(&line).map_err(|error| broken(format!("The export's first line: {error}")))?;
-    parse_key("the export's key", &header.vkey)
+    export::Header::parse(&line).map_err(|error| broken(format!("The export's first line: {error}")))
+}
+
+/// The notes of a log in a file that holds one, or many as the server's checkpoint file does (each followed by an empty
+/// line). Those of other logs are left out where there are many: after a restore the log goes on under another origin.
+fn notes_of(text: String, origin: &str) -> Vec<String> {
+    let blocks: Vec<&str> = text.split("\n\n").collect();
+    let notes: Vec<String> = blocks
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [body, signatures] if signatures.starts_with("— ") => {
+                Some(format!("{}\n\n{}\n", body.trim_start_matches('\n'), signatures.trim_end()))
+            }
+            _ => None,
+        })
+        .collect();
+    if notes.len() < 2 {
+        return vec![text];
+    }
+    notes.into_iter().filter(|note| note.lines().next() == Some(origin)).collect()
 }
 
 /// Checks a receipt against a key of one's own: given, or remembered from the first login.
@@ -164,4 +183,19 @@ fn verify_receipt(ctx: &Ctx, path: &Path, own_keys: Vec<VerifierKey>) -> Result<
 fn line(event: &Proved) -> String {
     let by = event.private.as_ref().map(|p| format!(" {p}")).unwrap_or_default();
     format!("#{} {} {} by {}{by}", event.index, clock::at(event.at), event.kind, event.actor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::notes_of;
+
+    #[test]
+    fn a_checkpoint_file_holds_many_notes() {
+        let note = |origin: &str, size: u32| format!("{origin}\n{size}\nAAAA\n\n— {origin} c2ln\n");
+        assert_eq!(notes_of(note("a/log", 1), "b/log"), [note("a/log", 1)], "one is taken as it is");
+        let file = format!("{}\n{}\n{}\n", note("a/log", 1), note("a/log", 2), note("a/log/later", 3));
+        assert_eq!(notes_of(file.clone(), "a/log"), [note("a/log", 1), note("a/log", 2)]);
+        assert_eq!(notes_of(file, "a/log/later"), [note("a/log/later", 3)]);
+        assert_eq!(notes_of("nonsense".to_owned(), "a/log"), ["nonsense"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Where master keys come from. Loading never makes a key; making one is a call of its own.
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -58,14 +58,38 @@ pub fn add_to_file(path: &Path) -> Result<MasterKeys, MasterKeyError> {
     let old = read_private(path, &place)?;
     MasterKeys::parse(&place, &old)?;
     let new = format_file(&generate()?, &old);
+    replace(path, &new).map_err(|error| MasterKeyError::Io(place.clone(), error))?;
+    MasterKeys::parse(&place, &new)
+}
+
+/// Leaves only the newest key in a file, by an atomic replace: the last step of a rotation.
+///
+/// # Errors
+/// [`MasterKeyError`].
+pub fn keep_newest(path: &Path) -> Result<MasterKeys, MasterKeyError> {
+    let place = path.display().to_string();
+    let text = read_private(path, &place)?;
+    MasterKeys::parse(&place, &text)?;
+    let newest = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let new = format_file(newest.unwrap_or_default(), "");
+    replace(path, &new).map_err(|error| MasterKeyError::Io(place.clone(), error))?;
+    MasterKeys::parse(&place, &new)
+}
+
+/// Writes beside and renames; owner and mode of the file stay as they are.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let about = std::fs::metadata(path)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
-    write_new(beside, &new)
-        .and_then(|()| std::fs::rename(beside, path))
-        .and_then(|()| sync_folder(path))
-        .map_err(|error| MasterKeyError::Io(place.clone(), error))?;
-    MasterKeys::parse(&place, &new)
+    // What a crash left there was never in use.
+    let _ = std::fs::remove_file(beside);
+    write_new(beside, text)?;
+    if std::fs::metadata(beside)?.uid() != about.uid() || std::fs::metadata(beside)?.gid() != about.gid() {
+        std::os::unix::fs::chown(beside, Some(about.uid()), Some(about.gid()))?;
+    }
+    std::fs::rename(beside, path)?;
+    sync_folder(path)
 }
 
 fn format_file(key: &str, older: &str) -> Zeroizing<String> {

@@ -154,6 +154,12 @@ impl MasterKeys {
         &self.newest
     }
 
+    /// How many keys there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        1 + self.older.len()
+    }
+
     /// Finds a key by id.
     pub(super) fn find(&self, id: &str) -> Option<&MasterKey> {
         std::iter::once(&self.newest).chain(&self.older).find(|key| key.id == id)

@@ -10,6 +10,6 @@ mod key_file;
 mod master_key;
 mod sealer;
 
-pub use key_file::{add_to_file, create_file, from_environment, from_file};
+pub use key_file::{add_to_file, create_file, from_environment, from_file, keep_newest};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
 pub use sealer::AeadSealer;

@@ -37,6 +37,17 @@ impl CheckpointKeyRecord {
         Ok(Self { name: name.to_owned(), seed: sealed, verifier: signer.verifier().to_string() })
     }
 
+    /// Seals the seed again, under the newest master key.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub fn seal_again(&mut self, sealer: &dyn Sealer) -> Result<(), SignError> {
+        let at = sealed_at(&self.name);
+        let clear = sealer.open(at, &self.seed).map_err(|e| SignError(e.to_string()))?;
+        self.seed = sealer.seal(at, &clear).map_err(|e| SignError(e.to_string()))?;
+        Ok(())
+    }
+
     /// Opens the seed, and checks that it is the one of the stored verifier key.
     ///
     /// # Errors

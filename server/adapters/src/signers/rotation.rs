@@ -63,7 +63,32 @@ impl RotationPolicy {
         sealer: &dyn Sealer,
     ) -> Result<(), SignError> {
         let ahead = if newest(keys, alg).is_some() { self.publish_ahead } else { TimeDelta::zero() };
-        let next = SigningKeyRecord::generate(alg, now, now + ahead, sealer)?;
+        self.succeed(keys, alg, (now, now + ahead), sealer)
+    }
+
+    /// As [`Self::rotate`], and the successor signs at once: for an operator who does not wait. Verifiers that keep the
+    /// JWKS meet it when they read that again.
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub fn rotate_now(
+        &self,
+        keys: &mut Vec<SigningKeyRecord>,
+        alg: TokenAlg,
+        now: Timestamp,
+        sealer: &dyn Sealer,
+    ) -> Result<(), SignError> {
+        self.succeed(keys, alg, (now, now), sealer)
+    }
+
+    fn succeed(
+        &self,
+        keys: &mut Vec<SigningKeyRecord>,
+        alg: TokenAlg,
+        (now, use_from): (Timestamp, Timestamp),
+        sealer: &dyn Sealer,
+    ) -> Result<(), SignError> {
+        let next = SigningKeyRecord::generate(alg, now, use_from, sealer)?;
         let last_needed = next.use_from + self.longest_token;
         for key in keys.iter_mut().filter(|key| key.alg == alg) {
             // A waiting successor that never signed is replaced too: nothing needs it sooner than this.

@@ -60,6 +60,13 @@ impl Factor<'_> {
     }
 }
 
+/// Table and columns that seeds are bound to; the row is the person's id.
+pub const ACCOUNTS: &str = "accounts";
+/// An enrolled seed.
+pub const TOTP_SEALED: &str = "totp_sealed";
+/// One that waits for its first code.
+pub const TOTP_PENDING: &str = "totp_pending";
+
 /// The column that a seed is sealed for: a pending one does not open as an enrolled one.
 #[derive(Clone, Copy)]
 pub(super) enum Seed {
@@ -69,10 +76,10 @@ pub(super) enum Seed {
 
 fn with_place<T>(user: UserId, seed: Seed, act: impl FnOnce(SealedAt<'_>) -> T) -> T {
     let column = match seed {
-        Seed::Enrolled => "totp_sealed",
-        Seed::Pending => "totp_pending",
+        Seed::Enrolled => TOTP_SEALED,
+        Seed::Pending => TOTP_PENDING,
     };
-    act(SealedAt { table: "accounts", row: &user.to_string(), column })
+    act(SealedAt { table: ACCOUNTS, row: &user.to_string(), column })
 }
 
 /// Why a second factor was asked for; the word in audit.

@@ -56,7 +56,7 @@ pub use device_answer::DeviceAnswered;
 pub use device_ask::{DEVICE_SECONDS, DeviceAsked};
 pub use device_find::FoundDevice;
 pub use enrol_totp::{TotpConfirmed, TotpEnrolment};
-pub use factor::Factor;
+pub use factor::{ACCOUNTS, Factor, TOTP_PENDING, TOTP_SEALED};
 pub use first_run::FIRST_RUN_CLAIM;
 pub use next_path::next_path;
 pub use open_session::NewSession;

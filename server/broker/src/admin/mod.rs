@@ -8,6 +8,7 @@ pub mod apply;
 pub mod build;
 pub mod check;
 pub mod clients;
+mod erase;
 pub mod evidence;
 #[cfg(test)]
 mod example;
@@ -21,6 +22,7 @@ pub mod settle;
 mod settle_requests;
 
 pub use applied::{Applied, ApplyError, By, Mark, NewClient};
+pub use apply::TARGET_SECRET;
 pub use build::NO_SECRET;
 pub use check::check_text;
 pub use mistake::Mistake;

@@ -157,6 +157,7 @@ fn purpose(name: &str) -> &'static str {
         "probe" => "Looks whether the store can be written again",
         "journal" => "Records what was removed while the store could not be written",
         "window" => "Keeps the next minutes of due removals in memory",
+        "keep" => "Writes that window down, for a start without the store",
         "unrecorded" => "Removes from memory while the store cannot be written",
         "eligibility" => "Ends access of those who may no longer have it",
         "sweep" => "Deletes what has expired",

@@ -85,6 +85,7 @@ async fn guard(broker: Arc<Broker>) {
             if round.is_multiple_of(15) {
                 note(&broker, "window", broker.step_fill_window().await);
             }
+            note(&broker, "keep", broker.step_keep_window().await);
             round += 1;
         } else {
             round = 0;

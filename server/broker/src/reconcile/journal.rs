@@ -1,5 +1,7 @@
 //! What was removed while the store could not be written stands in a durable file, and is recorded before anything
 //! else once the store is back: evidence that survives a crash in between.
+use std::sync::atomic::Ordering;
+
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ids::{CredentialId, GrantId, TargetId};
@@ -28,9 +30,19 @@ impl Broker {
             Line { credential: credential.id, grant: credential.grant_id, target: credential.target_id, at };
         let written =
             serde_json::to_string(&line).map_err(|e| e.to_string()).and_then(|text| journal.append(&text));
+        self.journal_waits.store(true, Ordering::Release);
         if let Err(error) = written {
             tracing::error!(credential = %credential.id, error, "removed while the store cannot be written, and not journalled");
         }
+    }
+
+    /// Whether nothing waits in the journal; what waits is recorded first.
+    pub(crate) async fn journal_is_recorded(&self) -> bool {
+        if self.journal_waits.load(Ordering::Acquire) {
+            let report = self.step_record_journal().await;
+            self.reports.note("journal", report, self.now());
+        }
+        !self.journal_waits.load(Ordering::Acquire)
     }
 
     /// Records what the journal holds, once the store can be written.
@@ -39,7 +51,10 @@ impl Broker {
             return Report::default();
         };
         let lines = match journal.lines() {
-            Ok(lines) if lines.is_empty() => return Report::default(),
+            Ok(lines) if lines.is_empty() => {
+                self.journal_waits.store(false, Ordering::Release);
+                return Report::default();
+            }
             Ok(lines) => lines,
             Err(error) => return Report { error: Some(error), ..Report::default() },
         };
@@ -64,6 +79,9 @@ impl Broker {
         // Cleared only after the commit: a crash in between records it twice, never not at all.
         let recorded =
             self.commit(transition).await.map_err(|e| e.to_string()).and_then(|()| journal.clear());
+        if recorded.is_ok() {
+            self.journal_waits.store(false, Ordering::Release);
+        }
         Report { done, left: 0, error: recorded.err() }
     }
 }

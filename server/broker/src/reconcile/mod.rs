@@ -6,6 +6,7 @@ pub mod deliver_mail;
 pub mod driver;
 pub mod expire_grants;
 pub mod journal;
+pub mod keep_window;
 pub mod lapse_requests;
 pub mod probe_store;
 pub mod reports;

@@ -35,6 +35,12 @@ impl Broker {
                 ..Report::default()
             };
         }
+        if !self.journal_is_recorded().await {
+            return Report {
+                error: Some("what was removed without a record is not recorded yet".to_owned()),
+                ..Report::default()
+            };
+        }
         let targets = match self.store.targets_due(now).await {
             Ok(targets) => targets,
             Err(error) => return Report { error: Some(error.to_string()), ..Report::default() },

@@ -42,6 +42,8 @@ struct Inner {
     unrecorded: BTreeMap<CredentialId, Unrecorded>,
     catalogue: Option<Arc<Catalogue>>,
     rest: HashMap<TargetId, Timestamp>,
+    /// Something changed since it was written down.
+    changed: bool,
 }
 
 /// The window.
@@ -67,12 +69,38 @@ impl Window {
         let mut inner = self.inner();
         for credential in changed {
             if credential.state == CredentialState::Revoked {
-                inner.due.remove(&credential.id);
+                inner.changed |= inner.due.remove(&credential.id).is_some();
                 inner.unrecorded.remove(&credential.id);
             } else if credential.due_at < horizon {
                 inner.due.insert(credential.id, credential.clone());
+                inner.changed = true;
             }
         }
+    }
+
+    /// Everything in it, where it changed since the last call.
+    pub(super) fn changed(&self) -> Option<(Vec<Credential>, Option<Arc<Catalogue>>)> {
+        let mut inner = self.inner();
+        std::mem::take(&mut inner.changed)
+            .then(|| (inner.due.values().cloned().collect(), inner.catalogue.clone()))
+    }
+
+    /// Writing it down failed: it is tried again.
+    pub(super) fn changed_again(&self) {
+        self.inner().changed = true;
+    }
+
+    /// Takes up what was kept.
+    pub(super) fn load(&self, due: Vec<Credential>, catalogue: Arc<Catalogue>) {
+        let mut inner = self.inner();
+        inner.due = due.into_iter().map(|c| (c.id, c)).collect();
+        inner.catalogue = Some(catalogue);
+    }
+
+    /// How many are in it and not verified gone.
+    pub fn left(&self) -> usize {
+        let inner = self.inner();
+        inner.due.keys().filter(|id| !inner.unrecorded.get(*id).is_some_and(|seen| seen.verified)).count()
     }
 
     /// The row with what was seen of it while it could not be recorded.
@@ -126,7 +154,10 @@ impl Broker {
         match tokio::time::timeout(PATIENCE, read).await {
             Ok(Ok((due, catalogue))) => {
                 let mut inner = self.window.inner();
-                inner.due = due.into_iter().map(|c| (c.id, c)).collect();
+                let due: BTreeMap<_, _> = due.into_iter().map(|c| (c.id, c)).collect();
+                let same = inner.catalogue.as_ref().is_some_and(|old| old.targets == catalogue.targets);
+                inner.changed |= !same || inner.due != due;
+                inner.due = due;
                 inner.catalogue = Some(catalogue);
                 Report::default()
             }

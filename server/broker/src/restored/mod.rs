@@ -30,6 +30,8 @@ use crate::mails::{mail, when_exactly};
 pub const RESTORED: &str = "restored";
 /// Meta key of the time of the last restore that was noticed: accounts made before it are no news.
 pub const LAST: &str = "restored.last";
+/// Meta key of the verifier key of the log before: places outside hold its checkpoints until the first of the new log.
+pub const BEFORE: &str = "log.before";
 /// The first event of a log that goes on under a new origin.
 pub const EVENT: &str = "log.restored";
 
@@ -79,14 +81,26 @@ impl Observing {
     }
 }
 
+/// Named values as they are stored before: each is replaced only as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// [`RESTORED`].
+    pub restored: Option<String>,
+    /// [`LAST`].
+    pub last: Option<String>,
+    /// [`BEFORE`].
+    pub log_before: Option<String>,
+    /// A first run's claim secret, which dies with the other bearers.
+    pub claim: Option<String>,
+}
+
 /// What is committed when a restored backup is noticed. `keys` are the new log key, its origin and the new token keys.
 ///
 /// # Errors
 /// [`NoRandomness`]: then nothing may be committed.
 pub fn entering(
     restored: &Restored,
-    before: (Option<String>, Option<String>),
-    claim: Option<String>,
+    before: Stored,
     catalogue: &Catalogue,
     clients: &[Client],
     keys: Vec<Change>,
@@ -95,12 +109,14 @@ pub fn entering(
     let value = serde_json::to_string(restored).ok();
     let mut transition = Transition::new(now)
         .with(Change::EndBearers { at: now })
-        .with(Change::Meta { key: RESTORED.to_owned(), expected: before.0, value })
-        .with(Change::Meta { key: LAST.to_owned(), expected: before.1, value: Some(now.to_rfc3339()) });
+        .with(Change::Meta { key: RESTORED.to_owned(), expected: before.restored, value })
+        .with(Change::Meta { key: LAST.to_owned(), expected: before.last, value: Some(now.to_rfc3339()) });
     transition.changes.extend(keys);
-    if claim.is_some() {
+    let value = Some(restored.vkey_before.clone());
+    transition = transition.with(Change::Meta { key: BEFORE.to_owned(), expected: before.log_before, value });
+    if before.claim.is_some() {
         let key = crate::access::FIRST_RUN_CLAIM.to_owned();
-        transition = transition.with(Change::Meta { key, expected: claim, value: None });
+        transition = transition.with(Change::Meta { key, expected: before.claim, value: None });
     }
     for client in clients.iter().filter(|c| needs_a_secret(c)) {
         // A secret that nobody has: the client stays, and gets a new one from an administrator.

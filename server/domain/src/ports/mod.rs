@@ -7,6 +7,7 @@ pub mod clock;
 pub mod credentials;
 pub mod grants;
 pub mod journal;
+pub mod kept;
 pub mod mails;
 pub mod notifier;
 pub mod requests;

@@ -1,7 +1,10 @@
 //! The server's commands, one file each.
+pub mod audit;
 pub mod backup;
 pub mod check_config;
+pub mod clock;
 pub mod init;
+pub mod keys;
 pub mod migrate;
 pub mod recover;
 pub mod restored;
@@ -104,13 +107,28 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Write a consistent copy of the database while nothing else has it open
+    /// Write a consistent copy of an SQLite database, while the server runs, too
     Backup {
         #[command(flatten)]
         settings: Settings,
         /// File to write; must not exist
         #[arg(value_name = "FILE")]
         to: PathBuf,
+    },
+    /// New token keys, a new master key
+    Keys {
+        #[command(subcommand)]
+        what: KeysCommand,
+    },
+    /// The time that the server never goes behind
+    Clock {
+        #[command(subcommand)]
+        what: ClockCommand,
+    },
+    /// What the audit log holds of people
+    Audit {
+        #[command(subcommand)]
+        what: AuditCommand,
     },
     /// After a restored backup: look at what is known, and confirm it
     Restored {
@@ -126,6 +144,57 @@ enum Command {
         /// Remove the second factor instead of giving a one-time password
         #[arg(long)]
         second_factor: bool,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum KeysCommand {
+    /// Sign tokens with new keys from now on
+    RotateTokens {
+        #[command(flatten)]
+        settings: Settings,
+        /// Publish the old keys no more: they may be known to others
+        #[arg(long)]
+        drop_old: bool,
+    },
+    /// Put a new master key in front of the others in the key file
+    NewMaster {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Seal everything again under the newest master key; it can be cut off and run again
+    Rewrap {
+        #[command(flatten)]
+        settings: Settings,
+        /// Every server that shares the database was restarted with the new key file (PostgreSQL)
+        #[arg(long)]
+        servers_restarted: bool,
+    },
+    /// Take the older master keys out of the file, once nothing is sealed under them
+    DropOld {
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum ClockCommand {
+    /// Take the mark back to the database's time, after a wrong jump left it in the future
+    Reset {
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum AuditCommand {
+    /// Erase a person's names, addresses and reasons beside the log's leaves; the log still verifies
+    Erase {
+        #[command(flatten)]
+        settings: Settings,
+        /// Mail address of the person, who must be disabled
+        #[arg(long, value_name = "ADDRESS")]
+        person: String,
     },
 }
 
@@ -197,6 +266,22 @@ pub async fn run(cli: Cli) -> Result<(), StartError> {
         }
         Command::Migrate { settings, dry_run } => migrate::run(&load(file, &settings)?, dry_run).await,
         Command::Backup { settings, to } => backup::run(&load(file, &settings)?, &to).await,
+        Command::Keys { what } => match what {
+            KeysCommand::RotateTokens { settings, drop_old } => {
+                keys::rotate_tokens(quietly(file, &settings)?, drop_old).await
+            }
+            KeysCommand::NewMaster { settings } => keys::new_master(&quietly(file, &settings)?),
+            KeysCommand::Rewrap { settings, servers_restarted } => {
+                keys::rewrap(quietly(file, &settings)?, servers_restarted).await
+            }
+            KeysCommand::DropOld { settings } => keys::drop_old(quietly(file, &settings)?).await,
+        },
+        Command::Clock { what: ClockCommand::Reset { settings } } => {
+            clock::reset(&quietly(file, &settings)?).await
+        }
+        Command::Audit { what: AuditCommand::Erase { settings, person } } => {
+            audit::erase(quietly(file, &settings)?, &person).await
+        }
         Command::Restored { what: RestoredCommand::Status { settings } } => {
             restored::status(quietly(file, &settings)?).await
         }

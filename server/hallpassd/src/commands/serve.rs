@@ -31,6 +31,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
             "checkpoints go to the log alone (audit.no_checkpoint_file): ship it to a place of its own, or a restored backup is noticed at its targets only"
         ),
     }
+    compose::away::wait(&config).await?;
     let listener =
         TcpListener::bind(config.server.listen.parse::<SocketAddr>().map_err(|e| StartError(e.to_string()))?)
             .map_err(|e| StartError(format!("cannot listen on {}: {e}", config.server.listen)))?;

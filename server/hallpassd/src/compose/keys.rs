@@ -18,12 +18,28 @@ use crate::config::Keys;
 pub const MASTER_KEY_VARIABLE: &str = "HALLPASS_MASTER_KEY";
 /// Algorithms that targets may ask for.
 pub(super) const ALGS: [TokenAlg; 2] = [TokenAlg::EdDsa, TokenAlg::Es256];
+/// Meta key of the master key's check value.
+pub(super) const CHECK: &str = "keys.check";
 /// Meta key of the log's origin.
 pub(super) const ORIGIN: &str = hallpass_broker::reconcile::seal_audit::ORIGIN;
 /// Meta key of the key that signs checkpoints.
 pub(super) const CHECKPOINT_KEY: &str = "keys.checkpoint";
 /// Meta key of the token keys.
 pub(super) const TOKEN_KEYS: &str = "keys.tokens";
+
+/// The master keys from where they are configured; nothing is made.
+pub fn master_keys(keys: &Keys) -> Result<sealing::MasterKeys, StartError> {
+    let opened = if std::env::var_os(MASTER_KEY_VARIABLE).is_some() {
+        sealing::from_environment(MASTER_KEY_VARIABLE)
+    } else {
+        sealing::from_file(&keys.master_key_file)
+    };
+    opened.map_err(|e| {
+        StartError(format!(
+            "{e}. Without the master key nothing stored can be opened, so the server does not start."
+        ))
+    })
+}
 
 /// Opens the master key and checks that it is the one that the data was sealed with. A wrong or missing key refuses
 /// to start and never makes a new one, except at the first start of a data folder.
@@ -34,24 +50,18 @@ pub async fn sealer(
     now: Timestamp,
 ) -> Result<Arc<AeadSealer>, StartError> {
     let path = &keys.master_key_file;
-    let known = store.meta("keys.check").await.map_err(|e| StartError(e.to_string()))?;
-    let opened = if std::env::var_os(MASTER_KEY_VARIABLE).is_some() {
-        sealing::from_environment(MASTER_KEY_VARIABLE)
-    } else if making == Making::Allowed && known.is_none() && !path.exists() {
-        sealing::create_file(path)
+    let known = store.meta(CHECK).await.map_err(|e| StartError(e.to_string()))?;
+    let first = making == Making::Allowed && known.is_none() && !path.exists();
+    let master = if first && std::env::var_os(MASTER_KEY_VARIABLE).is_none() {
+        sealing::create_file(path).map_err(|e| StartError(e.to_string()))?
     } else {
-        sealing::from_file(path)
+        master_keys(keys)?
     };
-    let master = opened.map_err(|e| {
-        StartError(format!(
-            "{e}. Without the master key nothing stored can be opened, so the server does not start."
-        ))
-    })?;
     match &known {
         Some(check) => {
             master.verify(check).map_err(|e| StartError(e.to_string()))?;
         }
-        None => put(store, "keys.check", None, master.check_value(), "key.master_set", now).await?,
+        None => put(store, CHECK, None, master.check_value(), "key.master_set", now).await?,
     }
     Ok(Arc::new(AeadSealer::new(master)))
 }
@@ -151,13 +161,23 @@ fn parse(text: &str) -> Result<Vec<SigningKeyRecord>, StartError> {
     serde_json::from_str(text).map_err(|e| StartError::because("the stored token keys are damaged", e))
 }
 
-/// Gives keys their successors when they are due (or at once, when `force`), and takes over what another replica did.
-/// Returns whether anything changed.
+/// When token keys get their successors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotate {
+    /// When they are due: the successor is published ahead of its use.
+    WhenDue,
+    /// Now; the old keys verify until the last token that they signed has expired.
+    Now,
+    /// Now, and the old keys verify nothing any more: they may be known to others.
+    DropOld,
+}
+
+/// Gives keys their successors, and takes over what another replica did. Returns whether anything changed.
 pub async fn rotate_token_keys(
     store: &dyn Store,
     sealer: &AeadSealer,
     ring: &KeyRing,
-    force: bool,
+    how: Rotate,
     now: Timestamp,
 ) -> Result<bool, StartError> {
     let policy = RotationPolicy::default();
@@ -169,10 +189,14 @@ pub async fn rotate_token_keys(
     let mut records = parse(&stored)?;
     let mut changed = policy.forget(&mut records, now);
     for alg in ALGS {
-        if force || policy.is_due(&records, alg, now) {
-            policy.rotate(&mut records, alg, now, sealer).map_err(|e| StartError(e.to_string()))?;
-            changed = true;
+        match how {
+            Rotate::WhenDue if !policy.is_due(&records, alg, now) => continue,
+            Rotate::WhenDue => policy.rotate(&mut records, alg, now, sealer),
+            Rotate::Now => policy.rotate_now(&mut records, alg, now, sealer),
+            Rotate::DropOld => policy.replace_at_once(&mut records, alg, now, sealer),
         }
+        .map_err(|e| StartError(e.to_string()))?;
+        changed = true;
     }
     if changed {
         let text = serde_json::to_string(&records).map_err(|e| StartError(e.to_string()))?;
@@ -181,13 +205,15 @@ pub async fn rotate_token_keys(
             .event(event(
                 now,
                 "key.rotated",
-                "system:keys",
+                if how == Rotate::WhenDue { "system:keys" } else { "system:operator" },
                 &[],
-                json!({ "keys": records.len() }),
+                json!({ "keys": records.len(), "dropped_old": how == Rotate::DropOld }),
                 json!({}),
             ));
         match store.commit(transition).await {
-            Ok(()) | Err(CommitError::Conflict(_)) => {}
+            Ok(()) => {}
+            // Another replica was first: its keys are taken up. An operator's wish was not fulfilled by that.
+            Err(CommitError::Conflict(_)) if how == Rotate::WhenDue => {}
             Err(error) => return Err(StartError(error.to_string())),
         }
         let stored = store.meta(TOKEN_KEYS).await.map_err(|e| StartError(e.to_string()))?.unwrap_or_default();

@@ -1,8 +1,10 @@
 //! Composition root: puts the parts together and starts what runs beside the HTTP server.
+pub mod away;
 pub mod keys;
 pub mod mail;
 pub mod notices;
 pub mod restored;
+pub mod rewrap;
 pub mod tasks;
 pub mod tls;
 
@@ -13,6 +15,7 @@ use std::time::Instant;
 use hallpass_adapters::checkpoints::{CheckpointFile, CheckpointLog};
 use hallpass_adapters::clock::DatabaseClock;
 use hallpass_adapters::journal::FileJournal;
+use hallpass_adapters::kept::FileKept;
 use hallpass_adapters::sealing::AeadSealer;
 use hallpass_adapters::signers::KeyRing;
 use hallpass_adapters::targets::TargetRegistry;
@@ -21,6 +24,7 @@ use hallpass_broker::{Broker, Parts, Settings};
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 use hallpass_domain::ports::clock::Clock;
 use hallpass_domain::ports::journal::Journal;
+use hallpass_domain::ports::kept::Kept;
 use hallpass_domain::ports::notifier::Notifier;
 use hallpass_domain::ports::store::Store;
 use hallpass_domain::ports::target::Targets;
@@ -28,6 +32,9 @@ use hallpass_domain::secret::random_from;
 use hallpass_store::{Schema, StoreHandle};
 
 use crate::config::Config;
+
+/// Meta key of the time that the clock never goes behind.
+pub const CLOCK_MARK: &str = "clock.high_water";
 
 /// Why the server did not start, in words for the person who started it.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +97,7 @@ pub async fn compose(
     let read = |e: hallpass_domain::ports::store::ReadError| StartError(e.to_string());
 
     let sampled = port.database_time().await.map_err(read)?;
-    let mark = port.meta("clock.high_water").await.map_err(read)?.and_then(|m| m.parse().ok());
+    let mark = port.meta(CLOCK_MARK).await.map_err(read)?.and_then(|m| m.parse().ok());
     let database_clock = DatabaseClock::new(sampled, Instant::now());
     let database_clock = Arc::new(match mark {
         Some(mark) => database_clock.with_high_water(mark),
@@ -131,6 +138,10 @@ pub async fn compose(
         Some(path) => Some(Arc::new(FileJournal::open(&path).map_err(StartError)?)),
         None => None,
     };
+    let kept: Option<Arc<dyn Kept>> = match beside_journal(config) {
+        Some(path) => Some(Arc::new(FileKept::open(&path, sealer.clone()).map_err(StartError)?)),
+        None => None,
+    };
     let notifier = match given.notifier {
         Some(notifier) => notifier,
         None => mail::notifier(&config.mail, &host)?,
@@ -161,6 +172,7 @@ pub async fn compose(
         log_signer,
         checkpoint_sinks,
         journal,
+        kept,
         settings,
     }));
     let composed = Composed { broker, store, clock: sampled, keys: ring, sealer };
@@ -168,6 +180,10 @@ pub async fn compose(
     if !told && !began_empty && !composed.broker.restored.is_on() {
         // No place outside can tell whether this is the newest state of the database: the targets may.
         restored::look_at_targets(&composed).await?;
+    }
+    // What was removed without a record is recorded before anything else.
+    if let Some(error) = composed.broker.step_record_journal().await.error {
+        tracing::error!(error, "what was removed without a record is not recorded yet");
     }
     composed.broker.ensure_command_line_client().await.map_err(|e| StartError(e.message))?;
     Ok(composed)
@@ -178,6 +194,13 @@ fn journal_path(config: &Config) -> Option<PathBuf> {
     let beside =
         config.database.url.strip_prefix("sqlite:").map(|p| PathBuf::from(format!("{p}.journalled")));
     config.database.journal_file.clone().or(beside)
+}
+
+/// The file with what is due soon stands beside the journal.
+fn beside_journal(config: &Config) -> Option<PathBuf> {
+    let mut path = journal_path(config)?.into_os_string();
+    path.push(".window");
+    Some(PathBuf::from(path))
 }
 
 /// Host name of a base URL, without port.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hallpass_domain::transition::{Change, Transition};
 use tokio::task::JoinHandle;
 
-use super::{Composed, keys, restored};
+use super::{CLOCK_MARK, Composed, keys, restored};
 
 /// Starts everything; it runs until aborted.
 pub fn start(composed: &Composed) -> Vec<JoinHandle<()>> {
@@ -47,7 +47,7 @@ fn sample_clock(composed: &Composed) -> JoinHandle<()> {
     tokio::spawn(async move {
         let Some(clock) = clock else { return };
         let mut rounds = 0u64;
-        let mut stored: Option<String> = broker.store.meta("clock.high_water").await.ok().flatten();
+        let mut stored: Option<String> = broker.store.meta(CLOCK_MARK).await.ok().flatten();
         loop {
             let asked = Instant::now();
             if let Ok(database) = broker.store.database_time().await
@@ -60,13 +60,13 @@ fn sample_clock(composed: &Composed) -> JoinHandle<()> {
                 let mark = clock.high_water().to_rfc3339();
                 // A mark is no state that anybody acts on but this clock: it has no event of its own.
                 let change = Change::Meta {
-                    key: "clock.high_water".to_owned(),
+                    key: CLOCK_MARK.to_owned(),
                     expected: stored.clone(),
                     value: Some(mark.clone()),
                 };
                 stored = match broker.store.commit(Transition::new(broker.now()).with(change)).await {
                     Ok(()) => Some(mark),
-                    Err(_) => broker.store.meta("clock.high_water").await.ok().flatten(),
+                    Err(_) => broker.store.meta(CLOCK_MARK).await.ok().flatten(),
                 };
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -81,8 +81,14 @@ fn rotate_keys(composed: &Composed) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(Duration::from_secs(60)).await;
-            if let Err(error) =
-                keys::rotate_token_keys(broker.store.as_ref(), &sealer, &ring, false, broker.now()).await
+            if let Err(error) = keys::rotate_token_keys(
+                broker.store.as_ref(),
+                &sealer,
+                &ring,
+                keys::Rotate::WhenDue,
+                broker.now(),
+            )
+            .await
             {
                 tracing::error!(%error, "token keys were not rotated");
             }

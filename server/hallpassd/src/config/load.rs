@@ -150,7 +150,11 @@ fn understood(
 fn blanked(text: &str, span: std::ops::Range<usize>) -> Option<String> {
     let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
     let last = span.end.max(span.start + 1).min(text.len());
-    let end = text.get(last.saturating_sub(1)..)?.find('\n').map_or(text.len(), |at| last - 1 + at);
+    let mut end = text.get(last.saturating_sub(1)..)?.find('\n').map_or(text.len(), |at| last - 1 + at);
+    if text.get(start..)?.trim_start().starts_with('[') {
+        // A section goes with all that is in it: it would count to the one before.
+        end = text.get(end..)?.find("\n[").map_or(text.len(), |at| end + at);
+    }
     let lines = text.get(start..end)?.matches('\n').count();
     Some(format!("{}{}{}", text.get(..start)?, "\n".repeat(lines), text.get(end..)?))
 }
@@ -297,6 +301,7 @@ mod tests {
         let mut wanted = vec![":2", ":3", ":4", ":7", ":9", "environment variable HALLPASSD_SERVER_WORKERS"];
         wanted.retain(|w| !places.contains(w));
         assert!(wanted.is_empty(), "not told: {wanted:?} in {mistakes:#?}");
+        assert_eq!(mistakes.len(), 6, "nothing else: {mistakes:#?}");
     }
 
     #[test]

@@ -163,6 +163,7 @@ fn rank(change: &Change) -> (u8, bool, Uuid) {
         Change::Mail(n) => (16, n.version, n.id.0),
         Change::Meta { .. } => (17, 1, Uuid::nil()),
         Change::EndBearers { .. } => (18, 1, Uuid::nil()),
+        Change::EraseEvents(_) => (19, 1, Uuid::nil()),
     };
     (table, version == 1, id)
 }

@@ -8,10 +8,12 @@ use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::Target;
 use hallpass_domain::transition::{Change, Idempotency};
 
+use serde_json::Value;
+
 use super::apply::Later;
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
-use crate::db::types::{Json, Ts, Uid};
+use crate::db::types::{Digest, Json, Ts, Uid};
 use crate::rows::accounts::{AccountRow, ApiTokenRow, DeviceRow, SessionRow};
 use crate::rows::catalogue::{RoleRow, TargetOwnerRow, TargetRow, WorkflowRow};
 use crate::rows::credentials::{CredentialRow, TokenRow};
@@ -21,7 +23,7 @@ use crate::rows::people::{ClientRow, GroupRow, MemberRow, UserRow, WorkloadOwner
 use crate::rows::principal_columns;
 use crate::rows::requests::{DecisionRow, RequestRow};
 use crate::schema::{
-    accounts, api_tokens, catalogue_revision, clients, credentials, decisions, devices, grants,
+    accounts, api_tokens, audit_events, catalogue_revision, clients, credentials, decisions, devices, grants,
     group_members, groups, idempotency_keys, mails, meta, requests, roles, sessions, standing_blocks,
     target_owners, targets, tokens, users, workflows, workload_owners, workloads,
 };
@@ -67,6 +69,13 @@ pub(crate) async fn put(db: &mut Db<'_>, change: &Change, later: &mut Later) -> 
         Change::Mail(n) => put!(db, mails, id, MailRow::from(&**n)),
         Change::Catalogue(n) => put_catalogue(db, n).await?,
         Change::EndBearers { at } => end_bearers(db, Ts(*at)).await?,
+        Change::EraseEvents(ids) => {
+            let ids: Vec<Uid> = ids.iter().map(|id| Uid(id.0)).collect();
+            let erased =
+                (audit_events::private.eq(None::<Json<Value>>), audit_events::salt.eq(None::<Digest>));
+            let query = diesel::update(audit_events::table.filter(audit_events::id.eq_any(ids))).set(erased);
+            on_db!(db, execute, query)?;
+        }
         Change::Meta { key, expected, value } => {
             put_meta(db, key, expected.as_deref(), value.as_deref()).await?;
         }

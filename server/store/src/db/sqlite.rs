@@ -27,6 +27,14 @@ pub(crate) fn writer(path: &Path) -> Result<SqliteConnection, String> {
     open(path, WRITER)
 }
 
+/// Whether there is a database at `path` that can be read.
+pub(crate) fn answers(path: &Path) -> Result<(), String> {
+    if !path.exists() {
+        return Err(format!("{} does not exist", path.display()));
+    }
+    open(path, READER)?.batch_execute("SELECT count(*) FROM sqlite_schema").map_err(|e| e.to_string())
+}
+
 /// Makes an empty file that only its owner may read, unless there is one. SQLite gives the files beside it the same
 /// mode.
 pub(crate) fn private(path: &Path) -> std::io::Result<()> {
