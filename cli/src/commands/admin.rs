@@ -8,6 +8,7 @@ use hallpass_client::wire::admin::{ApplyCatalogue, CatalogueDiff, ChangeAction};
 use serde_json::Value;
 
 use super::hand_over::{SecretsArgs, hand_over};
+use super::targets;
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::out::{Answer, Body, Column, Table};
@@ -20,8 +21,28 @@ pub(crate) enum AdminCommand {
     Apply(ApplyArgs),
     /// Objects of the catalogue
     Get(GetArgs),
+    /// Try a target with a throw-away login: what revocation needs must work there
+    Check(CheckArgs),
+    /// Accounts at targets that are not as the records say
+    Findings,
+    /// Say yes to the removal of an account that no record knows
+    RemoveAccount(RemoveArgs),
     /// A new secret for an OAuth client, in place of the one before
     RotateSecret(RotateArgs),
+}
+
+/// Arguments of `admin check`.
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// Name of the target
+    target: String,
+}
+
+/// Arguments of `admin remove-account`.
+#[derive(Args)]
+pub(crate) struct RemoveArgs {
+    /// Id of the finding, as `admin findings` lists it
+    finding: String,
 }
 
 /// Arguments of `admin rotate-secret`.
@@ -72,6 +93,9 @@ pub(super) async fn perform(ctx: &Ctx, command: AdminCommand) -> Result<(), Fail
     match command {
         AdminCommand::Apply(args) => apply(ctx, args).await,
         AdminCommand::Get(args) => get(ctx, args).await,
+        AdminCommand::Check(args) => targets::check(ctx, &args.target).await,
+        AdminCommand::Findings => targets::findings(ctx).await,
+        AdminCommand::RemoveAccount(args) => targets::remove(ctx, &args.finding).await,
         AdminCommand::RotateSecret(args) => rotate(ctx, args).await,
     }
 }
@@ -83,6 +107,9 @@ async fn apply(ctx: &Ctx, args: ApplyArgs) -> Result<(), Failure> {
     let diff = ctx.busy(&client, client.catalogue(&look, &new_key())).await?;
     for warning in &diff.warnings {
         ctx.say(&format!("Warning: {warning}"));
+    }
+    for check in &diff.checks {
+        ctx.say(&targets::describe(check));
     }
     if args.dry_run || diff.changes.is_empty() {
         if diff.changes.is_empty() {
@@ -105,6 +132,12 @@ async fn apply(ctx: &Ctx, args: ApplyArgs) -> Result<(), Failure> {
     let real = ApplyCatalogue { toml, apply: true, if_revision: Some(diff.revision) };
     let applied = ctx.busy(&client, client.catalogue(&real, &new_key())).await?;
     ctx.say(&format!("Applied; the catalogue is at revision {}.", applied.revision));
+    for check in &applied.checks {
+        ctx.say(&targets::describe(check));
+    }
+    for warning in applied.warnings.iter().filter(|w| !diff.warnings.contains(w)) {
+        ctx.say(&format!("Warning: {warning}"));
+    }
     for ended in &applied.ended {
         ctx.say(ended);
     }
@@ -251,6 +284,7 @@ mod tests {
             applied: false,
             revision: 3,
             warnings: Vec::new(),
+            checks: Vec::new(),
             new_clients: Vec::new(),
             ended: Vec::new(),
             changes: vec![

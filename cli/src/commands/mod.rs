@@ -23,6 +23,7 @@ pub(crate) mod revoke;
 pub(crate) mod roles;
 pub(crate) mod run;
 pub(crate) mod show;
+mod targets;
 mod time;
 pub(crate) mod token;
 mod topics;

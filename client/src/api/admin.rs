@@ -7,7 +7,7 @@ use super::requests::paged;
 use crate::Error;
 use crate::http::Client;
 use crate::wire::Page;
-use crate::wire::admin::{ApplyCatalogue, CatalogueDiff, NewClient};
+use crate::wire::admin::{ApplyCatalogue, CatalogueDiff, Finding, NewClient, TargetCheck};
 
 impl Client {
     /// `POST /admin/catalogue`.
@@ -31,5 +31,22 @@ impl Client {
     ) -> Result<Page<T>, Error> {
         let call = self.api(Method::GET, ["admin", "catalogue", noun]).query("q", query);
         self.json(paged(call, paging)).await
+    }
+
+    /// `POST /admin/catalogue/targets/{name}/check`: tries a target with a throw-away account.
+    pub async fn check_target(&self, name: &str, key: &str) -> Result<TargetCheck, Error> {
+        let call = self.api(Method::POST, ["admin", "catalogue", "targets", name, "check"]);
+        self.json(call.body(&serde_json::json!({}), key)?).await
+    }
+
+    /// `GET /admin/findings`: accounts at targets that are not as the records say.
+    pub async fn findings(&self, paging: &Paging) -> Result<Page<Finding>, Error> {
+        self.json(paged(self.api(Method::GET, ["admin", "findings"]), paging)).await
+    }
+
+    /// `POST /admin/findings/{id}/remove`: an administrator's yes.
+    pub async fn remove_finding(&self, id: &str, key: &str) -> Result<Finding, Error> {
+        let call = self.api(Method::POST, ["admin", "findings", id, "remove"]);
+        self.json(call.body(&serde_json::json!({}), key)?).await
     }
 }

@@ -42,6 +42,9 @@ pub struct CatalogueDiff {
     pub changes: Vec<CatalogueChange>,
     /// What is allowed but looks wrong, in sentences.
     pub warnings: Vec<String>,
+    /// Targets that were tried with a throw-away account, or (not applied) would be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<TargetCheck>,
     /// Secrets of clients that are new or came back: the only time that they leave. Empty unless applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub new_clients: Vec<NewClient>,
@@ -209,4 +212,62 @@ pub struct WorkloadItem {
     pub last_seen_at: Option<DateTime<Utc>>,
     /// Grants that are active now.
     pub active_grants: u32,
+}
+
+words! {
+    /// What trying a target came to.
+    CheckOutcome {
+        /// Everything that revocation needs works there.
+        Fit => "fit",
+        /// It does not: see the problems.
+        Unfit => "unfit",
+        /// It did not answer.
+        Unreachable => "unreachable",
+        /// Nothing was done yet: it would be tried when the file is applied.
+        WouldTry => "would_try",
+    }
+}
+
+/// A target that was tried with a throw-away account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TargetCheck {
+    /// Name of the target.
+    pub target: String,
+    /// What came of it.
+    pub outcome: CheckOutcome,
+    /// Databases in which a login was tried.
+    pub databases: Vec<String>,
+    /// Version, as the target says.
+    pub version: Option<String>,
+    /// What is wrong, each with what to do.
+    pub problems: Vec<String>,
+}
+
+/// An account at a target that is not as our records say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Finding {
+    /// Id.
+    pub id: String,
+    /// Name of the target.
+    pub target: String,
+    /// Name of the account.
+    pub account: String,
+    /// `unknown` (our mark, no record), `reappeared`, `changed` or `missing`.
+    pub kind: String,
+    /// The differences, in words.
+    pub differences: Vec<String>,
+    /// When it was seen first.
+    pub since: DateTime<Utc>,
+    /// Since when it is being removed.
+    pub removing_since: Option<DateTime<Utc>>,
+    /// Who said so.
+    pub confirmed_by: Option<String>,
+    /// What stands in the way of the removal.
+    pub trouble: Option<String>,
+    /// It waits for the yes of an administrator, and the caller is one.
+    pub can_confirm: bool,
+    /// What happens with it, in a sentence.
+    pub what_happens: String,
 }

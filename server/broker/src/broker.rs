@@ -99,6 +99,10 @@ pub struct Broker {
     pub nudges: Nudges,
     /// What the reconcilers did last.
     pub reports: Reports,
+    /// Sessions of logins that somebody looks at.
+    pub session_counts: crate::reconcile::count_sessions::SessionCounts,
+    /// When targets were compared with our records.
+    pub comparisons: crate::reconcile::comparisons::Comparisons,
     /// Password pool, throttles.
     pub access: Access,
     /// Whether the store can be written: while it cannot, nothing is issued and tokens answer inactive.
@@ -147,6 +151,8 @@ impl Broker {
             tokens: TokenCache::new(),
             nudges: Nudges::new(),
             reports: Reports::new(),
+            session_counts: crate::reconcile::count_sessions::SessionCounts::default(),
+            comparisons: crate::reconcile::comparisons::Comparisons::default(),
             access: Access::new(),
             health: Health::new(),
             // Until it was looked at it may hold lines of a server that died.

@@ -533,3 +533,50 @@ pub fn revocation_alert(
         })
     }).collect()
 }
+
+/// To those who answer for a target: accounts there that are not as our records say, each told once per change.
+pub fn target_differs(
+    catalogue: &Catalogue,
+    target: &hallpass_domain::target::Target,
+    findings: &[hallpass_domain::finding::Finding],
+    now: Timestamp,
+) -> Vec<Mail> {
+    use hallpass_domain::finding::FindingKind;
+    const SHOWN: usize = 20;
+    let place = target.name.to_string();
+    let count = findings.len();
+    let accounts = if count == 1 { "1 account".to_owned() } else { format!("{count} accounts") };
+    let mut facts: Vec<Fact> =
+        findings.iter().take(SHOWN).map(|f| fact(&f.external_name, f.differences.join("; "))).collect();
+    if count > SHOWN {
+        facts.push(fact("And more", format!("{} more, on the reports page", count - SHOWN)));
+    }
+    let mut paragraphs = Vec::new();
+    let any = |kind| findings.iter().any(|f| f.kind == kind);
+    if any(FindingKind::Unknown) {
+        paragraphs.push("Accounts that carry our mark and that no record knows are left alone until an administrator says on the reports page that they go: a restored backup must not remove what it does not know.".to_owned());
+    }
+    if any(FindingKind::Changed) {
+        paragraphs.push("What was changed at the target by somebody else stays until the account's end, when everything of it goes. End the grant if it should not wait.".to_owned());
+    }
+    if any(FindingKind::Reappeared) {
+        paragraphs.push("What was verified absent and is there again is being removed again. A failover that lost commits, or a restored target, does this.".to_owned());
+    }
+    if any(FindingKind::Missing) {
+        paragraphs.push("What is gone at the target is recorded as revoked once that is proven; its holder can issue another one.".to_owned());
+    }
+    answerable(catalogue, target.id)
+        .into_iter()
+        .map(|user| {
+            mail(now, MailKind::TargetDiffers, user, (None, None), MailModel {
+                subject: format!("{accounts} at {place} not as our records say"),
+                headline: format!("Comparing {place} with our records found {accounts} not as they should be."),
+                facts: facts.clone(),
+                quote: None,
+                paragraphs: paragraphs.clone(),
+                link: Some(("See the reports".to_owned(), "/reports#targets".to_owned())),
+                footer: "You get this because you answer for this target or administer Hallpass. You are told once per change.".to_owned(),
+            })
+        })
+        .collect()
+}

@@ -56,6 +56,8 @@ ids! {
     StandingBlockId => "standing_block",
     /// Something issued at a target under a grant.
     CredentialId => "credential",
+    /// What comparing a target with our records found.
+    FindingId => "finding",
     /// An access token issued under a grant.
     TokenId => "token",
     /// A signed-in browser.

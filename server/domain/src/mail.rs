@@ -37,6 +37,8 @@ pub enum MailKind {
     RevocationOverdue,
     /// To owners and administrators: an overdue removal completed.
     RevocationRecovered,
+    /// To owners and administrators: accounts at a target are not as our records say.
+    TargetDiffers,
     /// To administrators and auditors: the catalogue changed.
     CatalogueChanged,
     /// To a person: something about their account changed.
@@ -59,13 +61,14 @@ impl MailKind {
             Self::GrantRevoked => "grant_revoked",
             Self::RevocationOverdue => "revocation_overdue",
             Self::RevocationRecovered => "revocation_recovered",
+            Self::TargetDiffers => "target_differs",
             Self::CatalogueChanged => "catalogue_changed",
             Self::AccountNotice => "account_notice",
             Self::OperatorNotice => "operator_notice",
         }
     }
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ApprovalAsked,
         Self::NoActionNeeded,
         Self::RequestReceived,
@@ -76,6 +79,7 @@ impl MailKind {
         Self::GrantRevoked,
         Self::RevocationOverdue,
         Self::RevocationRecovered,
+        Self::TargetDiffers,
         Self::CatalogueChanged,
         Self::AccountNotice,
         Self::OperatorNotice,

@@ -3,11 +3,13 @@ use crate::account::{Account, ApiToken, Device, Session};
 use crate::audit::event::Event;
 use crate::catalogue::CatalogueChange;
 use crate::credential::{Credential, Token};
+use crate::finding::Finding;
 use crate::grant::Grant;
 use crate::ids::{CommandId, CredentialId, EventId, GrantId, MailId, RequestId, RoleId, UserId, WorkflowId};
 use crate::mail::Mail;
 use crate::principal::{Client, User};
 use crate::request::{Decision, Request};
+use crate::target_check::TargetCheck;
 
 /// One changed row, as it shall be. `version` is the new one: 1 inserts, `n` replaces the row that has `n - 1`
 /// (compare-and-swap; anything else is a conflict and nothing of the transition stays).
@@ -21,6 +23,10 @@ pub enum Change {
     Grant(Box<Grant>),
     /// A credential at a target.
     Credential(Box<Credential>),
+    /// A trial of a target, and its throw-away account.
+    TargetCheck(Box<TargetCheck>),
+    /// What comparing a target with our records found.
+    Finding(Box<Finding>),
     /// An access token's record.
     Token(Box<Token>),
     /// A person.

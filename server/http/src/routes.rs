@@ -149,6 +149,11 @@ pub const ROUTES: &[Row] = &[
     post("/api/v1/admin/catalogue", Duty::Administrator, |r| r.to(api::admin::apply::apply)),
     get("/api/v1/admin/catalogue/targets", Duty::Auditor, |r| r.to(api::admin::targets::list)),
     get("/api/v1/admin/catalogue/roles", Duty::Auditor, |r| r.to(api::admin::roles::list)),
+    post("/api/v1/admin/catalogue/targets/{name}/check", Duty::Administrator, |r| {
+        r.to(api::admin::check::check)
+    }),
+    get("/api/v1/admin/findings", Duty::Auditor, |r| r.to(api::admin::findings::list)),
+    post("/api/v1/admin/findings/{id}/remove", Duty::Administrator, |r| r.to(api::admin::findings::remove)),
     get("/api/v1/admin/catalogue/workflows", Duty::Auditor, |r| r.to(api::admin::workflows::list)),
     get("/api/v1/admin/catalogue/groups", Duty::Auditor, |r| r.to(api::admin::groups::list)),
     get("/api/v1/admin/catalogue/people", Duty::Auditor, |r| r.to(api::admin::people::list)),
@@ -196,6 +201,8 @@ pub const ROUTES: &[Row] = &[
     // pages, administrators, auditors, owners
     page("/audit", Duty::Auditor),
     page("/reports", Duty::Owner),
+    form("/reports/findings/{id}/remove", Duty::Administrator),
+    form("/reports/targets/{name}/check", Duty::Administrator),
     page("/catalogue/{noun}", Duty::Owner),
     // pages, demo only
     page("/demo", Duty::Demo),

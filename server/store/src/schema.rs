@@ -400,6 +400,31 @@ table! {
 }
 
 table! {
+    use crate::db::types::{JsonSql, UidSql};
+    use diesel::sql_types::*;
+    target_checks (id) {
+        id -> UidSql,
+        target_id -> UidSql,
+        body -> JsonSql,
+        open -> Bool,
+        version -> BigInt,
+    }
+}
+
+table! {
+    use crate::db::types::{JsonSql, UidSql};
+    use diesel::sql_types::*;
+    findings (id) {
+        id -> UidSql,
+        target_id -> UidSql,
+        external_name -> Text,
+        body -> JsonSql,
+        open -> Bool,
+        version -> BigInt,
+    }
+}
+
+table! {
     use diesel::sql_types::*;
     meta (key) {
         key -> Text,

@@ -139,6 +139,7 @@ const fn label(kind: MailKind) -> (&'static str, Tone) {
         MailKind::GrantRevoked => ("Access revoked", BAD),
         MailKind::RevocationOverdue => ("Removal overdue", BAD),
         MailKind::RevocationRecovered => ("Removal completed", GOOD),
+        MailKind::TargetDiffers => ("Accounts differ from our records", BAD),
         MailKind::CatalogueChanged => ("Catalogue changed", INFO),
         MailKind::AccountNotice => ("About your account", INFO),
         MailKind::OperatorNotice => ("About this installation", WAIT),

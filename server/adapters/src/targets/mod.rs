@@ -62,6 +62,10 @@ impl Targets for TargetRegistry {
         Ok(connector)
     }
 
+    fn trial(&self, target: &Target) -> Result<Arc<dyn TargetConnector>, TargetError> {
+        self.make(target)
+    }
+
     fn kinds(&self) -> &'static [Descriptor] {
         KINDS
     }

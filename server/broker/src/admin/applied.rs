@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::mistake::Mistake;
 use super::plan::Difference;
 use super::settle::EndedAccess;
+use super::trial::TargetTried;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 
@@ -43,6 +44,8 @@ pub struct Applied {
     pub new_clients: Vec<NewClient>,
     /// Access that ended because its holder may no longer have it. Empty on a dry run.
     pub ended: Vec<EndedAccess>,
+    /// Targets that were tried, or on a dry run would be.
+    pub checks: Vec<TargetTried>,
     /// What a person should look at, although the change is committed.
     pub warnings: Vec<String>,
 }

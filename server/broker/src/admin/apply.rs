@@ -5,9 +5,9 @@ use hallpass_domain::ports::sealer::SealedAt;
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::new_secret;
-use hallpass_domain::target::TargetSettings;
+use hallpass_domain::target::{Target, TargetSettings};
 use hallpass_domain::transition::{Change, Transition};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
 use super::applied::{Applied, ApplyError, By, MARK, Mark, NewClient, revision_of};
@@ -18,10 +18,14 @@ use super::file::read::read;
 use super::mistake::{Mistake, Mistakes};
 use super::plan::plan;
 use super::secrets::SecretSource;
+use super::trial::{Needed, Outcome, TargetTried, needed};
 use crate::broker::{Broker, Decided, unreadable};
 
 /// Table and column of [`hallpass_domain::target::Target::sealed_secret`], as bound into its seal; the row is the id.
 pub const TARGET_SECRET: (&str, &str) = ("targets", "sealed_secret");
+
+/// Most trials for one file: more only where it changes all the time.
+const MOST_TRIED: usize = 200;
 
 /// Prefix of client secrets, by which scanners find leaked ones.
 const CLIENT_SECRET_PREFIX: &str = "hpc";
@@ -52,10 +56,24 @@ impl Broker {
         dry_run: bool,
         secrets: &dyn SecretSource,
     ) -> Result<Applied, ApplyError> {
-        let decided = self
-            .commit_deciding(async || self.decide_apply(wanted, by, text, dry_run, secrets).await)
-            .await?;
-        let mut applied = decided.map_err(ApplyError::Mistakes)?;
+        let mut tried = Vec::new();
+        let mut applied = loop {
+            let decided = self
+                .commit_deciding(async || self.decide_apply(wanted, by, text, dry_run, secrets, &tried).await)
+                .await?;
+            match decided {
+                Come::Applied(applied) => break applied,
+                Come::Mistakes(mistakes) => return Err(ApplyError::Mistakes(mistakes)),
+                Come::Untried(_) if tried.len() > MOST_TRIED => {
+                    return Err(Refusal::conflict(
+                        "conflict",
+                        "Targets or their passwords keep changing while they are tried. Apply again.",
+                    )
+                    .into());
+                }
+                Come::Untried(untried) => tried.extend(self.try_all(by, untried).await?),
+            }
+        };
         if !dry_run {
             // Also where nothing changed: an earlier apply may have been cut off between its commit and this.
             match self.end_what_may_not_be().await {
@@ -76,7 +94,8 @@ impl Broker {
         text: &str,
         dry_run: bool,
         secrets: &dyn SecretSource,
-    ) -> Result<Decided<Result<Applied, Vec<Mistake>>>, Refusal> {
+        tried: &[Tried],
+    ) -> Result<Decided<Come>, Refusal> {
         let now = self.now();
         let catalogue = self.catalogue().await?;
         let (actor, who, me) = actor(&catalogue, by)?;
@@ -96,14 +115,35 @@ impl Broker {
         let mut mistakes = Mistakes::new(text);
         let file = read(text, &mut mistakes);
         let Some(mut built) = judge(&current, &file, Known::Server, me, now, &mut mistakes) else {
-            return Ok(Decided::Answer(Err(mistakes.into_sorted())));
+            return Ok(Decided::Answer(Come::Mistakes(mistakes.into_sorted())));
         };
         if me.is_some() {
             self.refuse_moved_servers(&current, &built, &mut mistakes).await?;
         }
         self.seal_passwords(&current, &mut built, secrets, &mut mistakes)?;
         if !mistakes.is_empty() {
-            return Ok(Decided::Answer(Err(mistakes.into_sorted())));
+            return Ok(Decided::Answer(Come::Mistakes(mistakes.into_sorted())));
+        }
+        // A local command makes its own target, or brings a catalogue before there is a server to try from.
+        let (mut checks, mut warnings) = (Vec::new(), Vec::new());
+        if me.is_some() {
+            let mut untried = Vec::new();
+            for need in needed(&current, &built.next) {
+                let password = self.password_of(&need.target);
+                let found = tried.iter().find(|t| t.is_of(&need.target, password.as_ref()));
+                match found.map(|t| &t.found) {
+                    None if dry_run => checks.push(need.would()),
+                    None => untried.push(need),
+                    Some(found) => judge_trial(&need, found, &built, &mut mistakes, &mut warnings),
+                }
+                checks.extend(found.map(|t| t.found.clone()));
+            }
+            if !mistakes.is_empty() {
+                return Ok(Decided::Answer(Come::Mistakes(mistakes.into_sorted())));
+            }
+            if !untried.is_empty() {
+                return Ok(Decided::Answer(Come::Untried(untried)));
+            }
         }
         let new_clients = if dry_run { Vec::new() } else { make_client_secrets(&mut built)? };
 
@@ -114,10 +154,11 @@ impl Broker {
             differences: plan.differences,
             new_clients,
             ended: Vec::new(),
-            warnings: Vec::new(),
+            checks,
+            warnings,
         };
         if dry_run || applied.differences.is_empty() {
-            return Ok(Decided::Answer(Ok(applied)));
+            return Ok(Decided::Answer(Come::Applied(applied)));
         }
         applied.revision = revision.saturating_add(1);
         let mark = Mark { revision: applied.revision, at: now, by: actor.clone() };
@@ -140,7 +181,25 @@ impl Broker {
             &evidence::sha256(text),
             &applied.differences,
         );
-        Ok(Decided::Commit(transition, Ok(applied)))
+        Ok(Decided::Commit(transition, Come::Applied(applied)))
+    }
+
+    /// Tries targets, side by side.
+    async fn try_all(&self, by: By<'_>, untried: Vec<Needed>) -> Result<Vec<Tried>, Refusal> {
+        let catalogue = self.catalogue().await?;
+        let (actor, _, _) = actor(&catalogue, by)?;
+        let actor = actor.as_str();
+        let trials = untried.into_iter().map(|need| async move {
+            let found = self.try_target(actor, &need).await;
+            Tried { password: self.password_of(&need.target), target: need.target, found }
+        });
+        Ok(futures_util::future::join_all(trials).await)
+    }
+
+    fn password_of(&self, target: &Target) -> Option<SecretString> {
+        let row = target.id.to_string();
+        let at = SealedAt { table: TARGET_SECRET.0, row: &row, column: TARGET_SECRET.1 };
+        target.sealed_secret.as_deref().and_then(|sealed| self.sealer.open(at, sealed).ok())
     }
 
     /// A PostgreSQL target's address may change only while nothing of ours is there: removal would go to the new
@@ -210,6 +269,70 @@ impl Broker {
     }
 }
 
+/// What one look at the file comes to.
+enum Come {
+    Applied(Applied),
+    Mistakes(Vec<Mistake>),
+    /// Targets must be tried first; then it is looked at again.
+    Untried(Vec<Needed>),
+}
+
+/// A target that was tried with these settings and this password.
+struct Tried {
+    target: Target,
+    password: Option<SecretString>,
+    found: TargetTried,
+}
+
+impl Tried {
+    /// A new target has another id at each look, so it is known by its name.
+    fn is_of(&self, target: &Target, password: Option<&SecretString>) -> bool {
+        let same = match (&self.password, password) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.expose_secret().as_bytes().ct_eq(b.expose_secret().as_bytes()).into(),
+            _ => false,
+        };
+        same && self.target.name == target.name && self.target.settings == target.settings
+    }
+}
+
+/// What a trial means for the file: an unfit target is a mistake, with every problem; one that does not answer is one where
+/// nothing is known of its server, and a warning else.
+fn judge_trial(
+    need: &Needed,
+    found: &TargetTried,
+    built: &Built<'_>,
+    mistakes: &mut Mistakes<'_>,
+    warnings: &mut Vec<String>,
+) {
+    let name = &need.target.name;
+    let at = built.addresses.get(&need.target.id).cloned().unwrap_or(0..0);
+    match found.outcome {
+        Outcome::Fit | Outcome::WouldTry => {}
+        Outcome::Unfit => {
+            for problem in &found.problems {
+                mistakes.at(
+                    at.clone(),
+                    format!("Target “{name}” was tried, and what is given there could not be relied on to be taken away: {problem}."),
+                    "Mend it at the target and apply again, or set disabled = true on it for now.",
+                );
+            }
+        }
+        Outcome::Unreachable => {
+            let why = found.problems.join("; ");
+            if need.must_answer {
+                mistakes.at(
+                    at,
+                    format!("Target “{name}” is new here, or moved, and does not answer ({why}), so nothing is known of it."),
+                    "Apply again when it answers, or set disabled = true on it for now: a disabled target is not tried, and nothing is given there.",
+                );
+            } else {
+                warnings.push(format!("Target “{name}” does not answer ({why}), so it was not tried with its new settings. Run `hallpass admin check {name}` when it is back."));
+            }
+        }
+    }
+}
+
 fn set_sealed(built: &mut Built<'_>, id: TargetId, sealed: String) {
     if let Some(target) = built.next.catalogue.targets.get_mut(&id) {
         target.sealed_secret = Some(sealed);
@@ -231,7 +354,7 @@ fn make_client_secrets(built: &mut Built<'_>) -> Result<Vec<NewClient>, Refusal>
 
 /// Actor for audit, name for people, and the person. A person's duty is read from the catalogue as committed now, not
 /// from what was so when the session began.
-pub(super) fn actor(catalogue: &Catalogue, by: By<'_>) -> Result<(String, String, Option<UserId>), Refusal> {
+pub(crate) fn actor(catalogue: &Catalogue, by: By<'_>) -> Result<(String, String, Option<UserId>), Refusal> {
     let caller = match by {
         By::System(command) => {
             return Ok((format!("system:{command}"), format!("Hallpass ({command})"), None));

@@ -20,11 +20,14 @@ pub mod plan;
 pub mod secrets;
 pub mod settle;
 mod settle_requests;
+pub mod trial;
 
 pub use applied::{Applied, ApplyError, By, Mark, NewClient};
 pub use apply::TARGET_SECRET;
+pub(crate) use apply::actor;
 pub use build::NO_SECRET;
 pub use check::check_text;
 pub use mistake::Mistake;
 pub use plan::{Action, Difference, FieldChange};
 pub use secrets::{MemorySecrets, SecretRef, SecretSource, ServerSecrets};
+pub use trial::{Outcome, TargetTried};

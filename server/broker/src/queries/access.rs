@@ -78,7 +78,13 @@ impl Broker {
             ends_at: grant.ends_at,
             ended_at: over.then_some(grant.ends_at),
             works: works(grant, &credentials, live_tokens, now),
-            left: at_target(grant, &credentials, live_tokens, until, last_exp, now),
+            left: AtTarget {
+                sessions: self.session_counts.of(
+                    credentials.iter().filter(|c| c.state == CredentialState::Live && c.due_at > now),
+                    now,
+                ),
+                ..at_target(grant, &credentials, live_tokens, until, last_exp, now)
+            },
             can_issue: holder && active,
             can_end: active && self.holds(caller, grant).await?,
         })

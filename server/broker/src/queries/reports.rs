@@ -1,12 +1,23 @@
 //! What the reconcilers report, how targets are, and what is overdue.
+use hallpass_domain::Timestamp;
+use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::finding::{Finding, FindingKind};
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::target::TargetSettings;
+use hallpass_domain::target_check::TargetCheck;
 
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
+use crate::reconcile::compare_targets::OPEN;
+use crate::reconcile::comparisons::Compared;
 use crate::restored::Restored;
-use crate::views::reports::{Figure, OverdueRow, ReconcilerRow, ReportsView, RestoredFact, TargetReport};
+use crate::views::reports::{
+    Figure, FindingRow, OverdueRow, ReconcilerRow, ReportsView, RestoredFact, TargetReport,
+};
+
+/// Findings shown on the page.
+const SHOWN: usize = 200;
 
 impl Broker {
     /// Administrators, auditors, and owners of targets.
@@ -30,12 +41,16 @@ impl Broker {
         #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
         let mean =
             if revoked == 0 { "none yet".to_owned() } else { format!("{:.2} s", sum / revoked as f64) };
+        let findings = self.store.open_findings(OPEN).await.map_err(unreadable)?;
         let mut targets = Vec::new();
         for target in
             catalogue.targets.values().filter(|t| matches!(t.settings, TargetSettings::Postgresql(_)))
         {
             let unrevoked = self.store.unrevoked_at(target.id).await.map_err(unreadable)?;
             let revoking = unrevoked.iter().filter(|c| c.due_at <= now).count();
+            let differing = findings.iter().filter(|f| f.target_id == target.id).count();
+            let compared = compared(&self.comparisons.of(target.id), differing, now);
+            let tried = tried(self.store.last_check(target.id).await.map_err(unreadable)?.as_ref(), now);
             let down = self.breakers.down().iter().any(|(t, _)| *t == target.id);
             targets.push(TargetReport {
                 name: target.name.to_string(),
@@ -51,7 +66,11 @@ impl Broker {
                 last_seen_at: None,
                 live: i64::try_from(unrevoked.len() - revoking).unwrap_or(0),
                 revoking: i64::try_from(revoking).unwrap_or(0),
-                drift: Vec::new(),
+                compared: compared.0,
+                differs: compared.1,
+                tried: tried.0,
+                unfit: tried.1,
+                can_try: caller.has(Duty::Administrator),
                 trouble: down
                     .then(|| "It does not answer; removals wait for it and go on by themselves.".to_owned()),
             });
@@ -104,6 +123,7 @@ impl Broker {
                 })
                 .collect(),
             targets,
+            findings: findings.iter().take(SHOWN).map(|f| finding_row(&catalogue, caller, f)).collect(),
             overdue: overdue
                 .into_iter()
                 .map(|c| OverdueRow {
@@ -145,6 +165,84 @@ fn restored_facts(restored: &Restored) -> Vec<RestoredFact> {
     facts
 }
 
+/// When a target was compared and what that came to; and whether somebody should look.
+fn compared(last: &Compared, differing: usize, now: Timestamp) -> (String, bool) {
+    let ago =
+        |at: Timestamp| hallpass_domain::window::describe_seconds((now - at).num_seconds().max(1)) + " ago";
+    let accounts =
+        if differing == 1 { "1 account differs".to_owned() } else { format!("{differing} accounts differ") };
+    let (mut said, mut bad) = match (last.at, last.same_since) {
+        (None, _) if differing > 0 => (format!("{accounts}; not compared since this server's start"), true),
+        (None, _) => ("not compared yet".to_owned(), false),
+        (Some(at), _) if differing > 0 => (format!("{accounts}; compared {}", ago(at)), true),
+        (Some(at), Some(since)) => {
+            (format!("the same since {} UTC; compared {}", since.format("%-d %b %H:%M:%S"), ago(at)), false)
+        }
+        (Some(at), None) => (format!("compared {}", ago(at)), false),
+    };
+    if let Some((at, why)) = &last.failed {
+        said = format!("{said}; the last attempt, {}, came to nothing: {why}", ago(*at));
+        bad = true;
+    }
+    (said, bad)
+}
+
+/// How the last trial of a target went, and whether it is unfit.
+fn tried(check: Option<&TargetCheck>, now: Timestamp) -> (Option<String>, bool) {
+    let Some(check) = check else { return (None, false) };
+    let ago = hallpass_domain::window::describe_seconds((now - check.begun_at).num_seconds().max(1));
+    match &check.found {
+        Some(found) if found.problems.is_empty() => {
+            (Some(format!("fit, PostgreSQL {}; tried {ago} ago", found.version)), false)
+        }
+        Some(found) => (Some(format!("NOT fit, tried {ago} ago: {}", found.problems.join("; "))), true),
+        None => (Some(format!("tried {ago} ago, without an answer")), false),
+    }
+}
+
+fn finding_row(catalogue: &Catalogue, caller: &Caller, f: &Finding) -> FindingRow {
+    let waits = f.kind == FindingKind::Unknown && f.removing_since.is_none();
+    let what_happens = match (f.kind, f.removing_since, f.credential_id) {
+        (FindingKind::Unknown, None, None) => {
+            "Its mark cannot be read, so Hallpass does not touch it: remove it by hand at the target."
+        }
+        (FindingKind::Unknown, None, Some(_)) => "It is left alone until an administrator says that it goes.",
+        (_, Some(_), _) => "It is being removed: no new login first, then its sessions, then the account.",
+        (FindingKind::Changed, ..) => {
+            "It stays until its end, when everything of it goes. End the grant if it should not wait."
+        }
+        (FindingKind::Missing, ..) => "It is recorded as revoked once that is proven.",
+        (FindingKind::Reappeared, ..) => "It is removed again.",
+    };
+    FindingRow {
+        id: f.id.to_string(),
+        name: f.external_name.clone(),
+        target: catalogue.targets.get(&f.target_id).map(|t| t.name.to_string()).unwrap_or_default(),
+        kind: f.kind.as_str().to_owned(),
+        differences: f.differences.clone(),
+        since: f.first_seen_at,
+        removing_since: f.removing_since,
+        confirmed_by: f.confirmed_by.map(|u| super::lines::user(catalogue, u).name),
+        trouble: f.trouble.clone(),
+        can_confirm: waits && f.credential_id.is_some() && caller.has(Duty::Administrator),
+        what_happens: what_happens.to_owned(),
+    }
+}
+
+/// Accounts that are not as our records say, oldest first: for administrators and auditors.
+impl Broker {
+    /// # Errors
+    /// `Forbidden` for others.
+    pub async fn findings_view(&self, caller: &Caller) -> Result<Vec<FindingRow>, Refusal> {
+        if !caller.has(Duty::Administrator) && !caller.has(Duty::Auditor) {
+            return Err(Refusal::not_found("page"));
+        }
+        let catalogue = self.catalogue().await?;
+        let findings = self.store.open_findings(OPEN).await.map_err(unreadable)?;
+        Ok(findings.iter().map(|f| finding_row(&catalogue, caller, f)).collect())
+    }
+}
+
 fn purpose(name: &str) -> &'static str {
     match name {
         "expire" => "Ends grants whose time is up, and finishes those of which nothing is left",
@@ -161,6 +259,9 @@ fn purpose(name: &str) -> &'static str {
         "unrecorded" => "Removes from memory while the store cannot be written",
         "eligibility" => "Ends access of those who may no longer have it",
         "sweep" => "Deletes what has expired",
+        "checks" => "Proves that the accounts of trials of targets are gone",
+        "findings" => "Removes accounts that comparing found and that may go",
+        "sessions" => "Counts the sessions of logins that somebody looks at",
         "compare" => "Compares targets with what is known",
         _ => "",
     }

@@ -191,6 +191,7 @@ pub fn mail_in_words(kind: MailKind) -> &'static str {
         MailKind::GrantRevoked => "revoked",
         MailKind::RevocationOverdue => "removal overdue",
         MailKind::RevocationRecovered => "removal completed",
+        MailKind::TargetDiffers => "accounts at a target differ",
         MailKind::CatalogueChanged => "catalogue changed",
         MailKind::AccountNotice => "account notice",
         MailKind::OperatorNotice => "operator notice",

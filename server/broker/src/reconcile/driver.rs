@@ -117,6 +117,15 @@ async fn slow(broker: Arc<Broker>) {
             };
             note(&broker, "eligibility", report);
         }
+        if round % 5 == 2 {
+            note(&broker, "checks", broker.step_finish_checks().await);
+            note(&broker, "findings", broker.step_remove_findings().await);
+        }
+        if round.is_multiple_of(2) {
+            // On its own: a target that does not answer must not keep the others from their turn.
+            let counting = Arc::clone(&broker);
+            tokio::spawn(async move { note(&counting, "sessions", counting.step_count_sessions().await) });
+        }
         // First after half a minute, so that a start is not slowed; then every five minutes.
         if round % 300 == 30 {
             let comparing = Arc::clone(&broker);

@@ -25,6 +25,11 @@ impl Targets for ObservedTargets {
         Ok(Arc::new(Observed { inner, observing: Arc::clone(&self.observing) }))
     }
 
+    fn trial(&self, target: &Target) -> Result<Arc<dyn TargetConnector>, TargetError> {
+        let inner = self.inner.trial(target)?;
+        Ok(Arc::new(Observed { inner, observing: Arc::clone(&self.observing) }))
+    }
+
     fn kinds(&self) -> &'static [Descriptor] {
         self.inner.kinds()
     }
@@ -65,6 +70,9 @@ impl TargetConnector for Observed {
     }
     async fn sessions(&self, credential: &Credential) -> Result<Vec<TargetSession>, TargetError> {
         self.inner.sessions(credential).await
+    }
+    async fn count_sessions(&self, batch: &[Credential]) -> Vec<Result<u32, TargetError>> {
+        self.inner.count_sessions(batch).await
     }
     async fn step(&self, step: Step, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {
         match self.may_change() {

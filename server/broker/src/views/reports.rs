@@ -16,6 +16,35 @@ pub struct ReportsView {
     pub targets: Vec<TargetReport>,
     /// Credentials that are due and not yet verified gone.
     pub overdue: Vec<OverdueRow>,
+    /// Accounts at targets that are not as our records say.
+    pub findings: Vec<FindingRow>,
+}
+
+/// One account at a target that is not as our records say.
+#[derive(Debug, Clone, Serialize)]
+pub struct FindingRow {
+    /// Id of the finding.
+    pub id: String,
+    /// Name of the account.
+    pub name: String,
+    /// Name of the target.
+    pub target: String,
+    /// `unknown`, `reappeared`, `changed` or `missing`.
+    pub kind: String,
+    /// The differences, in words.
+    pub differences: Vec<String>,
+    /// When it was seen first.
+    pub since: DateTime<Utc>,
+    /// Since when it is being removed.
+    pub removing_since: Option<DateTime<Utc>>,
+    /// Who said so; none where nobody had to.
+    pub confirmed_by: Option<String>,
+    /// What stands in the way of the removal.
+    pub trouble: Option<String>,
+    /// It waits for the yes of an administrator, and the person who looks is one.
+    pub can_confirm: bool,
+    /// What happens with it, in a sentence.
+    pub what_happens: String,
 }
 
 /// Something that is known of a restored backup.
@@ -78,8 +107,16 @@ pub struct TargetReport {
     pub live: i64,
     /// Credentials being revoked.
     pub revoking: i64,
-    /// What the comparison with our records found, in sentences.
-    pub drift: Vec<String>,
+    /// When it was compared with our records, and what that came to, in a sentence.
+    pub compared: String,
+    /// The comparison found a difference, or came to nothing.
+    pub differs: bool,
+    /// How the last trial of it went, in a sentence; none where it was never tried.
+    pub tried: Option<String>,
+    /// The last trial found it unfit.
+    pub unfit: bool,
+    /// The person who looks may have it tried again.
+    pub can_try: bool,
     /// What it said, on trouble.
     pub trouble: Option<String>,
 }

@@ -4,6 +4,7 @@ pub mod audit_log;
 pub mod catalogue;
 pub mod checkpoint_sink;
 pub mod clock;
+pub mod comparison;
 pub mod credentials;
 pub mod grants;
 pub mod journal;

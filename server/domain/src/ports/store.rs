@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use super::accounts::Accounts;
 use super::audit_log::AuditLog;
 use super::catalogue::CatalogueReads;
+use super::comparison::Comparison;
 use super::credentials::Credentials;
 use super::grants::Grants;
 use super::mails::Mails;
@@ -53,7 +54,17 @@ impl Page {
 /// The store.
 #[async_trait]
 pub trait Store:
-    Accounts + AuditLog + CatalogueReads + Credentials + Grants + Mails + Requests + Tokens + Send + Sync
+    Accounts
+    + AuditLog
+    + CatalogueReads
+    + Comparison
+    + Credentials
+    + Grants
+    + Mails
+    + Requests
+    + Tokens
+    + Send
+    + Sync
 {
     /// Commits a transition durably, or nothing of it. Waiting transitions share one transaction, each in its own
     /// savepoint. After a lost COMMIT the command id is looked up and the recorded outcome answered.

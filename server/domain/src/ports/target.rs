@@ -103,6 +103,10 @@ pub struct Removal {
 pub struct Listed {
     /// Name.
     pub external_name: String,
+    /// Identity at the target beyond the name (PostgreSQL: role oid).
+    pub external_oid: Option<i64>,
+    /// Groups that it is in.
+    pub groups: Vec<String>,
     /// Credential id in the marker.
     pub credential: Option<uuid::Uuid>,
     /// May log in.
@@ -173,6 +177,8 @@ pub trait TargetConnector: Send + Sync {
     fn connection_info(&self, credential: &Credential) -> ConnectionInfo;
     /// Sessions of the account now.
     async fn sessions(&self, credential: &Credential) -> Result<Vec<TargetSession>, TargetError>;
+    /// How many sessions each account of a batch has now; for lists.
+    async fn count_sessions(&self, batch: &[Credential]) -> Vec<Result<u32, TargetError>>;
     /// One step for a batch; the answer has one entry per credential, so that one bad account stops no other.
     async fn step(&self, step: Step, batch: &[Credential]) -> Vec<Result<Removal, TargetError>>;
     /// Every account that carries our mark.
@@ -184,6 +190,11 @@ pub trait TargetConnector: Send + Sync {
 pub trait Targets: Send + Sync {
     /// The connector of a target; opens lazily, so an unreachable target costs nothing here.
     fn connector(
+        &self,
+        target: &crate::target::Target,
+    ) -> Result<std::sync::Arc<dyn TargetConnector>, TargetError>;
+    /// A connector of its own, of which nothing is kept: for trials of a target that is not so in the catalogue.
+    fn trial(
         &self,
         target: &crate::target::Target,
     ) -> Result<std::sync::Arc<dyn TargetConnector>, TargetError>;

@@ -1,7 +1,9 @@
 //! The text of `/metrics`: what this process counted, and what the broker and the store say at this moment.
 use std::fmt::Write as _;
 
+use hallpass_broker::reconcile::compare_targets::OPEN;
 use hallpass_broker::reconcile::reports::LAG_BUCKETS;
+use hallpass_domain::finding::FindingKind;
 use hallpass_domain::ports::clock::Trust;
 use prometheus::{Encoder as _, TextEncoder};
 
@@ -173,6 +175,26 @@ async fn targets(out: &mut Out, state: &AppState) {
     for target in catalogue.targets.values() {
         let is_down = down.iter().any(|(id, _)| *id == target.id);
         out.sample("hallpass_target_down", &[("target", target.name.as_str())], u8::from(is_down));
+    }
+    out.family(
+        "hallpass_target_compared_timestamp_seconds",
+        "gauge",
+        "When this server compared a target with the records last.",
+    );
+    for target in catalogue.targets.values() {
+        if let Some(at) = state.broker.comparisons.of(target.id).at {
+            let labels = [("target", target.name.as_str())];
+            out.sample("hallpass_target_compared_timestamp_seconds", &labels, at.timestamp());
+        }
+    }
+    let Ok(findings) = state.broker.store.open_findings(OPEN).await else { return };
+    out.family("hallpass_target_findings", "gauge", "Accounts at a target that are not as the records say.");
+    for target in catalogue.targets.values().filter(|t| t.settings.kind() == "postgresql") {
+        for kind in FindingKind::ALL {
+            let count = findings.iter().filter(|f| f.target_id == target.id && f.kind == kind).count();
+            let labels = [("target", target.name.as_str()), ("kind", kind.as_str())];
+            out.sample("hallpass_target_findings", &labels, count);
+        }
     }
 }
 

@@ -46,6 +46,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/credentials/{id}/watch", web::get().to(access::watch))
         .route("/audit", web::get().to(audit::index))
         .route("/reports", web::get().to(audit::reports))
+        .route("/reports/findings/{id}/remove", web::post().to(audit::remove_account))
+        .route("/reports/targets/{name}/check", web::post().to(audit::check_target))
         .route("/account", web::get().to(account::index))
         .route("/account/password", web::post().to(account::password))
         .route("/account/totp", web::get().to(account::totp_form))

@@ -159,6 +159,8 @@ fn rank(change: &Change) -> (u8, bool, Uuid) {
         Change::Decision(n) => (12, 1, n.id.0),
         Change::Grant(n) => (13, n.version, n.id.0),
         Change::Credential(n) => (14, n.version, n.id.0),
+        Change::TargetCheck(n) => (14, n.version, n.account.id.0),
+        Change::Finding(n) => (14, n.version, n.id.0),
         Change::Token(n) => (15, n.version, n.id.0),
         Change::Mail(n) => (16, n.version, n.id.0),
         Change::Meta { .. } => (17, 1, Uuid::nil()),

@@ -16,6 +16,7 @@ use crate::db::fail::Fail;
 use crate::db::types::{Digest, Json, Ts, Uid};
 use crate::rows::accounts::{AccountRow, ApiTokenRow, DeviceRow, SessionRow};
 use crate::rows::catalogue::{RoleRow, TargetOwnerRow, TargetRow, WorkflowRow};
+use crate::rows::comparison::{FindingRow, TargetCheckRow};
 use crate::rows::credentials::{CredentialRow, TokenRow};
 use crate::rows::grants::{GrantRow, StandingBlockRow};
 use crate::rows::mails::MailRow;
@@ -23,9 +24,10 @@ use crate::rows::people::{ClientRow, GroupRow, MemberRow, UserRow, WorkloadOwner
 use crate::rows::principal_columns;
 use crate::rows::requests::{DecisionRow, RequestRow};
 use crate::schema::{
-    accounts, api_tokens, audit_events, catalogue_revision, clients, credentials, decisions, devices, grants,
-    group_members, groups, idempotency_keys, mails, meta, requests, roles, sessions, standing_blocks,
-    target_owners, targets, tokens, users, workflows, workload_owners, workloads,
+    accounts, api_tokens, audit_events, catalogue_revision, clients, credentials, decisions, devices,
+    findings, grants, group_members, groups, idempotency_keys, mails, meta, requests, roles, sessions,
+    standing_blocks, target_checks, target_owners, targets, tokens, users, workflows, workload_owners,
+    workloads,
 };
 
 /// Compare-and-swap of one row.
@@ -57,6 +59,8 @@ pub(crate) async fn put(db: &mut Db<'_>, change: &Change, later: &mut Later) -> 
         }
         Change::Grant(n) => put!(db, grants, id, GrantRow::from(&**n)),
         Change::Credential(n) => put!(db, credentials, id, CredentialRow::from(&**n)),
+        Change::TargetCheck(n) => put!(db, target_checks, id, TargetCheckRow::from(&**n)),
+        Change::Finding(n) => put!(db, findings, id, FindingRow::from(&**n)),
         Change::Token(n) if n.version == 1 => later.tokens.push(TokenRow::from(&**n)),
         Change::Token(n) => put!(db, tokens, id, TokenRow::from(&**n)),
         Change::User(n) => put!(db, users, id, UserRow::from(&**n)),

@@ -10,6 +10,7 @@ use crate::rows::Row;
 mod accounts;
 mod audit_log;
 mod catalogue;
+mod comparison;
 mod credentials;
 mod grants;
 mod mails;

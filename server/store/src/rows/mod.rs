@@ -8,6 +8,7 @@ use crate::db::words::PrincipalKind;
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod catalogue;
+pub(crate) mod comparison;
 pub(crate) mod credentials;
 pub(crate) mod grants;
 pub(crate) mod mails;

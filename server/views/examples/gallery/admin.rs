@@ -5,7 +5,9 @@ use hallpass_broker::views::common::ScopeValue;
 use hallpass_broker::views::objects::{
     GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow,
 };
-use hallpass_broker::views::reports::{Figure, OverdueRow, ReconcilerRow, ReportsView, TargetReport};
+use hallpass_broker::views::reports::{
+    Figure, FindingRow, OverdueRow, ReconcilerRow, ReportsView, TargetReport,
+};
 use hallpass_views::{audit, objects, reports};
 
 use crate::sample::{choices, minutes, role, seconds, shell, text, texts};
@@ -82,6 +84,19 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         next_run_at: Some(seconds(3)),
         trouble: (failed > 0).then(|| text("orders-db: connection refused")),
     };
+    let finding = |kind: &str, differences: &[&str], removing_since| FindingRow {
+        id: format!("0193-f-{kind}"),
+        name: text("hp_acme_ahf3k5q7w2nzm4xvb2c6d7e2fa"),
+        target: text("orders-db"),
+        kind: text(kind),
+        differences: texts(differences),
+        since: minutes(-6),
+        removing_since,
+        confirmed_by: removing_since.map(|_| text("Omar Haddad")),
+        trouble: None,
+        can_confirm: kind == "unknown",
+        what_happens: text("It is left alone until an administrator says that it goes."),
+    };
     let target = |name: &str, kind: &str, state: &str, drift: &[&str]| TargetReport {
         name: text(name),
         kind: text(kind),
@@ -89,7 +104,21 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         last_seen_at: Some(seconds(-40)),
         live: 3,
         revoking: i64::from(state == "unreachable"),
-        drift: texts(drift),
+        compared: if drift.is_empty() {
+            text("the same since 25 Nov 08:00:12 UTC; compared 40 s ago")
+        } else {
+            format!("{} accounts differ; compared 40 s ago", drift.len())
+        },
+        differs: !drift.is_empty(),
+        tried: Some(if state == "unreachable" {
+            text(
+                "NOT fit, tried 2 min ago: hallpass may not end sessions: GRANT pg_signal_backend TO hallpass",
+            )
+        } else {
+            text("fit, PostgreSQL 15.14; tried 3 d ago")
+        }),
+        unfit: state == "unreachable",
+        can_try: true,
         trouble: (state == "unreachable").then(|| text("connection refused")),
     };
     let view = ReportsView {
@@ -112,6 +141,15 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
             trouble: Some(text("connection refused")),
             needs_human: false,
         }],
+        findings: vec![
+            finding("unknown", &["carries our mark, and no record of ours knows it"], None),
+            finding(
+                "changed",
+                &["joined orders_owner", "may log in for longer than it was created for"],
+                None,
+            ),
+            finding("reappeared", &["was verified absent, and is there again"], Some(seconds(-20))),
+        ],
         reconcilers: vec![
             job("revoke-due", "ends what is due at its target", "failing", 4, 1),
             job("deliver-mail", "hands messages to the mail server", "ok", 2, 0),
@@ -130,7 +168,10 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
     };
     let omar = shell("/reports", Some("Omar Haddad"));
     g.add("reports", reports::index(&omar, &view))?;
-    g.add("reports-calm", reports::index(&omar, &ReportsView { overdue: Vec::new(), ..view }))
+    g.add(
+        "reports-calm",
+        reports::index(&omar, &ReportsView { overdue: Vec::new(), findings: Vec::new(), ..view }),
+    )
 }
 
 fn page<T>(rows: Vec<T>) -> ObjectsView<T> {

@@ -15,6 +15,7 @@ const LIST: Script = script!("list": "list");
 #[derive(Deserialize)]
 struct Row {
     name: String,
+    oid: i64,
     login: bool,
     comment: String,
     attributes: Vec<String>,
@@ -35,6 +36,8 @@ impl PostgresqlConnector {
                 let (credential, made) = read_comment(&self.instance, &row.comment);
                 Listed {
                     drift: drift(&row, made.as_ref()),
+                    external_oid: Some(row.oid),
+                    groups: row.groups.into_iter().collect(),
                     external_name: row.name,
                     credential,
                     can_login: row.login,

@@ -4,6 +4,7 @@
 //! One file a verb; the statements themselves are in `sql/`, whole and constant.
 mod accounts;
 mod canary;
+mod counts;
 mod create;
 mod deny;
 mod dial;
@@ -157,6 +158,10 @@ impl TargetConnector for PostgresqlConnector {
 
     async fn sessions(&self, credential: &Credential) -> Result<Vec<TargetSession>, TargetError> {
         self.list_sessions(credential).await
+    }
+
+    async fn count_sessions(&self, batch: &[Credential]) -> Vec<Result<u32, TargetError>> {
+        self.count(batch).await
     }
 
     async fn step(&self, step: Step, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {

@@ -122,5 +122,6 @@ fn diff(done: &Applied) -> CatalogueDiff {
             })
             .collect(),
         warnings: done.warnings.clone(),
+        checks: done.checks.iter().map(super::check::shape).collect(),
     }
 }

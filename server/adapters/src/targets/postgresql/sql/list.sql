@@ -9,6 +9,7 @@ WITH RECURSIVE marked AS (
 )
 SELECT coalesce(jsonb_agg(jsonb_build_object(
          'name', k.rolname,
+         'oid', k.oid::bigint,
          'login', k.rolcanlogin,
          'comment', k.description,
          'attributes', to_jsonb(array_remove(ARRAY[

@@ -1,0 +1,73 @@
+//! `/api/v1/admin/findings`: accounts at targets that are not as our records say.
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_broker::views::reports::FindingRow;
+use hallpass_domain::ids::FindingId;
+use hallpass_domain::refusal::Refusal;
+
+use crate::api::answer::{self, Answer};
+use crate::api::audit::may_read;
+use crate::api::idempotency::once;
+use crate::api::shapes::common::page_by_name;
+use crate::api::wire::admin::Finding;
+use crate::api::wire::common::Page;
+use crate::bearer::ApiCaller;
+use crate::body::Body;
+use crate::params::{self, Params};
+use crate::problem::{Problem, ProblemBody};
+use crate::state::AppState;
+
+fn shape(f: FindingRow) -> Finding {
+    Finding {
+        id: f.id,
+        target: f.target,
+        account: f.name,
+        kind: f.kind,
+        differences: f.differences,
+        since: f.since,
+        removing_since: f.removing_since,
+        confirmed_by: f.confirmed_by,
+        trouble: f.trouble,
+        can_confirm: f.can_confirm,
+        what_happens: f.what_happens,
+    }
+}
+
+/// Accounts at targets that are not as our records say, by id: the oldest first.
+#[utoipa::path(get, path = "/api/v1/admin/findings", tag = "Catalogue", params(("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
+    responses((status = 200, body = Page<Finding>), (status = "default", body = ProblemBody)))]
+pub async fn list(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    who: ApiCaller,
+) -> Result<HttpResponse, Problem> {
+    may_read(&who.caller)?;
+    let params = Params::of(&req)?;
+    let limit = params.limit()?;
+    let rows = state.broker.findings_view(&who.caller).await?;
+    let items = rows.into_iter().map(|f| (f.id.clone(), shape(f))).collect();
+    answer::show(&page_by_name(items, params.text("after"), limit))
+}
+
+/// An administrator's yes: the account is removed.
+#[utoipa::path(post, path = "/api/v1/admin/findings/{id}/remove", tag = "Catalogue", params(("id" = String, Path)),
+    responses((status = 200, body = Finding), (status = "default", body = ProblemBody)))]
+pub async fn remove(
+    state: web::Data<AppState>,
+    req: HttpRequest,
+    id: web::Path<String>,
+    who: ApiCaller,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    may_read(&who.caller)?;
+    let id: FindingId = params::id(&id, "finding")?;
+    let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
+    once(&state, &req, &who, &body.0, None, |_| async move {
+        let finding = broker.confirm_removal(&caller, id).await?;
+        let rows = broker.findings_view(&caller).await?;
+        let row = rows.into_iter().find(|f| f.id == finding.id.to_string());
+        Answer::ok(&shape(row.ok_or_else(|| Refusal::not_found("finding"))?))
+    })
+    .await
+}
