@@ -31,7 +31,7 @@ pub const RESTORED: &str = "restored";
 /// Meta key of the time of the last restore that was noticed: accounts made before it are no news.
 pub const LAST: &str = "restored.last";
 /// Meta key of the verifier key of the log before: places outside hold its checkpoints until the first of the new log.
-pub const BEFORE: &str = "log.before";
+pub const BEFORE: &str = "log.previous";
 /// The first event of a log that goes on under a new origin.
 pub const EVENT: &str = "log.restored";
 
