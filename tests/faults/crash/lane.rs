@@ -18,7 +18,7 @@ use crate::bed::{Bed, Store, server};
 use crate::ledger::published;
 
 /// Everything due must be gone so soon after a start: before any lease of the dead server would have run out.
-const DRAIN: Duration = Duration::from_secs(25);
+const DRAIN: Duration = Duration::from_secs(28);
 /// Latest random kill after a start, milliseconds.
 const LATEST: u64 = 2_500;
 
