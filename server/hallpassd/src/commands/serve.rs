@@ -83,12 +83,13 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 /// Serves until SIGINT or SIGTERM, then lets running answers finish.
 pub async fn until_stopped(listener: TcpListener, state: AppState) -> Result<(), StartError> {
     let state = actix_web::web::Data::new(state);
+    // Before anything is answered: who was answered may end us, and it must end well.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|e| StartError(e.to_string()))?;
     let server =
         hallpass_http::serve(vec![listener], state.clone()).map_err(|e| StartError(e.to_string()))?;
     let handle = server.handle();
     let running = tokio::spawn(server);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(|e| StartError(e.to_string()))?;
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
