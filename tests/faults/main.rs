@@ -22,6 +22,7 @@ mod full_disk;
 mod hostile;
 mod ledger;
 mod operators;
+mod overlap;
 mod parts;
 mod release;
 mod replicas;

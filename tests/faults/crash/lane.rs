@@ -38,6 +38,14 @@ const ORDINARY: [&str; 7] = [
 const OPEN: &str = "SELECT (SELECT count(*) FROM credentials WHERE state <> 'revoked') + (SELECT count(*) FROM grants WHERE state <> 'ended')
     + (SELECT count(*) FROM mails WHERE state = 'queued') + (SELECT count(*) FROM audit_events WHERE leaf_index IS NULL)";
 
+/// What is told of it where it is not.
+const LEFT: [&str; 4] = [
+    "SELECT id, state, due_at, next_attempt_at, claimed_by, claimed_until, create_deadline, last_error, attempts FROM credentials WHERE state <> 'revoked'",
+    "SELECT id, state, ends_at, end_reason FROM grants WHERE state <> 'ended'",
+    "SELECT id, kind, claimed_by, claimed_until, next_attempt_at, attempts FROM mails WHERE state = 'queued'",
+    "SELECT count(*) FROM audit_events WHERE leaf_index IS NULL",
+];
+
 pub(crate) struct Lane {
     bed: Bed,
     target: &'static Cluster,
@@ -150,10 +158,20 @@ impl Lane {
         self.past.ready(&ready);
         let outsider = tokio::sync::Mutex::new(&mut self.outsider);
         let (log, checkpoints) = (server.log(), self.bed.place.checkpoints());
+        let nearly = tokio::time::Instant::now() + DRAIN - Duration::from_secs(1);
+        let told = std::sync::Once::new();
         eventually_within(DRAIN, &format!("an end of everything after {after}\n{log}"), || async {
             let mut outsider = outsider.lock().await;
             let open = outsider.number(OPEN).await;
             let sealed = outsider.number("SELECT size FROM audit_head WHERE id = 1").await;
+            if tokio::time::Instant::now() > nearly && !told.is_completed() {
+                told.call_once(|| ());
+                let published = published(&checkpoints);
+                eprintln!("still open after {after}: {open} rows, {sealed} sealed, {published:?} published");
+                for sql in LEFT {
+                    eprintln!("{sql}: {:?}", outsider.sql(sql).await);
+                }
+            }
             (open == 0 && published(&checkpoints) == Some(sealed)).then_some(())
         })
         .await;

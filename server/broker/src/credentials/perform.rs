@@ -22,6 +22,8 @@ const ACTOR: &str = "system:revoker";
 
 /// For so long a hand-over is ours before another may begin it again.
 const LEASE: Duration = Duration::seconds(30);
+/// Tries to write a row that others move at the same time.
+const TRIES: usize = 5;
 /// Hand-overs at a time: each is a connection to the database concerned.
 const HAND_OVERS: usize = 8;
 /// Longest time between two tries while somebody may still be in, or come in.
@@ -201,25 +203,40 @@ impl Broker {
     /// Moves what is not `revoking` yet there, with its event, before anything is touched at the target.
     async fn begin(&self, batch: Vec<Credential>) -> Vec<Work> {
         let now = self.now();
-        let begun = join_all(batch.into_iter().map(|c| async move {
+        let begun = join_all(batch.into_iter().map(|c| self.begin_one(c, now))).await;
+        begun.into_iter().flatten().map(|c| Work::new(self.window.with_unrecorded(c))).collect()
+    }
+
+    /// One of them. The grant's end may move the row between our claim and this: the claim stands, so the row is taken
+    /// as it is now. Left alone it would wait for the end of our lease, with its sessions open.
+    async fn begin_one(&self, claimed: Credential, now: Timestamp) -> Option<Credential> {
+        let mut c = claimed;
+        for _ in 0..TRIES {
             if c.state == CredentialState::Revoking {
                 return Some(c);
             }
-            let next = Credential { state: CredentialState::Revoking, version: c.version + 1, ..c };
-            let transition = Transition::new(now).event(revoking_event(&next, ACTOR, now)).with(Change::Credential(Box::new(next.clone())));
+            let next = Credential { state: CredentialState::Revoking, version: c.version + 1, ..c.clone() };
+            let transition = Transition::new(now)
+                .event(revoking_event(&next, ACTOR, now))
+                .with(Change::Credential(Box::new(next.clone())));
             match self.commit(transition).await {
-                Ok(()) => Some(next),
-                // Somebody else moved it: it is claimed again from its new state.
-                Err(CommitError::Conflict(_)) => None,
+                Ok(()) => return Some(next),
+                Err(CommitError::Conflict(_)) => c = self.still_ours(&c).await?,
                 // Fail safe: what is due is removed even where it cannot be recorded; the row is taken up again later.
                 Err(error) => {
                     tracing::error!(credential = %next.id, %error, "removing without a record; it is recorded when the store is back");
-                    Some(next)
+                    return Some(next);
                 }
             }
-        }))
-        .await;
-        begun.into_iter().flatten().map(|c| Work::new(self.window.with_unrecorded(c))).collect()
+        }
+        None
+    }
+
+    /// The row as it is now, where our claim on it still holds.
+    async fn still_ours(&self, claimed: &Credential) -> Option<Credential> {
+        let row = self.store.credential(claimed.id).await.ok().flatten()?;
+        let ours = row.fence == claimed.fence && row.claimed_by.as_deref() == Some(&self.settings.worker);
+        (ours && row.state != CredentialState::Revoked).then_some(row)
     }
 
     /// One step for those of the batch that want it.
@@ -264,11 +281,29 @@ impl Broker {
         }
     }
 
-    /// Records what came of one credential; true where it is revoked now.
-    async fn record(&self, work: Work) -> bool {
+    /// Records what came of one credential; true where it is revoked now. Where the row was moved meanwhile, by an alert
+    /// for instance, and is still ours, it is recorded on top of that.
+    async fn record(&self, mut work: Work) -> bool {
+        for _ in 0..TRIES {
+            match self.try_record(&work).await {
+                Ok(revoked) => return revoked,
+                Err(CommitError::Conflict(_)) => match self.still_ours(&work.credential).await {
+                    Some(row) => work.credential = on_top_of(row, &work.credential),
+                    None => return false,
+                },
+                Err(error) => {
+                    tracing::warn!(credential = %work.credential.id, %error, "the outcome was not recorded; it is looked at again");
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    async fn try_record(&self, work: &Work) -> Result<bool, CommitError> {
         let now = self.now();
         let revoked = work.verified();
-        let c = work.credential;
+        let c = &work.credential;
         let mut next =
             Credential { version: c.version + 1, claimed_by: None, claimed_until: None, ..c.clone() };
         let mut transition = Transition::new(now);
@@ -306,18 +341,22 @@ impl Broker {
                 next.next_attempt_at = now.max(next.create_deadline) + Duration::milliseconds(500);
             }
         }
-        match self.commit(transition.with(Change::Credential(Box::new(next)))).await {
-            Ok(()) => {
-                if revoked {
-                    self.reports.lag.observe(now - c.due_at);
-                }
-                revoked
-            }
-            Err(error) => {
-                tracing::warn!(credential = %c.id, %error, "the outcome was not recorded; it is looked at again");
-                false
-            }
+        self.commit(transition.with(Change::Credential(Box::new(next)))).await?;
+        if revoked {
+            self.reports.lag.observe(now - c.due_at);
         }
+        Ok(revoked)
+    }
+}
+
+/// What was seen at the target, on the row as it is now.
+fn on_top_of(row: Credential, seen: &Credential) -> Credential {
+    Credential {
+        denied_at: seen.denied_at,
+        sessions_ended_at: seen.sessions_ended_at,
+        removed_at: seen.removed_at,
+        external_oid: seen.external_oid,
+        ..row
     }
 }
 

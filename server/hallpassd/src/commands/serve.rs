@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hallpass_broker::admin::ServerSecrets;
 use hallpass_http::{AppState, HttpConfig};
 use secrecy::ExposeSecret as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::compose::{self, Given, Making, StartError};
 use crate::config::{self, Config};
@@ -71,29 +72,52 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     };
     let state =
         AppState::new(Arc::clone(&composed.broker), http).with_secrets(Arc::new(ServerSecrets::default()));
+    let stop = Stop::listen()?;
     let tasks = compose::tasks::start(&composed);
     tracing::info!(%bound, base_url, "hallpassd serves");
-    until_stopped(listener, state).await?;
+    until_stopped(listener, state, stop).await?;
     for task in tasks {
         task.abort();
     }
     Ok(())
 }
 
-/// Serves until SIGINT or SIGTERM, then lets running answers finish.
-pub async fn until_stopped(listener: TcpListener, state: AppState) -> Result<(), StartError> {
+/// The signals that end a server well: SIGINT and SIGTERM. They are heard from [`Stop::listen`] on, so that comes before
+/// anything is said or answered: who was answered may end us.
+pub struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    /// Hears them from now on.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn listen() -> Result<Self, StartError> {
+        let hear = |kind| signal(kind).map_err(|e| StartError(e.to_string()));
+        Ok(Self { interrupt: hear(SignalKind::interrupt())?, terminate: hear(SignalKind::terminate())? })
+    }
+
+    async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Serves until it is told to stop, then lets running answers finish.
+///
+/// # Errors
+/// Where the listener cannot be served.
+pub async fn until_stopped(listener: TcpListener, state: AppState, mut stop: Stop) -> Result<(), StartError> {
     let state = actix_web::web::Data::new(state);
-    // Before anything is answered: who was answered may end us, and it must end well.
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(|e| StartError(e.to_string()))?;
     let server =
         hallpass_http::serve(vec![listener], state.clone()).map_err(|e| StartError(e.to_string()))?;
     let handle = server.handle();
     let running = tokio::spawn(server);
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+    stop.heard().await;
     state.stop();
     handle.stop(true).await;
     let _ = running.await;

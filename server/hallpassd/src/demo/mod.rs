@@ -25,6 +25,7 @@ use hallpass_http::{AppState, HttpConfig};
 use secrecy::SecretString;
 
 use crate::commands::say;
+use crate::commands::serve::{Stop, until_stopped};
 use crate::compose::{self, Composed, Given, Making, StartError};
 use crate::config::Config;
 use cluster::Cluster;
@@ -255,8 +256,9 @@ pub async fn run(args: DemoArgs) -> Result<(), StartError> {
         handles.push(server.handle());
         tokio::spawn(server);
     }
+    let stop = Stop::listen()?;
     say(&guide::text(&demo.facts, &args.data));
-    crate::commands::serve::until_stopped(demo.listener, demo.state).await?;
+    until_stopped(demo.listener, demo.state, stop).await?;
     for handle in handles {
         handle.stop(false).await;
     }
