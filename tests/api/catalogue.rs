@@ -177,6 +177,7 @@ async fn who_is_removed_loses_everything(backend: Backend) {
     let pending = steps::ask(&dana, "ledger-read", "1h").await;
     let api = server.api_with(&dana).await;
     let kept = steps::granted(&server, &sam, "billing-read", "4h").await;
+    let sam_waits = steps::ask(&sam, "billing-read", "2h").await;
     let sams = steps::token(&server, &sam, &kept).await;
 
     // dana leaves: the file no longer names her. sam stays, but is no developer any more.
@@ -203,6 +204,8 @@ async fn who_is_removed_loses_everything(backend: Backend) {
     apply(&ada, &not_eligible, true).await.ok(200);
     assert!(!steps::is_active(&server, "billing-api", &sams).await, "no longer eligible");
     server.settle().await;
+    let told = server.mailbox.subjects("sam");
+    assert!(told.iter().any(|s| s.contains("Withdrawn") && s.contains(&sam_waits)), "{told:?}");
     assert_eq!(server.broker().store.grant(kept.id).await.unwrap().unwrap().state, GrantState::Ended);
     assert!(
         server

@@ -45,6 +45,7 @@ mod bad_input;
 mod catalogue;
 mod command;
 mod findings;
+mod inbox;
 mod oauth;
 mod operations;
 mod pinned;

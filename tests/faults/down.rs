@@ -2,10 +2,14 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use hallpass_domain::credential::CredentialState;
-use hallpass_domain::grant::GrantState;
+use hallpass_domain::credential::{Credential, CredentialState};
+use hallpass_domain::grant::{Grant, GrantState};
+use hallpass_domain::ids::{CredentialId, GrantId};
+use hallpass_domain::ports::grants::GrantFilter;
+use hallpass_domain::ports::store::Page;
+use hallpass_domain::transition::{Change, Transition};
 use hallpass_tests::wait::eventually_within;
-use hallpass_tests::world::{DATABASE, OWNER, World};
+use hallpass_tests::world::{DATABASE, OWNER, REQUESTER, World};
 use hallpassd::compose::Given;
 use secrecy::ExposeSecret as _;
 
@@ -81,4 +85,83 @@ async fn a_target_is_down_at_the_end_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_is_down_at_the_end_on_postgres() {
     a_target_is_down_at_the_end(Store::Postgres).await;
+}
+
+/// More than the reconcilers read at once hang at a dead target. What ends elsewhere ends and is told all the same, and
+/// people get one alert, not hundreds.
+async fn hundreds_hang_at_a_dead_target(store: Store) {
+    let (dead, other) = (own_target().await, target().await);
+    let bed = Bed::new(store, &[("dead", dead.port()), ("other", other.port())]).await;
+    let (clock, mailbox) = (MovedClock::at(&dead).await, Arc::new(Mailbox::default()));
+    let given = Given { clock: Some(clock.clone()), notifier: Some(mailbox.clone()), ..Given::default() };
+    let world = World::open(&bed.place, given).await.expect("a server");
+    let grant = world.grant("dead-read", "3s").await.expect("a grant");
+    let login = world.login(&grant).await.expect("a login").credential;
+    dead.stop();
+    copy(&world, &grant, &login, 520).await;
+    clock.forward(TimeDelta::seconds(30));
+    let _running = world.run();
+    eventually_within(SOON, "their grants to be ending", || async {
+        let filter = GrantFilter { states: vec![GrantState::Active], ..GrantFilter::default() };
+        world.broker.store.grants(&filter, Page::first(1)).await.expect("the store").is_empty().then_some(())
+    })
+    .await;
+
+    let theirs = world.grant("other-read", "2s").await.expect("a grant");
+    let _login = world.login(&theirs).await.expect("a login");
+    eventually_within(SOON, "a grant elsewhere to be ended and checked", || async {
+        let grant = world.broker.store.grant(theirs.id).await.expect("the store").expect("the grant");
+        (grant.state == GrantState::Ended).then_some(())
+    })
+    .await;
+    eventually_within(SOON, "the holder to be told", || async {
+        (mailbox.to(REQUESTER, "ended and checked").len() == 1).then_some(())
+    })
+    .await;
+
+    clock.forward(TimeDelta::seconds(61));
+    eventually_within(SOON, "all of them to be alerted", || async {
+        let before = world.broker.now() - TimeDelta::seconds(60);
+        let untold = world.broker.store.overdue_untold(before, 1).await.expect("the store");
+        untold.is_empty().then_some(())
+    })
+    .await;
+    eventually_within(SOON, "the alerts to be sent", || async {
+        (mailbox.to(OWNER, "failed to revoke").len() >= 3).then_some(())
+    })
+    .await;
+    let alerts = mailbox.to(OWNER, "failed to revoke");
+    assert!(alerts.len() < 30, "{} mails", alerts.len());
+    assert!(alerts[0].text.contains("more, on the reports page"), "{}", alerts[0].text);
+}
+
+/// The same login under the same grant, so many times more.
+async fn copy(world: &World, grant: &Grant, login: &Credential, times: usize) {
+    let now = world.broker.now();
+    for n in 0..times {
+        let copy = Grant { id: GrantId::new(now), request_id: None, version: 1, ..grant.clone() };
+        let id = CredentialId::new(now);
+        let external_name = format!("{}_{n}", login.external_name);
+        let (grant_id, state) = (copy.id, CredentialState::Intended);
+        let first =
+            Credential { id, grant_id, state, external_name, version: 1, live_at: None, ..login.clone() };
+        let live =
+            Credential { state: CredentialState::Live, live_at: login.live_at, version: 2, ..first.clone() };
+        let made = Transition::new(now)
+            .with(Change::Grant(Box::new(copy)))
+            .with(Change::Credential(Box::new(first)));
+        world.broker.store.commit(made).await.expect("a copy");
+        let issued = Transition::new(now).with(Change::Credential(Box::new(live)));
+        world.broker.store.commit(issued).await.expect("a copy that is live");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_hang_at_a_dead_target_on_sqlite() {
+    hundreds_hang_at_a_dead_target(Store::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_hang_at_a_dead_target_on_postgres() {
+    hundreds_hang_at_a_dead_target(Store::Postgres).await;
 }

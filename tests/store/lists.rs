@@ -1,8 +1,9 @@
 //! Lists and look-ups.
 use std::collections::BTreeSet;
 
-use hallpass_domain::credential::CredentialState;
+use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::grant::{Grant, GrantState};
+use hallpass_domain::ids::RoleId;
 use hallpass_domain::ports::accounts::Accounts as _;
 use hallpass_domain::ports::credentials::Credentials as _;
 use hallpass_domain::ports::grants::{GrantFilter, Grants as _};
@@ -94,9 +95,14 @@ pub(crate) async fn pending_and_lapsing_requests(bed: &Bed) {
     commit(store, all.iter().map(|r| put!(Request, r))).await;
     (all[3].state, all[3].version) = (RequestState::Withdrawn, 2);
     commit(store, [put!(Request, all[3])]).await;
-    let pending = store.pending_requests(10).await.unwrap();
+    let (roles, other) = ([all[0].role_id], RoleId(uuid::Uuid::from_u128(9)));
+    let pending = store.pending_requests(&roles, None, 10).await.unwrap();
     assert_eq!(ids(&pending), [all[1].id.0, all[0].id.0, all[2].id.0]);
-    assert_eq!(store.pending_requests(1).await.unwrap().len(), 1);
+    assert_eq!(ids(&store.pending_requests(&roles, None, 1).await.unwrap()), [all[1].id.0]);
+    let place = Some((all[1].decide_by, all[1].id));
+    assert_eq!(ids(&store.pending_requests(&roles, place, 10).await.unwrap()), [all[0].id.0, all[2].id.0]);
+    assert_eq!(store.pending_requests(&[other], None, 10).await.unwrap(), []);
+    assert_eq!(store.pending_requests(&[], None, 10).await.unwrap(), []);
     assert_eq!(store.lapsing_requests(after(99), 10).await.unwrap(), []);
     assert_eq!(ids(&store.lapsing_requests(after(100), 10).await.unwrap()), [all[2].id.0]);
     assert_eq!(ids(&store.lapsing_requests(after(200), 10).await.unwrap()), [all[2].id.0, all[1].id.0]);
@@ -115,7 +121,12 @@ pub(crate) async fn decisions_by_request_and_person(bed: &Bed) {
     let changes =
         requests.iter().map(|r| put!(Request, r)).chain(decisions.iter().map(|d| put!(Decision, d)));
     commit(store, changes.chain([put!(Decision, second)])).await;
-    assert_eq!(store.decisions(requests[0].id).await.unwrap(), [decisions[0].clone(), second]);
+    assert_eq!(store.decisions(requests[0].id).await.unwrap(), [decisions[0].clone(), second.clone()]);
+    let both: Vec<_> = requests.iter().map(|r| r.id).collect();
+    let on: Vec<_> =
+        store.decisions_on(&both).await.unwrap().into_iter().filter(|d| d.request_id == both[0]).collect();
+    assert_eq!(on, [decisions[0].clone(), second]);
+    assert!(store.decisions_on(&both[1..]).await.unwrap().iter().all(|d| d.request_id != both[0]));
     let first = store.decided_by(w.ben.id, Page::first(3)).await.unwrap();
     let pair = |n: usize| (decisions[n].clone(), requests[n].clone());
     assert_eq!(first, [pair(4), pair(3), pair(2)]);
@@ -157,18 +168,20 @@ pub(crate) async fn due_starting_and_usable_grants(bed: &Bed) {
     all[4].ends_at = after(800);
     (all[5].starts_at, all[5].ends_at) = (after(500), after(2_000));
     commit(store, all.iter().map(|g| put!(Grant, g))).await;
-    // One ended for good, one ending: its end may lie ahead, it is due all the same.
+    // One ended for good, one ending: its end may lie ahead, nothing of it is left all the same.
     (all[3].state, all[3].version) = (GrantState::Ended, 2);
     (all[4].state, all[4].version) = (GrantState::Ending, 2);
     commit(store, [put!(Grant, all[3]), put!(Grant, all[4])]).await;
     let pick = |which: &[usize]| which.iter().map(|n| all[*n].id.0).collect::<Vec<_>>();
-    assert_eq!(grant_ids(&store.due_grants(after(49), 10).await.unwrap()), pick(&[4]));
-    assert_eq!(grant_ids(&store.due_grants(after(60), 10).await.unwrap()), pick(&[0, 1, 4]));
-    assert_eq!(grant_ids(&store.due_grants(after(60), 2).await.unwrap()), pick(&[0, 1]));
+    assert_eq!(grant_ids(&store.due_grants(after(49), 10).await.unwrap()), pick(&[]));
+    assert_eq!(grant_ids(&store.due_grants(after(60), 10).await.unwrap()), pick(&[0, 1]));
+    assert_eq!(grant_ids(&store.due_grants(after(60), 1).await.unwrap()), pick(&[0]));
+    assert_eq!(grant_ids(&store.emptied_grants(None, 10).await.unwrap()), pick(&[4]));
     assert_eq!(store.starting_grants(after(19), 10).await.unwrap(), []);
     assert_eq!(grant_ids(&store.starting_grants(after(20), 10).await.unwrap()), pick(&[1]));
     assert_eq!(store.starting_grants(after(60), 10).await.unwrap(), [], "its window has passed");
-    assert_eq!(store.next_due().await.unwrap(), Some(after(50)));
+    assert_eq!(store.next_due(after(49)).await.unwrap(), Some(after(50)));
+    assert_eq!(store.next_due(after(50)).await.unwrap(), Some(after(60)), "what it looked at is behind it");
     let (ana, role) = (Principal::User(w.ana.id), w.login.id);
     let usable = async |at| store.usable_grant(ana, role, at).await.unwrap().map(|g| g.id);
     assert_eq!(usable(after(-1)).await, None);
@@ -205,7 +218,12 @@ pub(crate) async fn credentials_due_and_overdue(bed: &Bed) {
     assert_eq!(store.count_overdue(after(250)).await.unwrap(), 2);
     assert_eq!(store.count_overdue(after(100)).await.unwrap(), 0, "before, not at");
     assert_eq!(store.due_between(after(100), after(300), 10).await.unwrap(), pick(&[1, 2]));
-    assert_eq!(store.next_due().await.unwrap(), Some(after(100)));
+    let told = Credential { alerted_at: Some(after(240)), version: all[1].version + 1, ..all[1].clone() };
+    commit(store, [put!(Credential, told)]).await;
+    assert_eq!(store.overdue_untold(after(250), 10).await.unwrap(), pick(&[2]));
+    assert_eq!(store.next_due(after(99)).await.unwrap(), Some(after(100)));
+    assert_eq!(store.next_due(after(100)).await.unwrap(), Some(after(200)));
+    assert_eq!(store.next_due(after(300)).await.unwrap(), Some(other.ends_at));
     assert_eq!(store.targets_due(after(100)).await.unwrap(), [w.database.id]);
     assert_eq!(store.targets_due(after(99)).await.unwrap(), []);
 }

@@ -231,7 +231,7 @@ pub(crate) async fn absent_rows_are_none(bed: &Bed) {
     assert_eq!(store.meta("nothing").await.unwrap(), None);
     assert_eq!(store.idempotent_answer("s", "k").await.unwrap(), None);
     assert_eq!(store.live_tokens(GrantId::new(now()), now()).await.unwrap(), (0, None));
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.next_due(now()).await.unwrap(), None);
     assert_eq!(store.unsealed_tail().await.unwrap(), (0, None));
     assert_eq!(store.outbox_age().await.unwrap(), (None, 0));
     assert_eq!(store.log_head().await.unwrap().size, 0);

@@ -128,9 +128,11 @@ fn for_sqlite(sql: &str) -> Option<String> {
     for lock in [" SKIP LOCKED", " FOR UPDATE", " FOR SHARE"] {
         sql = sql.replace(lock, "");
     }
-    while let Some((before, rest)) = sql.split_once("= ANY($") {
-        let (number, after) = rest.split_once(')')?;
-        sql = format!("{before}IN (${number}){after}");
+    for (theirs, ours) in [("!= ALL($", "NOT IN"), ("= ANY($", "IN")] {
+        while let Some((before, rest)) = sql.split_once(theirs) {
+            let (number, after) = rest.split_once(')')?;
+            sql = format!("{before}{ours} (${number}){after}");
+        }
     }
     Some(sql)
 }

@@ -70,7 +70,8 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
             }
         }
     }
-    store.pending_requests(5).await.unwrap();
+    store.pending_requests(&[w.login.id], None, 5).await.unwrap();
+    store.decisions_on(&[request.id]).await.unwrap();
     store.lapsing_requests(now(), 5).await.unwrap();
     store.decisions(request.id).await.unwrap();
     store.decided_by(w.ben.id, page).await.unwrap();
@@ -78,8 +79,10 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     store.grant_of(request.id).await.unwrap();
     store.usable_grant(Principal::User(w.ana.id), w.login.id, now()).await.unwrap();
     store.due_grants(now(), 5).await.unwrap();
+    store.emptied_grants(None, 5).await.unwrap();
+    store.overdue_untold(now(), 5).await.unwrap();
     store.starting_grants(now(), 5).await.unwrap();
-    store.next_due().await.unwrap();
+    store.next_due(now()).await.unwrap();
     store.credential(credential.id).await.unwrap();
     store.credentials_of(grant.id).await.unwrap();
     store.unrevoked_at(w.database.id).await.unwrap();

@@ -29,6 +29,8 @@ pub enum MailKind {
     RequestDenied,
     /// To the requester: nobody decided in time.
     RequestLapsed,
+    /// To the requester: taken back by somebody else, or because the role may not be asked for any more.
+    RequestWithdrawn,
     /// To the requester: a PostgreSQL login or other access ended, and was checked.
     GrantEnded,
     /// To the holder: ended early by somebody else.
@@ -57,6 +59,7 @@ impl MailKind {
             Self::RequestApproved => "request_approved",
             Self::RequestDenied => "request_denied",
             Self::RequestLapsed => "request_lapsed",
+            Self::RequestWithdrawn => "request_withdrawn",
             Self::GrantEnded => "grant_ended",
             Self::GrantRevoked => "grant_revoked",
             Self::RevocationOverdue => "revocation_overdue",
@@ -68,13 +71,14 @@ impl MailKind {
         }
     }
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ApprovalAsked,
         Self::NoActionNeeded,
         Self::RequestReceived,
         Self::RequestApproved,
         Self::RequestDenied,
         Self::RequestLapsed,
+        Self::RequestWithdrawn,
         Self::GrantEnded,
         Self::GrantRevoked,
         Self::RevocationOverdue,

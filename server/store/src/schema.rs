@@ -493,6 +493,7 @@ table! {
 diesel::joinable!(tokens -> grants (grant_id));
 diesel::joinable!(decisions -> requests (request_id));
 diesel::allow_tables_to_appear_in_same_query!(tokens, grants);
+diesel::allow_tables_to_appear_in_same_query!(credentials, grants);
 diesel::allow_tables_to_appear_in_same_query!(decisions, requests);
 diesel::allow_tables_to_appear_in_same_query!(audit_events, audit_subjects);
 diesel::allow_tables_to_appear_in_same_query!(targets, credentials);

@@ -135,6 +135,7 @@ const fn label(kind: MailKind) -> (&'static str, Tone) {
         MailKind::RequestApproved => ("Request approved", GOOD),
         MailKind::RequestDenied => ("Request denied", BAD),
         MailKind::RequestLapsed => ("Request lapsed", PLAIN),
+        MailKind::RequestWithdrawn => ("Request withdrawn", PLAIN),
         MailKind::GrantEnded => ("Access ended and checked", GOOD),
         MailKind::GrantRevoked => ("Access revoked", BAD),
         MailKind::RevocationOverdue => ("Removal overdue", BAD),

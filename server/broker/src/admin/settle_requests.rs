@@ -132,6 +132,7 @@ impl Broker {
                     json!({ "digest": next.digest, "cause": "not_eligible" }),
                     json!({}),
                 ))
+                .mails(mails::request_withdrawn(&catalogue, &next, None, now))
                 .mails(mails::no_action_needed(
                     &catalogue,
                     &next,

@@ -322,7 +322,11 @@ impl Broker {
             if next.alerted_at.is_some()
                 && let Ok(catalogue) = self.catalogue().await
             {
-                transition = transition.mails(mails::revocation_alert(&catalogue, &next, true, now));
+                transition = transition.mails(mails::revocation_recovered(
+                    &catalogue,
+                    std::slice::from_ref(&next),
+                    now,
+                ));
             }
         } else {
             let down = matches!(work.failed, Some(TargetError::Down(_)));

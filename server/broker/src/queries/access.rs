@@ -40,6 +40,14 @@ impl Broker {
         Ok(view)
     }
 
+    /// How many of the caller's grants are not over yet: the number in the navigation.
+    pub async fn active_count(&self, caller: &Caller) -> Result<i64, Refusal> {
+        let states = vec![GrantState::Active, GrantState::Ending];
+        let filter = GrantFilter { principal: Some(caller.principal()), states, role: None };
+        let current = self.store.grants(&filter, Page::first(100)).await.map_err(unreadable)?;
+        Ok(i64::try_from(current.len()).unwrap_or(0))
+    }
+
     /// `active` past its end reads `ending`, whatever the reconciler has got round to.
     pub fn grant_state_now(&self, grant: &Grant) -> String {
         if matches!(grant.state, GrantState::Active | GrantState::Scheduled) && grant.ends_at <= self.now() {

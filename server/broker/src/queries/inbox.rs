@@ -3,48 +3,48 @@ use hallpass_domain::ports::store::Page;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::count::counts;
-use hallpass_domain::request::decide::may_decide;
-use hallpass_domain::request::{Decision, Request, RequestState};
+use hallpass_domain::request::{Request, RequestState};
 use hallpass_domain::window::{Ask, describe_seconds};
 use hallpass_domain::workflow::Proof;
 
 use super::lines;
 use super::request_form::{consequences, split};
+use super::waiting::{Place, Waiting, Wanted};
 use crate::broker::{Broker, unreadable};
 use crate::caller::{Caller, HumanCaller};
 use crate::views::decision::{DecidedRow, DecisionValues, DecisionView, InboxRow, InboxView, OutcomeView};
 use crate::views::page::{Choice, FieldError, Link};
 
+/// Rows of a page.
+const ROWS: u32 = 25;
+/// As far as the number in the navigation counts; that many reads as "or more".
+pub const COUNTED: usize = 100;
+
 impl Broker {
-    /// What waits for this person, or what he decided.
+    /// What waits for this person, or what he decided; `after` is the cursor of the page before.
     pub async fn inbox_view(
         &self,
         caller: &HumanCaller,
         history: bool,
-        after: Option<uuid::Uuid>,
+        after: &str,
     ) -> Result<InboxView, Refusal> {
         let catalogue = self.catalogue().await?;
-        let now = self.now();
-        let mut pending = Vec::new();
-        for request in
-            self.store.pending_requests(500).await.map_err(unreadable)?.iter().filter(|r| now < r.decide_by)
-        {
-            let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
-            let decider = request.open_stage().is_some_and(|s| {
-                s.approvers.iter().any(|p| catalogue.covers(*p, Principal::User(caller.user())))
-            });
-            let own = request.requesters.contains(&caller.user());
-            if may_decide(&catalogue, request, &decisions, caller.user(), now).is_ok() || (own && decider) {
-                pending.extend(self.inbox_row(&catalogue, request, &decisions, own));
-            }
-        }
-        let mut decided = if history {
-            self.store.decided_by(caller.user(), Page { after, limit: 26 }).await.map_err(unreadable)?
+        let (mut waiting, mut decided) = (Vec::new(), Vec::new());
+        if history {
+            let page = Page { after: after.parse().ok(), limit: ROWS + 1 };
+            decided = self.store.decided_by(caller.user(), page).await.map_err(unreadable)?;
         } else {
-            Vec::new()
+            let limit = ROWS as usize + 1;
+            let wanted = Wanted { after: Place::parse(after), limit, own: true, role: None };
+            waiting = self.waiting_for(caller.user(), wanted).await?;
+        }
+        let more = waiting.len().max(decided.len()) > ROWS as usize;
+        waiting.truncate(ROWS as usize);
+        decided.truncate(ROWS as usize);
+        let last = match (waiting.last(), decided.last()) {
+            (Some(w), _) => Some(Place::of(&w.request).to_string()),
+            (None, last) => last.map(|(d, _)| d.id.to_string()),
         };
-        let more = decided.len() > 25;
-        decided.truncate(25);
         let me = Principal::User(caller.user());
         let mut decides_for: Vec<String> = catalogue
             .workflows
@@ -59,8 +59,8 @@ impl Broker {
         decides_for.dedup();
         Ok(InboxView {
             tab: if history { "history" } else { "pending" }.to_owned(),
-            pending,
-            next: decided.last().filter(|_| more).map(|(d, _)| d.id.to_string()),
+            pending: waiting.iter().filter_map(|w| self.inbox_row(&catalogue, w)).collect(),
+            next: last.filter(|_| more),
             history: decided
                 .iter()
                 .map(|(d, r)| DecidedRow {
@@ -76,35 +76,19 @@ impl Broker {
         })
     }
 
-    /// How many requests wait for this person: the number in the navigation.
+    /// How many requests wait for this person, as far as [`COUNTED`]: the number in the navigation.
     pub async fn inbox_count(&self, caller: &HumanCaller) -> Result<i64, Refusal> {
-        let catalogue = self.catalogue().await?;
-        let now = self.now();
-        let me = Principal::User(caller.user());
-        if !catalogue
-            .workflows
-            .values()
-            .flat_map(|w| &w.stages)
-            .flat_map(|s| &s.approvers)
-            .any(|p| catalogue.covers(*p, me))
-        {
-            return Ok(0);
-        }
-        let mut count = 0;
-        for request in self.store.pending_requests(500).await.map_err(unreadable)? {
-            let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
-            count += i64::from(may_decide(&catalogue, &request, &decisions, caller.user(), now).is_ok());
-        }
-        Ok(count)
+        let wanted = Wanted { after: None, limit: COUNTED, own: false, role: None };
+        let waiting = self.waiting_for(caller.user(), wanted).await?;
+        Ok(i64::try_from(waiting.len()).unwrap_or(0))
     }
 
     fn inbox_row(
         &self,
         catalogue: &hallpass_domain::catalogue::Catalogue,
-        request: &Request,
-        decisions: &[Decision],
-        own: bool,
+        waiting: &Waiting,
     ) -> Option<InboxRow> {
+        let Waiting { request, decisions, own } = waiting;
         let stage = request.open_stage()?;
         let (seconds, fixed_end) = split(request.ask);
         let have =
@@ -124,7 +108,7 @@ impl Broker {
             have: i64::try_from(have).unwrap_or(0),
             differences: differences(catalogue, request),
             proof: request.proof(stage).as_str().to_owned(),
-            own,
+            own: *own,
         })
     }
 

@@ -11,4 +11,5 @@ pub mod receipt;
 pub mod reports;
 pub mod request;
 pub mod request_form;
+pub mod waiting;
 pub mod watch;

@@ -187,6 +187,7 @@ pub fn mail_in_words(kind: MailKind) -> &'static str {
         MailKind::RequestApproved => "approved",
         MailKind::RequestDenied => "denied",
         MailKind::RequestLapsed => "lapsed",
+        MailKind::RequestWithdrawn => "withdrawn",
         MailKind::GrantEnded => "ended and checked",
         MailKind::GrantRevoked => "revoked",
         MailKind::RevocationOverdue => "removal overdue",

@@ -1,6 +1,11 @@
 //! Alerts people about removals that are overdue by a minute. An attribute that alerts, never an end.
+use std::collections::BTreeMap;
+
 use chrono::Duration;
+use hallpass_domain::Timestamp;
+use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::Credential;
+use hallpass_domain::ids::TargetId;
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
@@ -12,13 +17,15 @@ use crate::mails;
 
 /// Seconds overdue before people are told.
 pub const ALERT_SECONDS: i64 = 60;
+/// At most so many in one run; the next one is a second later.
+const BATCH: u32 = 200;
 
 impl Broker {
-    /// Tells people about what is overdue and not told yet.
+    /// Tells people about what is overdue and not told yet: one mail for all of a target.
     pub async fn step_alert_overdue(&self) -> Report {
         let now = self.now();
         let (overdue, catalogue) = match (
-            self.store.overdue(now - Duration::seconds(ALERT_SECONDS), 200).await,
+            self.store.overdue_untold(now - Duration::seconds(ALERT_SECONDS), BATCH).await,
             self.store.catalogue().await,
         ) {
             (Ok(overdue), Ok(catalogue)) => (overdue, catalogue),
@@ -27,18 +34,36 @@ impl Broker {
             }
         };
         let mut report = Report::default();
-        for credential in overdue.into_iter().filter(|c| c.alerted_at.is_none()) {
-            let next = Credential { alerted_at: Some(now), version: credential.version + 1, ..credential };
-            let transition = Transition::new(now)
-                .event(event(now, "credential.overdue", "system:revoker", &subjects(&next), json!({ "due_at": next.due_at.to_rfc3339(), "attempts": next.attempts, "error": next.last_error }), json!({})))
-                .mails(mails::revocation_alert(&catalogue, &next, false, now))
-                .with(Change::Credential(Box::new(next)));
-            match self.commit(transition).await {
-                Ok(()) => report.done += 1,
-                // A worker moved it meanwhile: the next run sees whether it is still overdue.
-                Err(_) => report.left += 1,
+        let mut at: BTreeMap<TargetId, Vec<Credential>> = BTreeMap::new();
+        for credential in overdue {
+            at.entry(credential.target_id).or_default().push(credential);
+        }
+        let mut batches: Vec<Vec<Credential>> = at.into_values().collect();
+        while let Some(mut batch) = batches.pop() {
+            let count = u64::try_from(batch.len()).unwrap_or(0);
+            match self.commit(alert(&catalogue, &batch, now)).await {
+                Ok(()) => report.done += count,
+                // A worker moved one of them meanwhile: the others are told all the same, and that one at the next run.
+                Err(_) if count > 1 => {
+                    batches.push(batch.split_off(batch.len() / 2));
+                    batches.push(batch);
+                }
+                Err(_) => report.left += count,
             }
         }
         report
     }
+}
+
+fn alert(catalogue: &Catalogue, overdue: &[Credential], now: Timestamp) -> Transition {
+    let mut transition = Transition::new(now).mails(mails::revocation_overdue(catalogue, overdue, now));
+    for credential in overdue {
+        let next =
+            Credential { alerted_at: Some(now), version: credential.version + 1, ..credential.clone() };
+        let facts = json!({ "due_at": next.due_at.to_rfc3339(), "attempts": next.attempts, "error": next.last_error });
+        transition = transition
+            .event(event(now, "credential.overdue", "system:revoker", &subjects(&next), facts, json!({})))
+            .with(Change::Credential(Box::new(next)));
+    }
+    transition
 }

@@ -30,6 +30,7 @@ async fn wait(bell: &Notify, at_most: Duration) {
 async fn ends(broker: Arc<Broker>) {
     note(&broker, "release", broker.step_release_claims().await);
     loop {
+        let looked = broker.now();
         let report = broker.step_expire_grants().await;
         let again = report.done > 0;
         broker.reports.note("expire", report, broker.now());
@@ -38,12 +39,10 @@ async fn ends(broker: Arc<Broker>) {
         if again {
             continue;
         }
-        let next = broker.store.next_due().await.ok().flatten();
+        // What was due when it looked and is there still waits for its target: a tick is soon enough for that.
+        let next = broker.store.next_due(looked).await.ok().flatten();
         let until = next.map_or(TICK, |t| {
-            (t - broker.now())
-                .to_std()
-                .unwrap_or(Duration::from_millis(50))
-                .clamp(Duration::from_millis(5), TICK)
+            (t - broker.now()).to_std().unwrap_or(Duration::ZERO).clamp(Duration::from_millis(5), TICK)
         });
         wait(&broker.nudges.ends, until).await;
     }

@@ -5,6 +5,8 @@ use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::grant::{EndReason, Grant, GrantState};
 use hallpass_domain::ports::clock::Trust;
+use hallpass_domain::ports::store::CommitError;
+use hallpass_domain::refusal::Refusal;
 use hallpass_domain::target::{TargetSettings, Verification};
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
@@ -16,54 +18,76 @@ use crate::grants::ending::ending;
 use crate::mails;
 
 const BATCH: u32 = 500;
+/// Tries to move a grant that others move, or whose credentials others move, at the same time.
+const TRIES: usize = 3;
 const ACTOR: &str = "system:expiry";
 
 impl Broker {
-    /// One batch: due grants to `ending`, finished ones to `ended`, begun ones to `active`.
+    /// One batch of due grants to `ending`; all of which nothing is left to `ended`.
     pub async fn step_expire_grants(&self) -> Report {
         let now = self.now();
         if self.clock.trust() == Trust::HoldBulk {
             return Report { error: Some("the clock jumped forward; ending waits for its confirmation (60 s at most), use is denied already".to_owned()), ..Report::default() };
         }
-        let grants = match self.store.due_grants(now, BATCH).await {
-            Ok(grants) => grants,
-            Err(error) => return Report { error: Some(error.to_string()), ..Report::default() },
-        };
-        let results = join_all(grants.iter().map(|g| self.move_on(g, now))).await;
         let mut report = Report::default();
-        for result in results {
+        match self.store.due_grants(now, BATCH).await {
+            Ok(due) => self.move_all(&due, now, &mut report).await,
+            Err(error) => report.error = Some(error.to_string()),
+        }
+        // Page by page, so that those which may not end yet keep no others from it.
+        let mut after = None;
+        loop {
+            let emptied = match self.store.emptied_grants(after, BATCH).await {
+                Ok(emptied) => emptied,
+                Err(error) => {
+                    report.error = Some(error.to_string());
+                    break;
+                }
+            };
+            self.move_all(&emptied, now, &mut report).await;
+            after = emptied.last().map(|g| (g.ends_at, g.id));
+            if emptied.len() < BATCH as usize {
+                break;
+            }
+        }
+        report
+    }
+
+    async fn move_all(&self, grants: &[Grant], now: Timestamp, report: &mut Report) {
+        for result in join_all(grants.iter().map(|g| self.move_on(g.clone(), now))).await {
             match result {
                 Ok(true) => report.done += 1,
                 Ok(false) => report.left += 1,
                 Err(refusal) => report.error = Some(refusal.message),
             }
         }
-        report
     }
 
-    /// One bad grant stops no other: its error stays with it.
-    async fn move_on(
-        &self,
-        grant: &Grant,
-        now: Timestamp,
-    ) -> Result<bool, hallpass_domain::refusal::Refusal> {
-        let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
-        let transition = match grant.state {
-            GrantState::Active | GrantState::Scheduled => {
-                ending(grant, &credentials, EndReason::Expired, None, "", ACTOR.to_owned(), now).0
+    /// One bad grant stops no other: its error stays with it. Whatever somebody else moves meanwhile is looked at again.
+    async fn move_on(&self, mut grant: Grant, now: Timestamp) -> Result<bool, Refusal> {
+        for _ in 0..TRIES {
+            let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
+            let transition = match grant.state {
+                GrantState::Active | GrantState::Scheduled => {
+                    ending(&grant, &credentials, EndReason::Expired, None, "", ACTOR.to_owned(), now).0
+                }
+                GrantState::Ending => match self.finished(&grant, &credentials, now).await? {
+                    Some(transition) => transition,
+                    None => return Ok(false),
+                },
+                GrantState::Ended => return Ok(false),
+            };
+            match self.commit(transition).await {
+                Ok(()) => return Ok(true),
+                Err(CommitError::Conflict(_)) => {}
+                Err(error) => return Err(uncommitted(error)),
             }
-            GrantState::Ending => match self.finished(grant, &credentials, now).await? {
-                Some(transition) => transition,
+            match self.store.grant(grant.id).await.map_err(unreadable)? {
+                Some(now_so) => grant = now_so,
                 None => return Ok(false),
-            },
-            GrantState::Ended => return Ok(false),
-        };
-        match self.commit(transition).await {
-            Ok(()) => Ok(true),
-            // Somebody else moved it: it is looked at again.
-            Err(hallpass_domain::ports::store::CommitError::Conflict(_)) => Ok(false),
-            Err(error) => Err(uncommitted(error)),
+            }
         }
+        Ok(false)
     }
 
     /// `ending → ended`, once nothing issued under the grant is left or may still be accepted.
@@ -72,7 +96,7 @@ impl Broker {
         grant: &Grant,
         credentials: &[Credential],
         now: Timestamp,
-    ) -> Result<Option<Transition>, hallpass_domain::refusal::Refusal> {
+    ) -> Result<Option<Transition>, Refusal> {
         if credentials.iter().any(|c| c.state != CredentialState::Revoked) {
             return Ok(None);
         }
@@ -109,7 +133,7 @@ impl Broker {
         catalogue: &Catalogue,
         grant: &Grant,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, hallpass_domain::refusal::Refusal> {
+    ) -> Result<Option<Timestamp>, Refusal> {
         let Some(TargetSettings::Oauth(oauth)) = catalogue.targets.get(&grant.target_id).map(|t| &t.settings)
         else {
             return Ok(None);

@@ -32,6 +32,7 @@ impl Broker {
                     json!({ "digest": next.digest }),
                     json!({}),
                 ))
+                .mails(mails::request_withdrawn(&catalogue, &next, Some(caller.principal()), now))
                 .mails(mails::no_action_needed(
                     &catalogue,
                     &next,

@@ -43,6 +43,8 @@ pub trait Credentials {
     async fn targets_due(&self, now: Timestamp) -> Read<Vec<TargetId>>;
     /// Not revoked and due before `before`, oldest first: the overdue list.
     async fn overdue(&self, before: Timestamp, limit: u32) -> Read<Vec<Credential>>;
+    /// Those of the overdue list that nobody was alerted about yet, oldest first.
+    async fn overdue_untold(&self, before: Timestamp, limit: u32) -> Read<Vec<Credential>>;
     /// How many are not revoked and due before `before`.
     async fn count_overdue(&self, before: Timestamp) -> Read<u64>;
     /// Credentials due in `[from, to)`: the window kept in memory for when the store cannot be written.

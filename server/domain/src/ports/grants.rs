@@ -29,10 +29,14 @@ pub trait Grants {
     async fn grants(&self, filter: &GrantFilter, page: Page) -> Read<Vec<Grant>>;
     /// The principal's grant of `role` that allows use at `now`, the one that ends last.
     async fn usable_grant(&self, principal: Principal, role: RoleId, now: Timestamp) -> Read<Option<Grant>>;
-    /// `scheduled` and `active` grants with `ends_at <= now`, and `ending` grants, oldest end first.
+    /// `scheduled` and `active` grants with `ends_at <= now`, oldest end first.
     async fn due_grants(&self, now: Timestamp, limit: u32) -> Read<Vec<Grant>>;
+    /// `ending` grants of which no credential is left, oldest end first, from the one after `after` on. Those that wait
+    /// for a target are not among them, however many they are.
+    async fn emptied_grants(&self, after: Option<(Timestamp, GrantId)>, limit: u32) -> Read<Vec<Grant>>;
     /// `scheduled` grants with `starts_at <= now < ends_at`.
     async fn starting_grants(&self, now: Timestamp, limit: u32) -> Read<Vec<Grant>>;
-    /// The soonest `ends_at` of a `scheduled` or `active` grant, and the soonest `due_at` of a credential that is not revoked: when the clock must wake the reconcilers.
-    async fn next_due(&self) -> Read<Option<Timestamp>>;
+    /// When the clock must wake the reconcilers that looked at `looked`: the soonest time after it at which a `scheduled`
+    /// or `active` grant ends, or a credential that is not revoked may be claimed.
+    async fn next_due(&self, looked: Timestamp) -> Read<Option<Timestamp>>;
 }

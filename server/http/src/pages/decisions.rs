@@ -20,8 +20,7 @@ pub async fn inbox(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
     visit!(state, request, |v| {
         let human = v.human()?;
         let q = Form::read(request.query_string().as_bytes());
-        let view =
-            v.state.broker.inbox_view(&human, q.get("tab") == "history", q.get("after").parse().ok()).await?;
+        let view = v.state.broker.inbox_view(&human, q.get("tab") == "history", q.get("after")).await?;
         Ok(v.page(hallpass_views::decision::inbox(&v.shell().await, &view)))
     })
 }

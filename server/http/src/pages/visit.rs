@@ -106,10 +106,7 @@ impl<'a> Visit<'a> {
         let user = self.visitor.as_ref().and_then(Visitor::user).cloned();
         if let Ok(caller) = self.human() {
             inbox = broker.inbox_count(&caller).await.unwrap_or(0);
-            active = broker
-                .access_view(&Caller::Human(caller.clone()))
-                .await
-                .map_or(0, |v| i64::try_from(v.current.len()).unwrap_or(0));
+            active = broker.active_count(&Caller::Human(caller.clone())).await.unwrap_or(0);
             owner = broker
                 .catalogue()
                 .await

@@ -19,7 +19,7 @@ use crate::rows::credentials::CredentialRow;
 use crate::schema::{credentials, targets};
 
 /// Spelt as in the partial indexes: a bound parameter would not be recognised.
-const NOT_REVOKED: &str = "credentials.state <> 'revoked'";
+pub(super) const NOT_REVOKED: &str = "credentials.state <> 'revoked'";
 
 impl From<Claim<'_>> for Lease {
     fn from(claim: Claim<'_>) -> Self {
@@ -104,6 +104,19 @@ impl Credentials for StoreHandle {
             credentials::table
                 .filter(sql::<Bool>(NOT_REVOKED))
                 .filter(credentials::due_at.lt(Ts(before)))
+                .order(credentials::due_at.asc())
+                .limit(limit(rows))
+        )
+    }
+
+    async fn overdue_untold(&self, before: Timestamp, rows: u32) -> Read<Vec<Credential>> {
+        many!(
+            self,
+            CredentialRow,
+            credentials::table
+                .filter(sql::<Bool>(NOT_REVOKED))
+                .filter(credentials::due_at.lt(Ts(before)))
+                .filter(credentials::alerted_at.is_null())
                 .order(credentials::due_at.asc())
                 .limit(limit(rows))
         )

@@ -1,6 +1,6 @@
 //! Grants.
 use async_trait::async_trait;
-use diesel::dsl::sql;
+use diesel::dsl::{exists, min, not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use hallpass_domain::Timestamp;
@@ -10,13 +10,16 @@ use hallpass_domain::ports::grants::{GrantFilter, Grants};
 use hallpass_domain::ports::store::{Page, Read};
 use hallpass_domain::principal::Principal;
 
+use super::credentials::NOT_REVOKED;
 use super::{limit, many, one, value};
+use crate::db::conn::on_db;
+use crate::db::fail::unread;
 use crate::db::literal::literal;
 use crate::db::types::{Ts, Uid};
 use crate::handle::StoreHandle;
 use crate::rows::grants::GrantRow;
 use crate::rows::principal_columns;
-use crate::schema::{credentials, grants};
+use crate::schema::{credentials, grants, targets};
 
 /// Spelt as in the partial indexes: a bound parameter would not be recognised.
 const OPEN: &str = "grants.state IN ('scheduled', 'active')";
@@ -70,7 +73,7 @@ impl Grants for StoreHandle {
     }
 
     async fn due_grants(&self, now: Timestamp, rows: u32) -> Read<Vec<Grant>> {
-        let mut due = many!(
+        many!(
             self,
             GrantRow,
             grants::table
@@ -78,21 +81,25 @@ impl Grants for StoreHandle {
                 .filter(grants::ends_at.le(Ts(now)))
                 .order(grants::ends_at.asc())
                 .limit(limit(rows))
-        )?;
-        let ending = many!(
+        )
+    }
+
+    async fn emptied_grants(&self, after: Option<(Timestamp, GrantId)>, rows: u32) -> Read<Vec<Grant>> {
+        let (end, id) = after.unwrap_or((Timestamp::UNIX_EPOCH, GrantId(uuid::Uuid::nil())));
+        let left =
+            credentials::table.filter(credentials::grant_id.eq(grants::id)).filter(sql::<Bool>(NOT_REVOKED));
+        let same_end = grants::ends_at.eq(Ts(end)).and(grants::id.gt(Uid(id.0)));
+        many!(
             self,
             GrantRow,
             grants::table
                 .filter(sql::<Bool>("grants.state = 'ending'"))
-                .order(grants::ends_at.asc())
+                .filter(not(exists(left)))
+                .filter(grants::ends_at.ge(Ts(end)))
+                .filter(grants::ends_at.gt(Ts(end)).or(same_end))
+                .order((grants::ends_at.asc(), grants::id.asc()))
                 .limit(limit(rows))
-        )?;
-        due.extend(ending);
-        due.sort_by_key(|grant| (grant.ends_at, grant.id));
-        // The two reads are two moments: a grant may have moved from one to the other between them.
-        due.dedup_by_key(|grant| grant.id);
-        due.truncate(usize::try_from(limit(rows)).unwrap_or(0));
-        Ok(due)
+        )
     }
 
     async fn starting_grants(&self, now: Timestamp, rows: u32) -> Read<Vec<Grant>> {
@@ -108,20 +115,29 @@ impl Grants for StoreHandle {
         )
     }
 
-    async fn next_due(&self) -> Read<Option<Timestamp>> {
+    async fn next_due(&self, looked: Timestamp) -> Read<Option<Timestamp>> {
         let end = value!(
             self,
             Option<Ts>,
-            grants::table.filter(sql::<Bool>(OPEN)).select(diesel::dsl::min(grants::ends_at))
+            grants::table
+                .filter(sql::<Bool>(OPEN))
+                .filter(grants::ends_at.gt(Ts(looked)))
+                .select(min(grants::ends_at))
         )?;
-        let due = value!(
-            self,
-            Option<Ts>,
+        let mut reader = self.reader().await?;
+        let mut db = reader.db();
+        // One probe of the index for each target, however many credentials there are.
+        let query = targets::table.select(
             credentials::table
-                .filter(sql::<Bool>("credentials.state <> 'revoked'"))
-                .select(diesel::dsl::min(credentials::due_at))
-        )?;
-        Ok([end, due].into_iter().flatten().map(|at| at.0).min())
+                .filter(credentials::target_id.eq(targets::id))
+                .filter(sql::<Bool>(NOT_REVOKED))
+                .filter(credentials::claimable_at.gt(Ts(looked)))
+                .select(min(credentials::claimable_at))
+                .single_value(),
+        );
+        let work: QueryResult<Vec<Option<Ts>>> = on_db!(&mut db, load, query);
+        let work = work.map_err(unread)?;
+        Ok(work.into_iter().chain([end]).flatten().map(|at| at.0).min())
     }
 }
 

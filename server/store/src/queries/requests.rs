@@ -1,10 +1,10 @@
 //! Requests and decisions.
 use async_trait::async_trait;
-use diesel::dsl::sql;
+use diesel::dsl::{not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use hallpass_domain::Timestamp;
-use hallpass_domain::ids::{RequestId, UserId};
+use hallpass_domain::ids::{RequestId, RoleId, UserId};
 use hallpass_domain::ports::requests::{RequestFilter, Requests};
 use hallpass_domain::ports::store::{Page, Read};
 use hallpass_domain::principal::Principal;
@@ -57,11 +57,26 @@ impl Requests for StoreHandle {
         Ok(found)
     }
 
-    async fn pending_requests(&self, rows: u32) -> Read<Vec<Request>> {
+    async fn pending_requests(
+        &self,
+        roles: &[RoleId],
+        after: Option<(Timestamp, RequestId)>,
+        rows: u32,
+    ) -> Read<Vec<Request>> {
+        let (by, id) = after.unwrap_or((Timestamp::UNIX_EPOCH, RequestId(uuid::Uuid::nil())));
+        let roles: Vec<Uid> = roles.iter().map(|role| Uid(role.0)).collect();
+        let same_deadline = requests::decide_by.eq(Ts(by)).and(requests::id.gt(Uid(id.0)));
         many!(
             self,
             RequestRow,
-            requests::table.filter(sql::<Bool>(PENDING)).order(requests::decide_by.asc()).limit(limit(rows))
+            requests::table
+                .filter(sql::<Bool>(PENDING))
+                // Said so that SQLite does not look for an index of roles: by deadline it needs no sort.
+                .filter(not(requests::role_id.ne_all(roles)))
+                .filter(requests::decide_by.ge(Ts(by)))
+                .filter(requests::decide_by.gt(Ts(by)).or(same_deadline))
+                .order((requests::decide_by.asc(), requests::id.asc()))
+                .limit(limit(rows))
         )
     }
 
@@ -83,6 +98,17 @@ impl Requests for StoreHandle {
             DecisionRow,
             decisions::table
                 .filter(decisions::request_id.eq(Uid(id.0)))
+                .order((decisions::decided_at.asc(), decisions::id.asc()))
+        )
+    }
+
+    async fn decisions_on(&self, ids: &[RequestId]) -> Read<Vec<Decision>> {
+        let ids: Vec<Uid> = ids.iter().map(|id| Uid(id.0)).collect();
+        many!(
+            self,
+            DecisionRow,
+            decisions::table
+                .filter(decisions::request_id.eq_any(ids))
                 .order((decisions::decided_at.asc(), decisions::id.asc()))
         )
     }

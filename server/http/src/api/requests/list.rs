@@ -2,6 +2,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::broker::unreadable;
+use hallpass_broker::queries::waiting::{self, Place};
 use hallpass_broker::{Broker, Caller};
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ids::RoleId;
@@ -9,7 +10,6 @@ use hallpass_domain::ports::requests::RequestFilter;
 use hallpass_domain::ports::store::Page as Keyset;
 use hallpass_domain::principal::Duty;
 use hallpass_domain::request as domain;
-use hallpass_domain::request::decide::may_decide;
 use uuid::Uuid;
 
 use crate::api::answer;
@@ -21,9 +21,6 @@ use crate::bearer::ApiCaller;
 use crate::params::{Params, bad_cursor};
 use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;
-
-/// Pending requests that are looked through for one approver.
-const INBOX: u32 = 1_000;
 
 /// A row with the cursor behind it.
 type Row = (String, domain::Request);
@@ -58,7 +55,7 @@ pub async fn list(
         limit: params.limit()?,
     };
     let rows = match params.word("view", &["mine", "to_approve", "decided", "all"])?.unwrap_or("mine") {
-        "to_approve" => to_approve(broker, &catalogue, caller, &wanted, params.text("after")).await?,
+        "to_approve" => to_approve(broker, caller, &wanted, params.text("after")).await?,
         "decided" => decided(broker, caller, &wanted, params.after()?).await?,
         "all" if !(caller.has(Duty::Administrator) || caller.has(Duty::Auditor)) => return Err(only_duties()),
         view => stored(broker, caller, &wanted, params.after()?, view == "all").await?,
@@ -109,34 +106,18 @@ async fn stored(
 /// The open stage is the caller's to decide and he has not yet; soonest deadline first.
 async fn to_approve(
     broker: &Broker,
-    catalogue: &Catalogue,
     caller: &Caller,
     wanted: &Wanted,
     after: Option<&str>,
 ) -> Result<Vec<Row>, Problem> {
-    let after = after.map(|c| read_cursor(c).ok_or_else(bad_cursor)).transpose()?;
-    let user = caller.human()?.user();
-    let now = broker.now();
-    let place = |r: &domain::Request| (r.decide_by.timestamp_micros(), r.id.0);
-    let mut pending = broker.store.pending_requests(INBOX).await.map_err(unreadable)?;
-    pending.sort_by_key(|r| place(r));
-    let mut rows = Vec::new();
-    for request in pending.into_iter().filter(|r| wanted.fits(r) && after.is_none_or(|a| place(r) > a)) {
-        if rows.len() > usize::try_from(wanted.limit).unwrap_or(usize::MAX) {
-            break;
-        }
-        let decisions = broker.store.decisions(request.id).await.map_err(unreadable)?;
-        if may_decide(catalogue, &request, &decisions, user, now).is_ok() {
-            let (micros, id) = place(&request);
-            rows.push((format!("{micros}.{id}"), request));
-        }
+    let after = after.map(|c| Place::parse(c).ok_or_else(bad_cursor)).transpose()?;
+    if wanted.state.is_some_and(|s| s != domain::RequestState::Pending) {
+        return Ok(Vec::new());
     }
-    Ok(rows)
-}
-
-fn read_cursor(text: &str) -> Option<(i64, Uuid)> {
-    let (micros, id) = text.split_once('.')?;
-    Some((micros.parse().ok()?, id.parse().ok()?))
+    let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX).saturating_add(1);
+    let which = waiting::Wanted { after, limit, own: false, role: wanted.role };
+    let found = broker.waiting_for(caller.human()?.user(), which).await?;
+    Ok(found.into_iter().map(|w| (Place::of(&w.request).to_string(), w.request)).collect())
 }
 
 /// The caller decided it; newest decision first.
