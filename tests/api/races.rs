@@ -119,8 +119,16 @@ fn assert_conflict(refusal: &Refusal, code: &str) {
     assert!(refusal.message.len() > 20, "it says what happened: {}", refusal.message);
 }
 
+/// Each side won some rounds; else it was no race.
+#[track_caller]
+fn assert_both_won(one: usize, other: usize) {
+    eprintln!("{one} rounds to {other}");
+    assert!(one > 0 && other > 0, "one side won every round: {one} to {other}");
+}
+
 async fn two_approvers(backend: Backend) {
     let arena = Arena::new(backend).await;
+    let (mut firsts, mut seconds) = (0, 0);
     for round in 0..BATCHES {
         let asked = arena.ask(None, "10m", round).await;
         let races = asked.iter().map(|(_, request)| {
@@ -130,7 +138,14 @@ async fn two_approvers(backend: Backend) {
         });
         for (first, second, request) in futures_util::future::join_all(races).await {
             let (won, lost) = match (first, second) {
-                (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won, lost),
+                (Ok(won), Err(lost)) => {
+                    firsts += 1;
+                    (won, lost)
+                }
+                (Err(lost), Ok(won)) => {
+                    seconds += 1;
+                    (won, lost)
+                }
                 other => panic!("{other:?}"),
             };
             assert!(matches!(won, Outcome::Approved(_)), "{won:?}");
@@ -140,6 +155,7 @@ async fn two_approvers(backend: Backend) {
         }
         arena.tidy().await;
     }
+    assert_both_won(firsts, seconds);
     arena.server.stop_without_mail().await;
 }
 
@@ -169,6 +185,7 @@ async fn both_of_two_needed(backend: Backend) {
 
 async fn approve_against_withdraw(backend: Backend) {
     let arena = Arena::new(backend).await;
+    let (mut approvals, mut withdrawals) = (0, 0);
     for round in 0..BATCHES {
         let asked = arena.ask(None, "10m", round).await;
         let races = asked.iter().map(|(asker, request)| {
@@ -181,10 +198,12 @@ async fn approve_against_withdraw(backend: Backend) {
             let (state, event) = match (approved, withdrawn) {
                 (Ok(_), Err(lost)) => {
                     assert_conflict(&lost, "already_approved");
+                    approvals += 1;
                     (RequestState::Approved, "request.approved")
                 }
                 (Err(lost), Ok(_)) => {
                     assert_conflict(&lost, "withdrawn");
+                    withdrawals += 1;
                     assert!(arena.one().store.grant_of(request.id).await.unwrap().is_none());
                     (RequestState::Withdrawn, "request.withdrawn")
                 }
@@ -195,11 +214,13 @@ async fn approve_against_withdraw(backend: Backend) {
         }
         arena.tidy().await;
     }
+    assert_both_won(approvals, withdrawals);
     arena.server.stop_without_mail().await;
 }
 
 async fn approve_against_lapse(backend: Backend) {
     let arena = Arena::new(backend).await;
+    let (mut approvals, mut lapses) = (0, 0);
     for round in 0..BATCHES {
         let asked = arena.ask(None, "10m", round).await;
         let decide_by = asked[0].1.decide_by;
@@ -218,7 +239,10 @@ async fn approve_against_lapse(backend: Backend) {
         let mut lapsed = 0;
         for ((_, request), approving) in asked.iter().zip(approving) {
             let (state, event) = match approving.await.unwrap() {
-                Ok(_) => (RequestState::Approved, "request.approved"),
+                Ok(_) => {
+                    approvals += 1;
+                    (RequestState::Approved, "request.approved")
+                }
                 Err(lost) => {
                     assert_conflict(&lost, "lapsed");
                     lapsed += 1;
@@ -230,14 +254,17 @@ async fn approve_against_lapse(backend: Backend) {
             assert_eq!(arena.now(request).await.state, state);
             assert_eq!(arena.closings(request).await, [event]);
         }
+        lapses += lapsed;
         assert!(lapsing.0.done + lapsing.1.done <= lapsed, "{lapsing:?}");
         arena.tidy().await;
     }
+    assert_both_won(approvals, usize::try_from(lapses).unwrap());
     arena.server.stop_without_mail().await;
 }
 
 async fn end_against_expiry(backend: Backend) {
     let arena = Arena::new(backend).await;
+    let (mut releases, mut expiries) = (0, 0);
     for round in 0..BATCHES {
         let mut held: Vec<(Caller, GrantId)> = Vec::new();
         for (asker, request) in arena.ask(None, "10m", round).await {
@@ -265,9 +292,13 @@ async fn end_against_expiry(backend: Backend) {
         while arena.one().step_expire_grants().await.done > 0 {}
         for ((_, id), released) in held.iter().zip(releasing) {
             let reason = match released.unwrap() {
-                Ok(_) => EndReason::Released,
+                Ok(_) => {
+                    releases += 1;
+                    EndReason::Released
+                }
                 Err(lost) => {
                     assert_conflict(&lost, "already_over");
+                    expiries += 1;
                     EndReason::Expired
                 }
             };
@@ -279,5 +310,6 @@ async fn end_against_expiry(backend: Backend) {
             }
         }
     }
+    assert_both_won(releases, expiries);
     arena.server.stop_without_mail().await;
 }

@@ -175,6 +175,12 @@ impl Broker {
         self.store.catalogue().await.map_err(unreadable)
     }
 
+    /// The catalogue as it was last read, without asking the store whether it moved: as new as the last
+    /// [`Self::catalogue`] on this server, for decisions whose commit rests on its revision.
+    pub async fn catalogue_seen(&self) -> Result<Arc<Catalogue>, Refusal> {
+        self.store.catalogue_seen().await.map_err(unreadable)
+    }
+
     /// Refuses while the clock may not be trusted for issuing, the store cannot be written (fail closed), or a restored
     /// backup waits for an operator.
     pub fn may_issue(&self) -> Result<(), Refusal> {
@@ -220,7 +226,11 @@ impl Broker {
                 Decided::Answer(answer) => return Ok(answer),
                 Decided::Commit(transition, answer) => match self.commit(transition).await {
                     Ok(()) => return Ok(answer),
-                    Err(CommitError::Conflict(what)) => last = what,
+                    Err(CommitError::Conflict(what)) => {
+                        last = what;
+                        // What moved may be the catalogue that the decision saw.
+                        let _ = self.catalogue().await?;
+                    }
                     Err(other) => return Err(uncommitted(other)),
                 },
             }

@@ -1,6 +1,7 @@
 //! The catalogue: people, groups, workloads, targets, roles and workflows, as one value.
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::client::Clients;
 use crate::grant::StandingBlock;
 use crate::ids::{GroupId, RoleId, StandingBlockId, TargetId, UserId, WorkflowId, WorkloadId};
 use crate::principal::{Group, Principal, User, Workload};
@@ -42,6 +43,8 @@ pub struct Catalogue {
     pub workflows: BTreeMap<WorkflowId, Workflow>,
     /// Stops on standing roles that nobody has lifted.
     pub standing_blocks: BTreeMap<StandingBlockId, StandingBlock>,
+    /// OAuth clients.
+    pub clients: Clients,
     /// Moves with every change of any of these: what a decision rests on that read several of them.
     pub revision: i64,
 }

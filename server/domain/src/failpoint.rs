@@ -7,11 +7,35 @@
 //! is hit, so that a run can prove which points it reached.
 
 /// Every fail point there is. A point that is hit but not listed here kills the process at once, in builds with the feature.
-/// `target.*` stand around a step for a batch, `postgresql.*` around each transaction at such a target. That this list and
+/// `store.commit` is every commit, the other `store.*` those of one kind; `target.*` stand around a step for a batch, `postgresql.*` around each transaction at such a target. That this list and
 /// the names in the code are the same is a test of tests/architecture.rs.
 pub const ALL: &[&str] = &[
     "store.commit.before",
     "store.commit.after",
+    "store.submit.before",
+    "store.submit.after",
+    "store.approve.before",
+    "store.approve.after",
+    "store.intend.before",
+    "store.intend.after",
+    "store.live.before",
+    "store.live.after",
+    "store.token.before",
+    "store.token.after",
+    "store.ending.before",
+    "store.ending.after",
+    "store.revoking.before",
+    "store.revoking.after",
+    "store.revoked.before",
+    "store.revoked.after",
+    "store.ended.before",
+    "store.ended.after",
+    "store.claim.before",
+    "store.claim.after",
+    "store.seal.before",
+    "store.seal.after",
+    "store.mail.before",
+    "store.mail.after",
     "target.create.before",
     "target.create.after",
     "target.probe.before",
@@ -47,6 +71,9 @@ pub const ALL: &[&str] = &[
     "audit.publish.before",
     "audit.publish.after",
 ];
+
+/// Whether there are any: where not, nothing need be done to name one.
+pub const ON: bool = cfg!(all(feature = "failpoints", debug_assertions));
 
 /// A fail point.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]

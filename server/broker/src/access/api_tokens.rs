@@ -9,6 +9,7 @@ use hallpass_domain::secret::{SecretHash, new_secret};
 use hallpass_domain::text::clean_line;
 use secrecy::SecretString;
 
+use super::clients::is_client_enabled;
 use super::no_randomness;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
@@ -75,14 +76,13 @@ impl Broker {
         let found = self.store.api_token_by_hash(&SecretHash::of(token)).await.map_err(unreadable)?;
         let token =
             found.filter(|t| t.revoked_at.is_none() && now < t.expires_at).ok_or_else(invalid_token)?;
-        let client =
-            self.store.client(token.client_id).await.map_err(unreadable)?.ok_or_else(invalid_token)?;
-        if !self.is_client_enabled(&client).await? {
+        let catalogue = self.catalogue().await?;
+        let client = catalogue.clients.get(token.client_id).ok_or_else(invalid_token)?;
+        if !is_client_enabled(&catalogue, client) {
             return Err(invalid_token());
         }
         match (token.user_id, client.of) {
             (Some(user), ClientOf::CommandLine) => {
-                let catalogue = self.catalogue().await?;
                 let person = catalogue.users.get(&user).filter(|u| !u.disabled).ok_or_else(invalid_token)?;
                 Ok(Caller::CommandLine {
                     user,

@@ -1,4 +1,5 @@
 //! OAuth clients prove themselves (RFC 6749 §2.3).
+use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ids::ClientId;
 use hallpass_domain::principal::{Client, ClientOf, Principal};
 use hallpass_domain::refusal::{Class, Refusal};
@@ -25,11 +26,12 @@ impl Broker {
     /// # Errors
     /// `Unproven` `invalid_client` (RFC 6749 §5.2).
     pub async fn client_from_secret(&self, client_id: &str, secret: &str) -> Result<Client, Refusal> {
-        let found = self.store.client_named(client_id).await.map_err(unreadable)?;
-        let stored = found.as_ref().and_then(|c| c.secret_hash);
+        let catalogue = self.catalogue().await?;
+        let found = catalogue.clients.named(client_id);
+        let stored = found.and_then(|c| c.secret_hash);
         let right = stored.unwrap_or(SecretHash([0; 32])).0.ct_eq(&SecretHash::of(secret).0);
         let client = found.filter(|_| stored.is_some() && bool::from(right)).ok_or_else(invalid_client)?;
-        if self.is_client_enabled(&client).await? { Ok(client) } else { Err(invalid_client()) }
+        if is_client_enabled(&catalogue, client) { Ok(client.clone()) } else { Err(invalid_client()) }
     }
 
     /// A public client by its `client_id` alone: the command line's, good for the device flow and nothing else.
@@ -39,16 +41,6 @@ impl Broker {
     pub async fn public_client(&self, client_id: &str) -> Result<Client, Refusal> {
         let found = self.store.client_named(client_id).await.map_err(unreadable)?;
         found.filter(|c| c.of == ClientOf::CommandLine && c.secret_hash.is_none()).ok_or_else(invalid_client)
-    }
-
-    /// Whether what a client stands for is still there and enabled.
-    pub(super) async fn is_client_enabled(&self, client: &Client) -> Result<bool, Refusal> {
-        let catalogue = self.catalogue().await?;
-        Ok(match client.of {
-            ClientOf::Workload(id) => catalogue.is_enabled(Principal::Workload(id)),
-            ClientOf::ResourceServer(id) => catalogue.targets.contains_key(&id),
-            ClientOf::CommandLine => true,
-        })
     }
 
     /// Registers the command line's client where it is missing; called at start.
@@ -119,6 +111,15 @@ impl Broker {
             .await
             .map_err(crate::broker::uncommitted)?;
         Ok(issued)
+    }
+}
+
+/// Whether what a client stands for is still there and enabled.
+pub(super) fn is_client_enabled(catalogue: &Catalogue, client: &Client) -> bool {
+    match client.of {
+        ClientOf::Workload(id) => catalogue.is_enabled(Principal::Workload(id)),
+        ClientOf::ResourceServer(id) => catalogue.targets.contains_key(&id),
+        ClientOf::CommandLine => true,
     }
 }
 

@@ -4,7 +4,7 @@ use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::TargetSettings;
 use serde_json::json;
 
-use super::token::authorization_details;
+use super::token::{authorization_details, client_name};
 use super::token_cache::CachedToken;
 use crate::broker::Broker;
 
@@ -54,7 +54,7 @@ impl Broker {
         }
         let (role, place) = (catalogue.roles.get(&grant.role_id)?, catalogue.targets.get(&token.target_id)?);
         let TargetSettings::Oauth(oauth) = &place.settings else { return None };
-        let client = self.client_name(token.client_id).await.ok()?;
+        let client = client_name(&catalogue, token.client_id);
         let answer: std::sync::Arc<str> = json!({
             "active": true, "scope": role.name, "client_id": client,
             "sub": grant.principal.to_string(), "aud": oauth.audience, "iss": self.settings.base_url, "token_type": "Bearer",

@@ -39,7 +39,7 @@ impl Broker {
     pub async fn issue_token(&self, caller: &Caller, grant: GrantId) -> Result<IssuedToken, Refusal> {
         self.may_issue()?;
         self.commit_deciding(move || async move {
-            let catalogue = self.catalogue().await?;
+            let catalogue = self.catalogue_seen().await?;
             let grant = self
                 .store
                 .grant(grant)
@@ -47,8 +47,7 @@ impl Broker {
                 .map_err(unreadable)?
                 .filter(|g| g.principal == caller.principal())
                 .ok_or_else(|| Refusal::not_found("grant"))?;
-            let client = self.client_name(caller.client()).await?;
-            self.build_token(&catalogue, caller, &client, &grant)
+            self.build_token(&catalogue, caller, &grant)
         })
         .await
     }
@@ -57,9 +56,8 @@ impl Broker {
     pub async fn issue_token_for_role(&self, caller: &Caller, role: &str) -> Result<IssuedToken, Refusal> {
         self.may_issue()?;
         self.commit_deciding(move || async move {
-            let catalogue = self.catalogue().await?;
+            let catalogue = self.catalogue_seen().await?;
             let principal = caller.principal();
-            let client = self.client_name(caller.client()).await?;
             let role = catalogue
                 .role_named(role)
                 .filter(|r| catalogue.is_eligible(r, principal))
@@ -68,7 +66,7 @@ impl Broker {
                 })?;
             // A stop is found by what is issued under the standing grant, or just below where there is none.
             if let Some(grant) = self.usable_grant(principal, role.id).await? {
-                return self.build_token(&catalogue, caller, &client, &grant);
+                return self.build_token(&catalogue, caller, &grant);
             }
             if !role.standing || !matches!(principal, Principal::Workload(_)) {
                 return Err(Refusal::forbidden(
@@ -82,8 +80,7 @@ impl Broker {
             let target =
                 catalogue.targets.get(&role.target_id).ok_or_else(|| Refusal::not_found("target"))?;
             let grant = self.standing_grant(role, target, principal);
-            let Decided::Commit(mut transition, issued) =
-                self.build_token(&catalogue, caller, &client, &grant)?
+            let Decided::Commit(mut transition, issued) = self.build_token(&catalogue, caller, &grant)?
             else {
                 return Err(Refusal::conflict("conflict", "Try again."));
             };
@@ -108,13 +105,6 @@ impl Broker {
             Ok(Decided::Commit(transition, issued))
         })
         .await
-    }
-
-    /// The registered `client_id` (RFC 9068 §2.2) of a client; the portal's own name for tokens fetched there.
-    pub async fn client_name(&self, client: Option<ClientId>) -> Result<String, Refusal> {
-        let Some(id) = client else { return Ok("hallpass-portal".to_owned()) };
-        let client = self.store.client(id).await.map_err(unreadable)?;
-        Ok(client.map_or_else(|| id.to_string(), |c| c.client_id.to_string()))
     }
 
     /// A short grant behind a standing role: it has an end and an audit trail like any other.
@@ -146,7 +136,6 @@ impl Broker {
         &self,
         catalogue: &Catalogue,
         caller: &Caller,
-        client_name: &str,
         grant: &Grant,
     ) -> Result<Decided<IssuedToken>, Refusal> {
         let now = self.now();
@@ -160,8 +149,9 @@ impl Broker {
         let id = TokenId::new(now);
         let client = caller.client();
         let details = json!([authorization_details(role, target, grant)]);
+        let name = client_name(catalogue, client);
         let claims =
-            claims(&self.settings.base_url, id, role, oauth, grant, client_name, now, expires_at, &details);
+            claims(&self.settings.base_url, id, role, oauth, grant, &name, now, expires_at, &details);
         let token = self.signer.sign_jwt(oauth.alg, "at+jwt", &claims, now).map_err(|e| {
             tracing::error!(error = %e, "token signing failed");
             Refusal::unavailable(
@@ -202,6 +192,12 @@ impl Broker {
             IssuedToken { token: SecretString::from(token), record, role: role.name.to_string(), details },
         ))
     }
+}
+
+/// The registered `client_id` (RFC 9068 §2.2) of a client; the portal's own name for tokens fetched there.
+pub fn client_name(catalogue: &Catalogue, client: Option<ClientId>) -> String {
+    let Some(id) = client else { return "hallpass-portal".to_owned() };
+    catalogue.clients.get(id).map_or_else(|| id.to_string(), |c| c.client_id.to_string())
 }
 
 /// RFC 9396 object of a grant.

@@ -11,13 +11,22 @@ use crate::principal::Client;
 /// Reads of the catalogue.
 #[async_trait]
 pub trait CatalogueReads {
-    /// The whole catalogue as committed. Implementations keep it in memory and check one counter (moved by every
-    /// catalogue change and user change) per call, so that another replica's change is seen at the next read.
+    /// The whole catalogue as committed. Implementations keep it in memory and check one counter (moved by every change
+    /// of the catalogue, of a user and of a client) per call, so that another replica's change is seen at the next read.
     async fn catalogue(&self) -> Read<Arc<Catalogue>>;
+    /// The catalogue as it was last read here, without asking whether it moved. Only for decisions whose commit rests on
+    /// its revision ([`crate::transition::Rested::Catalogue`]), and that are made again, after a read, where it had moved.
+    async fn catalogue_seen(&self) -> Read<Arc<Catalogue>>;
     /// A client by its wire `client_id`.
-    async fn client_named(&self, client_id: &str) -> Read<Option<Client>>;
+    async fn client_named(&self, client_id: &str) -> Read<Option<Client>> {
+        Ok(self.catalogue().await?.clients.named(client_id).cloned())
+    }
     /// A client.
-    async fn client(&self, id: ClientId) -> Read<Option<Client>>;
-    /// Every client.
-    async fn clients(&self) -> Read<Vec<Client>>;
+    async fn client(&self, id: ClientId) -> Read<Option<Client>> {
+        Ok(self.catalogue().await?.clients.get(id).cloned())
+    }
+    /// Every client, by `client_id`.
+    async fn clients(&self) -> Read<Vec<Client>> {
+        Ok(self.catalogue().await?.clients.iter().cloned().collect())
+    }
 }

@@ -22,7 +22,7 @@ pub async fn show(state: web::Data<AppState>, who: ApiCaller) -> Result<HttpResp
     let now = broker.now();
     let catalogue = broker.catalogue().await?;
     let token = broker.store.api_token_by_hash(&who.token).await.map_err(unreadable)?.ok_or_else(gone)?;
-    let client = broker.store.client(token.client_id).await.map_err(unreadable)?.ok_or_else(gone)?;
+    let client = catalogue.clients.get(token.client_id).ok_or_else(gone)?;
     let principal = caller.principal();
     let filter = GrantFilter { principal: Some(principal), states: vec![GrantState::Active], role: None };
     let active = broker.store.grants(&filter, Page::first(200)).await.map_err(unreadable)?;

@@ -127,7 +127,7 @@ pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut 
 
 /// Whether a transition changes anything of the catalogue.
 pub(super) fn moves_catalogue(transition: &Transition) -> bool {
-    transition.changes.iter().any(|c| matches!(c, Change::User(_) | Change::Catalogue(_)))
+    transition.changes.iter().any(|c| matches!(c, Change::User(_) | Change::Client(_) | Change::Catalogue(_)))
 }
 
 /// Whether a command was committed before.

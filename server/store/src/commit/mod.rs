@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 pub(crate) mod apply;
 pub(crate) mod grouped;
 pub(crate) mod jobs;
+mod points;
 pub(crate) mod put;
 pub(crate) mod rested;
 pub(crate) mod transact;

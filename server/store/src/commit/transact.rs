@@ -2,7 +2,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Done, Job, Waiting, grouped, jobs};
+use super::{Done, Job, Waiting, grouped, jobs, points};
 use crate::db::conn::{Conn, Db};
 use crate::db::fail::Fail;
 use crate::db::particular;
@@ -88,7 +88,7 @@ async fn finish(
         Ok(committed) => committed,
         Err(fail) => return roll_back(db, fail).await.and_then(|fail| Err(Broken::Before(fail))),
     };
-    commit(db).await?;
+    commit(db, batch).await?;
     tell_here(committed, notices);
     Ok(outcomes)
 }
@@ -102,10 +102,10 @@ pub(super) fn tell_here(mut committed: Committed, notices: &Notices) {
 }
 
 /// The commit point: before it nothing of a batch is there, after it everything is, and only then is anybody told.
-async fn commit(db: &mut Db<'_>) -> Result<(), Broken> {
-    hallpass_domain::failpoint::hit("store.commit.before");
+async fn commit(db: &mut Db<'_>, batch: &[Waiting]) -> Result<(), Broken> {
+    points::before(batch);
     let committed = in_time(ANSWER.1, db.run("COMMIT")).await.map_err(|fail| Broken::Unknown(text(&fail)));
-    hallpass_domain::failpoint::hit("store.commit.after");
+    points::after(batch);
     committed
 }
 

@@ -8,15 +8,13 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant::StandingBlock;
-use hallpass_domain::ids::{ClientId, GroupId, StandingBlockId, TargetId, UserId, WorkloadId};
+use hallpass_domain::ids::{GroupId, StandingBlockId, TargetId, UserId, WorkloadId};
 use hallpass_domain::ports::catalogue::CatalogueReads;
 use hallpass_domain::ports::store::Read;
-use hallpass_domain::principal::Client;
 
-use super::{many, nouns, one};
+use super::nouns;
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::unread;
-use crate::db::types::Uid;
 use crate::handle::StoreHandle;
 use crate::rows::catalogue::{RoleRow, TargetOwnerRow, TargetRow, WorkflowRow};
 use crate::rows::grants::StandingBlockRow;
@@ -35,6 +33,11 @@ impl Cache {
     fn at(&self, revision: i64) -> Option<Arc<Catalogue>> {
         let kept = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         kept.as_ref().filter(|(at, _)| *at == revision).map(|(_, catalogue)| Arc::clone(catalogue))
+    }
+
+    fn last(&self) -> Option<Arc<Catalogue>> {
+        let kept = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.as_ref().map(|(_, catalogue)| Arc::clone(catalogue))
     }
 
     fn keep(&self, revision: i64, catalogue: &Arc<Catalogue>) {
@@ -67,16 +70,11 @@ impl CatalogueReads for StoreHandle {
         }
     }
 
-    async fn client_named(&self, client_id: &str) -> Read<Option<Client>> {
-        one!(self, ClientRow, clients::table.filter(clients::client_id.eq(client_id)))
-    }
-
-    async fn client(&self, id: ClientId) -> Read<Option<Client>> {
-        one!(self, ClientRow, clients::table.find(Uid(id.0)))
-    }
-
-    async fn clients(&self) -> Read<Vec<Client>> {
-        many!(self, ClientRow, clients::table.order(clients::client_id.asc()))
+    async fn catalogue_seen(&self) -> Read<Arc<Catalogue>> {
+        match self.cache().last() {
+            Some(seen) => Ok(seen),
+            None => self.catalogue().await,
+        }
     }
 }
 
@@ -112,6 +110,7 @@ async fn assemble(db: &mut Db<'_>) -> Read<Catalogue> {
         roles: nouns(all!(roles, RoleRow))?.into_iter().map(|n| (n.id, n)).collect(),
         workflows: nouns(all!(workflows, WorkflowRow))?.into_iter().map(|n| (n.id, n)).collect(),
         standing_blocks: open_blocks(db).await?,
+        clients: nouns(all!(clients, ClientRow))?.into_iter().collect(),
         revision: 0,
     };
     for row in all!(group_members, MemberRow).map_err(unread)? {

@@ -141,17 +141,3 @@ async fn decided(
         after = last;
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_of_deadlines() {
-        let id = Uuid::nil();
-        assert_eq!(read_cursor(&format!("17.{id}")), Some((17, id)));
-        for bad in ["", "17", "x.y", "17.", &format!(".{id}")] {
-            assert_eq!(read_cursor(bad), None, "{bad}");
-        }
-    }
-}
