@@ -244,7 +244,14 @@ fn timeline(catalogue: &Catalogue, grant: &Grant, credentials: &[Credential]) ->
         out.extend(c.verified_at.map(|t| line(t, "login verified absent".to_owned(), "good")));
     }
     if let Some(reason) = grant.end_reason {
-        let mut end = line(grant.ends_at, format!("access ended: {}", reason.as_str()), "info");
+        let what = match (reason, grant.ended_by) {
+            (EndReason::Expired, _) => "access ended: its time was up",
+            (EndReason::Released, Some(_)) => "ended the access early",
+            (EndReason::Released, None) => "access ended early: its holder gave it back",
+            (EndReason::Revoked, Some(_)) => "revoked the access",
+            (EndReason::Revoked, None) => "access ended: revoked",
+        };
+        let mut end = line(grant.ends_at, what.to_owned(), "info");
         end.by = grant.ended_by.map_or_else(|| "Hallpass".to_owned(), |u| lines::user(catalogue, u).name);
         out.push(end);
     }

@@ -7,6 +7,7 @@ use hallpass_domain::ports::store::Page;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::decide::may_decide;
 use hallpass_domain::request::{CloseCause, Decision, Request, RequestState, Verdict};
+use hallpass_domain::workflow::Proof;
 
 use super::catalogue::ask_again_href;
 use super::lines;
@@ -181,15 +182,15 @@ impl Broker {
 /// What kind of mail it is, in words.
 pub fn mail_in_words(kind: MailKind) -> &'static str {
     match kind {
-        MailKind::ApprovalAsked => "asks to decide",
+        MailKind::ApprovalAsked => "asked to decide",
         MailKind::NoActionNeeded => "no action needed",
-        MailKind::RequestReceived => "received",
-        MailKind::RequestApproved => "approved",
-        MailKind::RequestDenied => "denied",
-        MailKind::RequestLapsed => "lapsed",
-        MailKind::RequestWithdrawn => "withdrawn",
-        MailKind::GrantEnded => "ended and checked",
-        MailKind::GrantRevoked => "revoked",
+        MailKind::RequestReceived => "request received",
+        MailKind::RequestApproved => "request approved",
+        MailKind::RequestDenied => "request denied",
+        MailKind::RequestLapsed => "request lapsed",
+        MailKind::RequestWithdrawn => "request withdrawn",
+        MailKind::GrantEnded => "access ended and checked",
+        MailKind::GrantRevoked => "access revoked",
         MailKind::RevocationOverdue => "removal overdue",
         MailKind::RevocationRecovered => "removal completed",
         MailKind::TargetDiffers => "accounts at a target differ",
@@ -243,7 +244,11 @@ fn timeline(
         };
         let shortened =
             d.cap_seconds.map(|c| format!("shortened to {}", hallpass_domain::window::describe_seconds(c)));
-        let proof = format!("proof: {}", d.proof.as_str());
+        let proof = match d.proof {
+            Proof::Session => "signed in",
+            Proof::StepUp => "with a fresh second factor",
+        }
+        .to_owned();
         let detail =
             [Some(proof), shortened, d.comment.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ");
         out.push(line(d.decided_at, what, lines::user(catalogue, d.approver).name, Some(detail), tone));
