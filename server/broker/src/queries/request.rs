@@ -249,8 +249,11 @@ fn timeline(
             Proof::StepUp => "with a fresh second factor",
         }
         .to_owned();
-        let detail =
-            [Some(proof), shortened, d.comment.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let detail = [Some(proof), shortened, d.comment.as_ref().map(|c| format!("“{c}”"))]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ");
         out.push(line(d.decided_at, what, lines::user(catalogue, d.approver).name, Some(detail), tone));
     }
     let asked: Vec<&Mail> =
