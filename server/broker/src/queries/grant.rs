@@ -87,7 +87,7 @@ impl Broker {
             has_receipt: true,
             ended_by: grant.ended_by.map(|u| lines::user(&catalogue, u).name),
             ended_comment: self.why_ended(&grant).await?,
-            timeline: timeline(&catalogue, &grant, &credentials),
+            timeline: timeline(&catalogue, &grant, &credentials, now),
             errors,
             grant: card,
         })
@@ -227,7 +227,12 @@ fn token_view(catalogue: &Catalogue, grant: &Grant, t: &Token, now: Timestamp) -
     }
 }
 
-fn timeline(catalogue: &Catalogue, grant: &Grant, credentials: &[Credential]) -> Vec<TimelineEvent> {
+fn timeline(
+    catalogue: &Catalogue,
+    grant: &Grant,
+    credentials: &[Credential],
+    now: Timestamp,
+) -> Vec<TimelineEvent> {
     let line = |at, what: String, tone: &str| TimelineEvent {
         at,
         what,
@@ -236,7 +241,8 @@ fn timeline(catalogue: &Catalogue, grant: &Grant, credentials: &[Credential]) ->
         tone: tone.to_owned(),
         audit_id: None,
     };
-    let mut out = vec![line(grant.starts_at, "access began".to_owned(), "good")];
+    let begins = if grant.starts_at > now { "access begins" } else { "access began" };
+    let mut out = vec![line(grant.starts_at, begins.to_owned(), "good")];
     for c in credentials {
         out.extend(c.live_at.map(|t| line(t, format!("login {} made", c.external_name), "info")));
         out.extend(c.denied_at.map(|t| line(t, "new logins refused".to_owned(), "info")));

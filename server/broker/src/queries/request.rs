@@ -162,7 +162,7 @@ impl Broker {
             workflow: format!("{workflow}, revision {}", request.workflow_revision),
             digest: request.digest.clone(),
             stages: lines::stages(&catalogue, request, &decisions, now),
-            timeline: timeline(&catalogue, request, &decisions, grant.as_ref(), &mails),
+            timeline: timeline(&catalogue, request, &decisions, grant.as_ref(), &mails, now),
             mail: mails.iter().map(mail_line).collect(),
             grant: grant.as_ref().map(|g| self.grant_link(g)),
             can_withdraw: own && state == "pending",
@@ -232,6 +232,7 @@ fn timeline(
     decisions: &[Decision],
     grant: Option<&Grant>,
     mails: &[Mail],
+    now: hallpass_domain::Timestamp,
 ) -> Vec<TimelineEvent> {
     let asker = request
         .submitted_by
@@ -281,7 +282,8 @@ fn timeline(
         _ => {}
     }
     if let Some(grant) = grant {
-        out.push(line(grant.starts_at, "access began", "Hallpass", None, "good"));
+        let begins = if grant.starts_at > now { "access begins" } else { "access began" };
+        out.push(line(grant.starts_at, begins, "Hallpass", None, "good"));
         if let Some(reason) = grant.end_reason {
             out.push(line(
                 grant.ends_at,

@@ -47,7 +47,7 @@ pub(crate) fn grant(name: &str, state: &str, left: &str) -> GrantCard {
             may_work_until: (left == "revoking").then(|| minutes(4)),
             verified_at: (left == "gone").then(|| seconds(-59)),
             lag_ms: (left == "gone").then_some(191),
-            detail: (left == "revoking").then(|| text("orders-db does not answer; next try in 4 s")),
+            detail: (left == "revoking").then(|| text("The target cannot be reached. Hallpass keeps trying and completes within seconds of its return.")),
         },
         can_issue: state == "active",
         can_end: matches!(state, "active" | "scheduled"),
