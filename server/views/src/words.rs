@@ -33,7 +33,7 @@ fn look(state: &str) -> Option<Look> {
         "revoked" => Look("Revoked", "shield", "plain"),
         // does it work, and what is left
         "works" => Look("Works", "check", "good"),
-        "not_issued" => Look("Not issued yet", "dots", "plain"),
+        "not_issued" => Look("Nothing live", "dots", "plain"),
         "checking" => Look("Checking", "clock", "wait"),
         "unknown_account" => Look("Unknown to us", "alert", "bad"),
         "reappeared" => Look("There again", "alert", "bad"),
