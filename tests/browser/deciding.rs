@@ -26,7 +26,7 @@ async fn denied_with_a_comment(script: bool) {
     let window = Window::new(&server.base_url, script).await;
     follow_mail(&server, &window, "ana", &reference).await;
     window.expect_heading("Dana Kim asks for billing-read for 4 h").await;
-    window.expect_words("asks 4 h, usual is 1 h").await;
+    window.expect_words("Asks 4 h, usual is 1 h").await;
 
     // What was chosen stays when the comment is missing.
     window.choose("Length, if you approve", "15 min").await;

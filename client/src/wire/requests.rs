@@ -117,7 +117,7 @@ pub struct GrantLink {
 pub struct MailDelivery {
     /// Name of the person.
     pub to: String,
-    /// What kind of message, in words: `asks to decide`, `no action needed`.
+    /// What kind of message, in words: `asked to decide`, `no action needed`.
     pub what: String,
     /// `queued`, `retrying`, `sent` (the mail server took it) or `failed` (it refused for good).
     pub state: String,

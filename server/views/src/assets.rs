@@ -78,6 +78,6 @@ mod tests {
     #[test]
     fn the_style_sheet_stays_small() {
         let css = all().iter().find(|a| a.name == "hallpass.css").unwrap();
-        assert!(css.bytes.len() <= 30 * 1024, "{} bytes", css.bytes.len());
+        assert!(css.bytes.len() <= 32 * 1024, "{} bytes", css.bytes.len());
     }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hallpass_broker::views::Shell;
+use hallpass_broker::views::common::PrincipalLine;
 use hallpass_broker::views::page::FieldError;
 
 use crate::markup::Html;
@@ -73,6 +74,37 @@ impl<'a> Page<'a> {
     pub(crate) fn cap(&self, text: &str) -> String {
         let mut letters = text.chars();
         letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    }
+
+    /// A command, of which no option is torn apart where a line ends.
+    pub(crate) fn command(&self, text: &str) -> Html {
+        text.split_inclusive([' ', '\n']).fold(Html::new(), |html, piece| {
+            let word = piece.trim_end_matches([' ', '\n']);
+            let html = html.raw("<span class=\"w\">").text(word).raw("</span>");
+            html.raw(piece.get(word.len()..).unwrap_or_default())
+        })
+    }
+
+    /// What hinders a removal, in a sentence.
+    pub(crate) fn trouble(&self, class: &str) -> String {
+        words::trouble(class).map_or_else(|| self.cap(class), str::to_owned)
+    }
+
+    /// Inside a sentence: with a small letter, unless it is a name such as "PostgreSQL login".
+    pub(crate) fn small(&self, text: &str) -> String {
+        let first = text.split(' ').next().unwrap_or_default();
+        let mut letters = text.chars();
+        match letters.next() {
+            Some(a) if !first.chars().skip(1).any(char::is_uppercase) => {
+                a.to_lowercase().chain(letters).collect()
+            }
+            _ => text.to_owned(),
+        }
+    }
+
+    /// Whether it is the person who looks.
+    pub(crate) fn mine(&self, someone: &PrincipalLine) -> bool {
+        self.shell.person.as_ref().is_some_and(|me| me.email == someone.handle)
     }
 
     pub(crate) fn tone(&self, state: &str) -> &'static str {

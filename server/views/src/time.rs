@@ -50,9 +50,12 @@ impl LocalTime {
         }
     }
 
-    /// The time element: machine-readable value, local text, UTC in the title.
+    /// The time element: machine-readable value, local text, UTC in the title. Hour and zone stay on one line.
     pub(crate) fn element(&self, at: &DateTime<Utc>, seconds: bool) -> Html {
-        self.open(at, "").text(&self.text(at, seconds)).raw("</time>")
+        let text = self.text(at, seconds);
+        let (day, clock) = text.rsplit_once(", ").map_or(("", text.as_str()), |(day, clock)| (day, clock));
+        let html = self.open(at, "").text(day).raw(if day.is_empty() { "" } else { ", " });
+        html.raw("<span class=\"nb\">").text(clock).raw("</span></time>")
     }
 
     /// The time element and, after it, the distance from now, which script keeps up to date.

@@ -33,7 +33,7 @@ fn look(state: &str) -> Option<Look> {
         "revoked" => Look("Revoked", "shield", "plain"),
         // does it work, and what is left
         "works" => Look("Works", "check", "good"),
-        "not_issued" => Look("Not issued yet", "dots", "plain"),
+        "not_issued" => Look("Nothing live", "dots", "plain"),
         "checking" => Look("Checking", "clock", "wait"),
         "unknown_account" => Look("Unknown to us", "alert", "bad"),
         "reappeared" => Look("There again", "alert", "bad"),
@@ -120,8 +120,21 @@ pub(crate) fn proof(proof: &str) -> &str {
     match proof {
         "session" => "signed in",
         "step-up" => "fresh second factor",
+        "by tier" => "proof by the tier of the role",
         other => other,
     }
+}
+
+/// What hinders a removal, in words: the classes of a target's errors.
+pub(crate) fn trouble(class: &str) -> Option<&'static str> {
+    Some(match class {
+        "down" => "The target does not answer. The removal goes on when it does.",
+        "refused" => "The target refuses the removal: a right or a setting of Hallpass is wrong there.",
+        "not_ours" => "An account of that name is there that is not ours, so Hallpass does not touch it.",
+        "too_late" => "The target refused it as too late.",
+        "missing" => "It is not at the target any more. That is being proven.",
+        _ => return None,
+    })
 }
 
 /// Why a grant ended, in words.

@@ -134,7 +134,7 @@ pub(super) fn mails(
         paragraphs: vec![
             "If you did not expect this, look at the audit log now and talk to them.".to_owned(),
         ],
-        link: Some(("Open the audit log".to_owned(), "/audit?kind=catalogue.changed".to_owned())),
+        link: Some(("Open the audit log".to_owned(), "/audit?action=catalogue.".to_owned())),
         footer: "You get this because you administer or audit Hallpass.".to_owned(),
     };
     readers

@@ -131,7 +131,7 @@ fn works(
                 let said = format!("{} It was not given out. {}", t.what, t.what_to_do);
                 of("fails", Some(p.at), said.trim_end_matches('.'))
             }
-            None => of("not_issued", None, "Nothing has been issued under it yet"),
+            None => of("not_issued", None, "Issue a credential to use it"),
         },
     }
 }

@@ -2,11 +2,13 @@
 use hallpass_domain::audit::checkpoint::Checkpoint;
 use hallpass_domain::audit::event::EventParts;
 use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::mail::MailKind;
 use hallpass_domain::ports::audit_log::{AuditFilter as StoreFilter, LoggedEvent};
 use hallpass_domain::principal::{Duty, Principal};
 use hallpass_domain::refusal::Refusal;
 use serde_json::json;
 
+use super::request::mail_in_words;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::views::audit::{AuditFilter, AuditRow, AuditView, SealedTo};
@@ -170,7 +172,13 @@ fn about(catalogue: &Catalogue, parts: &EventParts) -> String {
         (Some(one), None) | (None, Some(one)) => Some(one),
         (None, None) => None,
     };
-    let words: Vec<String> = [place, account, whose].into_iter().flatten().collect();
+    let mail = parts.data.get("kind").filter(|_| parts.kind.starts_with("mail."));
+    let mail = mail.and_then(serde_json::Value::as_str).and_then(MailKind::parse).map(|kind| {
+        let private = parts.opening.as_ref().and_then(|o| o.private.get("to"));
+        let to = private.and_then(serde_json::Value::as_str).unwrap_or("somebody");
+        format!("to {to}: {}", mail_in_words(kind))
+    });
+    let words: Vec<String> = [mail, place, account, whose].into_iter().flatten().collect();
     if words.is_empty() {
         parts.subjects.iter().next().map(|(n, i)| format!("{n} {i}")).unwrap_or_default()
     } else {

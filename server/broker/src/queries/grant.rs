@@ -87,7 +87,7 @@ impl Broker {
             has_receipt: true,
             ended_by: grant.ended_by.map(|u| lines::user(&catalogue, u).name),
             ended_comment: self.why_ended(&grant).await?,
-            timeline: timeline(&catalogue, &grant, &credentials),
+            timeline: timeline(&catalogue, &grant, &credentials, now),
             errors,
             grant: card,
         })
@@ -227,7 +227,12 @@ fn token_view(catalogue: &Catalogue, grant: &Grant, t: &Token, now: Timestamp) -
     }
 }
 
-fn timeline(catalogue: &Catalogue, grant: &Grant, credentials: &[Credential]) -> Vec<TimelineEvent> {
+fn timeline(
+    catalogue: &Catalogue,
+    grant: &Grant,
+    credentials: &[Credential],
+    now: Timestamp,
+) -> Vec<TimelineEvent> {
     let line = |at, what: String, tone: &str| TimelineEvent {
         at,
         what,
@@ -236,7 +241,8 @@ fn timeline(catalogue: &Catalogue, grant: &Grant, credentials: &[Credential]) ->
         tone: tone.to_owned(),
         audit_id: None,
     };
-    let mut out = vec![line(grant.starts_at, "access began".to_owned(), "good")];
+    let begins = if grant.starts_at > now { "access begins" } else { "access began" };
+    let mut out = vec![line(grant.starts_at, begins.to_owned(), "good")];
     for c in credentials {
         out.extend(c.live_at.map(|t| line(t, format!("login {} made", c.external_name), "info")));
         out.extend(c.denied_at.map(|t| line(t, "new logins refused".to_owned(), "info")));
@@ -244,7 +250,14 @@ fn timeline(catalogue: &Catalogue, grant: &Grant, credentials: &[Credential]) ->
         out.extend(c.verified_at.map(|t| line(t, "login verified absent".to_owned(), "good")));
     }
     if let Some(reason) = grant.end_reason {
-        let mut end = line(grant.ends_at, format!("access ended: {}", reason.as_str()), "info");
+        let what = match (reason, grant.ended_by) {
+            (EndReason::Expired, _) => "access ended: its time was up",
+            (EndReason::Released, Some(_)) => "ended the access early",
+            (EndReason::Released, None) => "access ended early: its holder gave it back",
+            (EndReason::Revoked, Some(_)) => "revoked the access",
+            (EndReason::Revoked, None) => "access ended: revoked",
+        };
+        let mut end = line(grant.ends_at, what.to_owned(), "info");
         end.by = grant.ended_by.map_or_else(|| "Hallpass".to_owned(), |u| lines::user(catalogue, u).name);
         out.push(end);
     }

@@ -45,8 +45,14 @@ pub fn blocks_of(catalogue: &Catalogue, fits: impl Fn(&StandingBlock) -> bool) -
 }
 
 impl Broker {
-    /// Rows, with the revision of the catalogue that they are of.
-    async fn listed<T>(&self, query: &str, rows: Vec<T>) -> Result<ObjectsView<T>, Refusal> {
+    /// Rows by name, with the revision of the catalogue that they are of.
+    async fn listed<T>(
+        &self,
+        query: &str,
+        mut rows: Vec<T>,
+        name: impl Fn(&T) -> &str,
+    ) -> Result<ObjectsView<T>, Refusal> {
+        rows.sort_by(|a, b| name(a).cmp(name(b)));
         let applied = self.catalogue_applied().await?;
         let catalogue = self.catalogue().await?;
         let named = |by: &str| {
@@ -116,6 +122,7 @@ impl Broker {
                     }
                 })
                 .collect(),
+            |t| &t.name,
         )
         .await
     }
@@ -152,6 +159,7 @@ impl Broker {
                     standing: r.standing,
                 })
                 .collect(),
+            |r| &r.role.name,
         )
         .await
     }
@@ -186,6 +194,7 @@ impl Broker {
                         .collect(),
                 })
                 .collect(),
+            |w| &w.name,
         )
         .await
     }
@@ -215,6 +224,7 @@ impl Broker {
                     }
                 })
                 .collect(),
+            |g| &g.name,
         )
         .await
     }
@@ -247,7 +257,7 @@ impl Broker {
                 active_grants: self.active_grants(Principal::User(u.id)).await?,
             });
         }
-        self.listed(query, rows).await
+        self.listed(query, rows, |r| &r.name).await
     }
 
     /// Workloads.
@@ -277,6 +287,6 @@ impl Broker {
                 active_grants: self.active_grants(Principal::Workload(w.id)).await?,
             });
         }
-        self.listed(query, rows).await
+        self.listed(query, rows, |r| &r.name).await
     }
 }

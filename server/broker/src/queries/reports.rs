@@ -262,6 +262,7 @@ fn purpose(name: &str) -> &'static str {
         "checks" => "Proves that the accounts of trials of targets are gone",
         "findings" => "Removes accounts that comparing found and that may go",
         "sessions" => "Counts the sessions of logins that somebody looks at",
+        "release" => "Takes up what a server that died was doing",
         "compare" => "Compares targets with what is known",
         _ => "",
     }

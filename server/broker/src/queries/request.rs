@@ -7,6 +7,7 @@ use hallpass_domain::ports::store::Page;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::decide::may_decide;
 use hallpass_domain::request::{CloseCause, Decision, Request, RequestState, Verdict};
+use hallpass_domain::workflow::Proof;
 
 use super::catalogue::ask_again_href;
 use super::lines;
@@ -161,7 +162,7 @@ impl Broker {
             workflow: format!("{workflow}, revision {}", request.workflow_revision),
             digest: request.digest.clone(),
             stages: lines::stages(&catalogue, request, &decisions, now),
-            timeline: timeline(&catalogue, request, &decisions, grant.as_ref(), &mails),
+            timeline: timeline(&catalogue, request, &decisions, grant.as_ref(), &mails, now),
             mail: mails.iter().map(mail_line).collect(),
             grant: grant.as_ref().map(|g| self.grant_link(g)),
             can_withdraw: own && state == "pending",
@@ -181,15 +182,15 @@ impl Broker {
 /// What kind of mail it is, in words.
 pub fn mail_in_words(kind: MailKind) -> &'static str {
     match kind {
-        MailKind::ApprovalAsked => "asks to decide",
+        MailKind::ApprovalAsked => "asked to decide",
         MailKind::NoActionNeeded => "no action needed",
-        MailKind::RequestReceived => "received",
-        MailKind::RequestApproved => "approved",
-        MailKind::RequestDenied => "denied",
-        MailKind::RequestLapsed => "lapsed",
-        MailKind::RequestWithdrawn => "withdrawn",
-        MailKind::GrantEnded => "ended and checked",
-        MailKind::GrantRevoked => "revoked",
+        MailKind::RequestReceived => "request received",
+        MailKind::RequestApproved => "request approved",
+        MailKind::RequestDenied => "request denied",
+        MailKind::RequestLapsed => "request lapsed",
+        MailKind::RequestWithdrawn => "request withdrawn",
+        MailKind::GrantEnded => "access ended and checked",
+        MailKind::GrantRevoked => "access revoked",
         MailKind::RevocationOverdue => "removal overdue",
         MailKind::RevocationRecovered => "removal completed",
         MailKind::TargetDiffers => "accounts at a target differ",
@@ -231,6 +232,7 @@ fn timeline(
     decisions: &[Decision],
     grant: Option<&Grant>,
     mails: &[Mail],
+    now: hallpass_domain::Timestamp,
 ) -> Vec<TimelineEvent> {
     let asker = request
         .submitted_by
@@ -243,9 +245,16 @@ fn timeline(
         };
         let shortened =
             d.cap_seconds.map(|c| format!("shortened to {}", hallpass_domain::window::describe_seconds(c)));
-        let proof = format!("proof: {}", d.proof.as_str());
-        let detail =
-            [Some(proof), shortened, d.comment.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let proof = match d.proof {
+            Proof::Session => "signed in",
+            Proof::StepUp => "with a fresh second factor",
+        }
+        .to_owned();
+        let detail = [Some(proof), shortened, d.comment.as_ref().map(|c| format!("“{c}”"))]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ");
         out.push(line(d.decided_at, what, lines::user(catalogue, d.approver).name, Some(detail), tone));
     }
     let asked: Vec<&Mail> =
@@ -273,7 +282,8 @@ fn timeline(
         _ => {}
     }
     if let Some(grant) = grant {
-        out.push(line(grant.starts_at, "access began", "Hallpass", None, "good"));
+        let begins = if grant.starts_at > now { "access begins" } else { "access began" };
+        out.push(line(grant.starts_at, begins, "Hallpass", None, "good"));
         if let Some(reason) = grant.end_reason {
             out.push(line(
                 grant.ends_at,

@@ -53,7 +53,7 @@ pub struct GrantCard {
 /// Whether access works now, as the last probe found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Works {
-    /// `works`, `not_issued` (nothing has been issued yet), `checking`, `fails`, `not_started`, `ended` or `unknown`.
+    /// `works`, `not_issued` (nothing that was issued is live), `checking`, `fails`, `not_started`, `ended` or `unknown`.
     pub state: String,
     /// When that was found.
     pub checked_at: Option<DateTime<Utc>>,

@@ -115,7 +115,7 @@ pub struct RequestView {
 pub struct MailDelivery {
     /// Name of the person.
     pub to: String,
-    /// What kind of message, in words: "asks to decide", "no action needed".
+    /// What kind of message, in words: "asked to decide", "no action needed".
     pub what: String,
     /// `queued`, `sent` (handed to the mail server), `retrying` or `failed`.
     pub state: String,

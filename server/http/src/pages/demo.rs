@@ -69,26 +69,19 @@ pub async fn mails(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
         .collect();
         let rows = mails
             .into_iter()
-            .map(|m| MailRow {
-                id: m.id,
-                to: m.to,
-                subject: m.subject,
-                snippet: m
-                    .text
-                    .lines()
-                    .find(|l| !l.trim().is_empty())
-                    .unwrap_or_default()
-                    .chars()
-                    .take(140)
-                    .collect(),
-                at: m.at,
-            })
+            .map(|m| MailRow { id: m.id, to: m.to, subject: m.subject, snippet: snippet(&m.text), at: m.at })
             .collect();
         Ok(v.page(hallpass_views::demo::mail_list(
             &v.shell().await,
             &MailListView { to: choices, messages: rows, next: None },
         )))
     })
+}
+
+/// The first paragraph, without its line breaks.
+fn snippet(text: &str) -> String {
+    let lines = text.lines().map(str::trim).skip_while(|l| l.is_empty()).take_while(|l| !l.is_empty());
+    lines.collect::<Vec<_>>().join(" ").chars().take(200).collect()
 }
 
 async fn find(v: &Visit<'_>, id: &str) -> Result<DemoMail, Refusal> {

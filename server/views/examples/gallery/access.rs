@@ -2,6 +2,7 @@
 
 use hallpass_broker::views::access::{AccessView, AtTarget, GrantCard, GrantView, Works};
 use hallpass_broker::views::credential::{CredentialView, IssuableKind};
+use hallpass_broker::views::objects::BlockLine;
 use hallpass_views::access;
 
 use crate::credentials::credential;
@@ -46,7 +47,7 @@ pub(crate) fn grant(name: &str, state: &str, left: &str) -> GrantCard {
             may_work_until: (left == "revoking").then(|| minutes(4)),
             verified_at: (left == "gone").then(|| seconds(-59)),
             lag_ms: (left == "gone").then_some(191),
-            detail: (left == "revoking").then(|| text("orders-db does not answer; next try in 4 s")),
+            detail: (left == "revoking").then(|| text("The target cannot be reached. Hallpass keeps trying and completes within seconds of its return.")),
         },
         can_issue: state == "active",
         can_end: matches!(state, "active" | "scheduled"),
@@ -162,6 +163,32 @@ pub(crate) fn add(g: &mut Gallery) -> Outcome<()> {
         "grant-ending",
         access::grant(&page, &view("ending", "revoking", vec![credential("postgresql_login", "revoking")])),
     )?;
+    let scheduled = GrantView {
+        why_no_issue: Some(text("It has not begun yet.")),
+        credentials: Vec::new(),
+        timeline: Vec::new(),
+        ..view("scheduled", "nothing", Vec::new())
+    };
+    g.add("grant-scheduled", access::grant(&page, &scheduled))?;
+    let blocked = GrantView {
+        grant: GrantCard {
+            holder: person("nightly-export"),
+            reference: String::new(),
+            ..grant("reports.read", "ended", "gone")
+        },
+        approvals: Vec::new(),
+        blocks: Some(BlockLine {
+            role: text("reports.read"),
+            since: minutes(-3),
+            by: Some(text("Vera Lindqvist")),
+            grant_id: text("0193-g1"),
+        }),
+        can_lift: true,
+        ended_by: Some(text("Vera Lindqvist")),
+        ended_comment: Some(text("exports went to the wrong place")),
+        ..view("ended", "gone", vec![credential("access_token", "revoked")])
+    };
+    g.add("grant-blocked", access::grant(&shell("/grants/0193-g1", Some("Vera Lindqvist")), &blocked))?;
     let ended = GrantView {
         ended_by: Some(text("Vera Lindqvist")),
         ended_comment: Some(text("laptop reported lost")),

@@ -3,10 +3,10 @@
 use hallpass_broker::views::audit::{AuditFilter, AuditRow, AuditView, SealedTo};
 use hallpass_broker::views::common::ScopeValue;
 use hallpass_broker::views::objects::{
-    GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow,
+    BlockLine, GroupRow, ObjectsView, PersonRow, RoleRow, TargetRow, WorkflowRow, WorkflowStage, WorkloadRow,
 };
 use hallpass_broker::views::reports::{
-    Figure, FindingRow, OverdueRow, ReconcilerRow, ReportsView, TargetReport,
+    Figure, FindingRow, OverdueRow, ReconcilerRow, ReportsView, RestoredFact, TargetReport,
 };
 use hallpass_views::{audit, objects, reports};
 
@@ -122,7 +122,13 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         trouble: (state == "unreachable").then(|| text("connection refused")),
     };
     let view = ReportsView {
-        restored: Vec::new(),
+        restored: [
+            ("What shows it", "the log is longer than the store (checkpoint of 09:58)"),
+            ("Log before", "access.example.org/audit-1, key access.example.org/audit-1+b1c7+AdZ9f2c1e77ab40d1c6e5b8034f6a9d2c7"),
+            ("What to do", "Read “Restoring a backup” in the operations page; then, on the server: hallpassd restored status, and hallpassd restored confirm."),
+        ]
+        .map(|(label, value)| RestoredFact { label: text(label), value: text(value) })
+        .to_vec(),
         figures: vec![
             figure("live credentials", "12", "good"),
             figure("overdue", "1", "bad"),
@@ -138,7 +144,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
             due_at: seconds(-95),
             attempts: 7,
             next_attempt_at: Some(seconds(4)),
-            trouble: Some(text("connection refused")),
+            trouble: Some(text("down")),
             needs_human: false,
         }],
         findings: vec![
@@ -170,7 +176,10 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
     g.add("reports", reports::index(&omar, &view))?;
     g.add(
         "reports-calm",
-        reports::index(&omar, &ReportsView { overdue: Vec::new(), findings: Vec::new(), ..view }),
+        reports::index(
+            &omar,
+            &ReportsView { restored: Vec::new(), overdue: Vec::new(), findings: Vec::new(), ..view },
+        ),
     )
 }
 
@@ -280,7 +289,12 @@ fn object_pages(g: &mut Gallery) -> Outcome<()> {
         client_id: text("wl_nightly_export"),
         owners: texts(&["Jonas Brandt"]),
         eligible_for: texts(&["reports.read"]),
-        blocked_from: Vec::new(),
+        blocked_from: vec![BlockLine {
+            role: text("orders-db.read"),
+            since: minutes(-3),
+            by: Some(text("Vera Lindqvist")),
+            grant_id: text("0193-g1"),
+        }],
         state: text("enabled"),
         last_seen_at: None,
         active_grants: 0,
