@@ -14,6 +14,7 @@
 
 mod away;
 mod bed;
+mod by_hand;
 mod clock;
 mod crash;
 mod demo;
