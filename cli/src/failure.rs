@@ -178,8 +178,8 @@ fn exit_of(error: &Error) -> Exit {
         Error::Oauth { error, .. } => match (error.error.as_str(), &error.request_uri) {
             ("invalid_scope", Some(uri)) if uri.contains("/requests/") => return Exit::Pending,
             ("invalid_scope", _) => return Exit::NotFound,
-            ("invalid_client" | "unauthorized_client" | "invalid_grant", _) => return Exit::SignIn,
-            ("access_denied", _) => return Exit::Denied,
+            ("invalid_client" | "invalid_grant", _) => return Exit::SignIn,
+            ("access_denied" | "unauthorized_client", _) => return Exit::Denied,
             ("expired_token", _) => return Exit::Over,
             ("temporarily_unavailable", _) => return Exit::Unreachable,
             _ => {}
