@@ -213,6 +213,9 @@ fn next_for(error: &Error, exit: Exit) -> Option<String> {
         ("invalid_scope", Exit::Pending) => "hallpass list --state pending",
         ("invalid_scope", _) => "hallpass request ROLE --reason … --wait",
         ("not_active", _) => "hallpass active",
+        ("unreachable", _) if error.to_string().contains("peer certificate") => {
+            "where it is the right server: HALLPASS_CA_FILE names the file with the authority of its certificate"
+        }
         ("strange_answer", _) => "check the address (--server or HALLPASS_SERVER)",
         (_, Exit::SignIn) => "hallpass login",
         (_, Exit::Unreachable) => {
