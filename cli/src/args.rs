@@ -87,6 +87,8 @@ pub(crate) enum Command {
     End(commands::end::EndArgs),
     /// Revoke somebody's access
     Revoke(commands::revoke::RevokeArgs),
+    /// Let a workload have a standing role again whose grant was revoked
+    Lift(commands::lift::LiftArgs),
     /// The access receipt of a grant, for `audit verify --receipt`
     Receipt(commands::receipt::ReceiptArgs),
     /// The audit log: read, export, verify offline

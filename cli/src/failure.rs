@@ -178,8 +178,8 @@ fn exit_of(error: &Error) -> Exit {
         Error::Oauth { error, .. } => match (error.error.as_str(), &error.request_uri) {
             ("invalid_scope", Some(uri)) if uri.contains("/requests/") => return Exit::Pending,
             ("invalid_scope", _) => return Exit::NotFound,
-            ("invalid_client" | "unauthorized_client" | "invalid_grant", _) => return Exit::SignIn,
-            ("access_denied", _) => return Exit::Denied,
+            ("invalid_client" | "invalid_grant", _) => return Exit::SignIn,
+            ("access_denied" | "unauthorized_client", _) => return Exit::Denied,
             ("expired_token", _) => return Exit::Over,
             ("temporarily_unavailable", _) => return Exit::Unreachable,
             _ => {}
@@ -213,6 +213,9 @@ fn next_for(error: &Error, exit: Exit) -> Option<String> {
         ("invalid_scope", Exit::Pending) => "hallpass list --state pending",
         ("invalid_scope", _) => "hallpass request ROLE --reason … --wait",
         ("not_active", _) => "hallpass active",
+        ("unreachable", _) if error.to_string().contains("peer certificate") => {
+            "where it is the right server: HALLPASS_CA_FILE names the file with the authority of its certificate"
+        }
         ("strange_answer", _) => "check the address (--server or HALLPASS_SERVER)",
         (_, Exit::SignIn) => "hallpass login",
         (_, Exit::Unreachable) => {

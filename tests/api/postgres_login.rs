@@ -234,6 +234,8 @@ async fn a_login_works_and_is_gone_at_its_end(backend: Backend) {
         cluster.connect(&login.user, &login.password, &login.database).await.expect("the login works");
     let count: i64 = session.query_one("SELECT count(*) FROM orders", &[]).await.expect("may read").get(0);
     assert_eq!(count, 40);
+    let idle =
+        cluster.connect(&login.user, &login.password, &login.database).await.expect("a second session");
     assert!(session.batch_execute("DELETE FROM orders").await.is_err(), "may not write");
     assert!(session.batch_execute("CREATE ROLE mine").await.is_err());
     let live = client.credential(&login.id).await.unwrap();
@@ -263,6 +265,18 @@ async fn a_login_works_and_is_gone_at_its_end(backend: Backend) {
     let times = [gone.denied_at, gone.sessions_ended_at, gone.removed_at, gone.verified_at]
         .map(|t| t.expect("measured"));
     assert!(times.is_sorted() && times[0] >= login.expires_at, "{times:?}");
+    // How many sessions that cut is told wherever the end is: to people, in the API, and as evidence.
+    assert!(idle.simple_query("SELECT 1").await.is_err());
+    assert_eq!(gone.sessions_cut, Some(2));
+    let page = dana.get(&format!("/grants/{}", login.grant_id)).await.expect(200).words();
+    assert!(page.contains("2 sessions ended and seen gone"), "{page}");
+    let filter = AuditFilter { kind: Some("credential.revoked".to_owned()), ..AuditFilter::default() };
+    let events = server.broker().store.events(&filter, None, 10).await.unwrap();
+    let of = events.iter().map(|e| e.event.parts()).find(|e| e.subjects["credential"] == login.id);
+    assert_eq!(of.expect("its event").data["sessions_cut"], 2);
+    let receipt =
+        server.api_with(&dana).await.get(&format!("/grants/{}/receipt", login.grant_id)).await.ok(200);
+    assert!(receipt.to_string().contains("sessions_cut"), "{receipt}");
     let mail = eventually("the holder is told", || async {
         server.mailbox.to("dana").into_iter().find(|m| m.subject.contains("Ended and checked"))
     })
@@ -270,6 +284,7 @@ async fn a_login_works_and_is_gone_at_its_end(backend: Backend) {
     assert!(mail.text.contains("sessions dead") && mail.text.contains("verified"), "{}", mail.text);
     let watch = dana.get(&format!("/credentials/{}/watch", login.id)).await.expect(200).words();
     assert!(watch.contains("Ended and checked") && watch.contains("after the end"), "{watch}");
+    assert!(watch.contains("2 sessions ended"), "{watch}");
     sent(&server).await;
     server.stop().await;
 }

@@ -14,6 +14,7 @@
 
 mod away;
 mod bed;
+mod by_hand;
 mod clock;
 mod crash;
 mod demo;
@@ -22,11 +23,13 @@ mod full_disk;
 mod hostile;
 mod ledger;
 mod operators;
+mod operators_tls;
 mod overlap;
 mod parts;
 mod release;
 mod replicas;
 mod restored;
+mod restored_many;
 mod slow;
 mod unwritable;
 mod upkeep;

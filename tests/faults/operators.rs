@@ -7,7 +7,6 @@ use std::process::{Output, Stdio};
 use hallpass_tests::browserless::Browser;
 use hallpass_tests::secrets::Secrets;
 use hallpass_tests::wait::eventually_within;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tempfile::TempDir;
@@ -16,17 +15,17 @@ use tokio::process::{Child, Command};
 
 use crate::parts::SOON;
 
-const PASSWORD: &str = "an orange bicycle in the rain";
+pub(crate) const PASSWORD: &str = "an orange bicycle in the rain";
 
 /// An installation in a folder of its own: configuration, key, database.
-struct Installed {
+pub(crate) struct Installed {
     folder: TempDir,
-    port: u16,
-    https: bool,
+    pub(crate) port: u16,
+    pub(crate) https: bool,
 }
 
 impl Installed {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("hallpass-ops-").tempdir().expect("a folder");
         let port =
             TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
@@ -36,11 +35,11 @@ impl Installed {
         new
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn configure(&self, more: &str) {
+    pub(crate) fn configure(&self, more: &str) {
         let at = |name: &str| self.path(name).display().to_string();
         let text = format!(
             "[database]\nurl = \"sqlite:{}\"\n[keys]\nmaster_key_file = \"{}\"\n[mail]\ndirectory = \"{}\"\n[server]\nlisten = \"127.0.0.1:{}\"\n{more}",
@@ -59,7 +58,7 @@ impl Installed {
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
         tokio::time::timeout(SOON * 2, self.command(arguments).output())
             .await
             .unwrap_or_else(|_| panic!("{arguments:?} does not end"))
@@ -67,36 +66,36 @@ impl Installed {
     }
 
     /// Runs a command that must succeed; what it said.
-    async fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn ok(&self, arguments: &[&str]) -> String {
         let out = self.run(arguments).await;
         assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 
     /// Runs a command that must be refused; why.
-    async fn refused(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn refused(&self, arguments: &[&str]) -> String {
         let out = self.run(arguments).await;
         assert!(!out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stdout));
         String::from_utf8_lossy(&out.stderr).into_owned()
     }
 
-    fn private(&self, name: &str, text: &str) -> String {
+    pub(crate) fn private(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         std::fs::write(&path, text).expect("written");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("private");
         path.display().to_string()
     }
 
-    async fn init(&self) {
+    pub(crate) async fn init(&self) {
         let file = self.private("password", PASSWORD);
         self.ok(&["init", "--admin-email", "ada@ops.test", "--admin-password-file", &file]).await;
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("http{}://127.0.0.1:{}", if self.https { "s" } else { "" }, self.port)
     }
 
-    fn http(&self) -> reqwest::Client {
+    pub(crate) fn http(&self) -> reqwest::Client {
         hallpassd::compose::tls::install_provider();
         let mut builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
         if self.https {
@@ -110,11 +109,11 @@ impl Installed {
         builder.build().expect("a client")
     }
 
-    fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser::new(&self.address(), &self.address(), self.http(), Secrets::default())
     }
 
-    async fn serve(&self) -> Server {
+    pub(crate) async fn serve(&self) -> Server {
         let mut child = self.command(&["serve"]).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
         let mut errors = BufReader::new(child.stderr.take().expect("stderr")).lines();
@@ -146,7 +145,7 @@ impl Installed {
         Server { child, said }
     }
 
-    async fn signs_in(&self, password: &str) -> bool {
+    pub(crate) async fn signs_in(&self, password: &str) -> bool {
         let browser = self.browser();
         let form = browser.get("/sign-in").await.expect(200).form("/sign-in");
         let page = browser.send(&form.with("email", "ada@ops.test").with("password", password)).await;
@@ -155,13 +154,13 @@ impl Installed {
 }
 
 /// `serve`, running.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     said: tokio::sync::mpsc::UnboundedReceiver<String>,
 }
 
 impl Server {
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         hallpass_tests::process::signal(self.child.id().expect("a running server"), "TERM");
         let ended = tokio::time::timeout(SOON, self.child.wait()).await.expect("it stops");
         assert!(ended.expect("a status").success());
@@ -360,46 +359,6 @@ async fn keys_are_rotated() {
     let file = new.private("master.key", &String::from_utf8(newest).expect("text"));
     assert!(Path::new(&file).exists());
     assert_eq!(jwks().await, third);
-}
-
-/// TLS from certificate files: the cookies are bound to the host, and clients trust what they are told to trust.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tls_from_certificate_files() {
-    let mut new = Installed::new();
-    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority =
-        CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
-    let key = KeyPair::generate().expect("a key");
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])
-        .expect("names")
-        .signed_by(&key, &authority)
-        .expect("a certificate");
-    new.private("ca.pem", &authority.pem());
-    let (certificate, key) =
-        (new.private("cert.pem", &certificate.pem()), new.private("key.pem", &key.serialize_pem()));
-    new.configure(&format!("tls_certificate_file = \"{certificate}\"\ntls_key_file = \"{key}\"\n"));
-    new.https = true;
-    new.init().await;
-    let server = new.serve().await;
-    let page = new.http().get(format!("{}/sign-in", new.address())).send().await.expect("an answer");
-    let cookies: Vec<String> =
-        page.headers().get_all("set-cookie").iter().map(|c| c.to_str().expect("text").to_owned()).collect();
-    assert!(!cookies.is_empty());
-    for cookie in &cookies {
-        let wanted = ["__Host-", "; Secure", "; HttpOnly", "; Path=/", "; SameSite=Lax"];
-        assert!(wanted.iter().all(|w| cookie.contains(w)) && cookie.starts_with("__Host-"), "{cookie}");
-        assert!(!cookie.to_lowercase().contains("domain="), "{cookie}");
-    }
-    assert!(page.headers().contains_key("strict-transport-security"));
-    assert!(new.signs_in(PASSWORD).await, "a browser keeps and sends them");
-    // Who does not know the authority does not get in; plain http is not spoken.
-    let strangers = reqwest::Client::builder().no_proxy().build();
-    if let Ok(strangers) = strangers {
-        assert!(strangers.get(format!("{}/livez", new.address())).send().await.is_err());
-        assert!(strangers.get(format!("http://127.0.0.1:{}/livez", new.port)).send().await.is_err());
-    }
-    server.stop().await;
 }
 
 /// Whoever may read metrics is a setting; loopback always may.

@@ -19,7 +19,7 @@ use crate::bed::{Bed, Store, target};
 use crate::ledger::{log_verifies, published};
 use crate::parts::{SOON, gone, is_there, row};
 
-async fn all_published(bed: &Bed, world: &World) {
+pub(crate) async fn all_published(bed: &Bed, world: &World) {
     let _running = world.run();
     sealed(bed, world).await;
 }
@@ -34,12 +34,12 @@ async fn sealed(bed: &Bed, world: &World) {
     .await;
 }
 
-async fn open(bed: &Bed) -> World {
+pub(crate) async fn open(bed: &Bed) -> World {
     World::open(&bed.place, Given::default()).await.expect("a server")
 }
 
 /// A stopped server: its store is closed, so that the file is free.
-async fn closed(world: World) {
+pub(crate) async fn closed(world: World) {
     let left = std::sync::Arc::downgrade(&world.broker);
     drop(world);
     eventually_within(SOON, "the server to be gone", || async { (left.strong_count() == 0).then_some(()) })
@@ -111,11 +111,11 @@ impl Bearers {
 }
 
 /// A copy of a store, to be put back.
-struct Copy(String);
+pub(crate) struct Copy(String);
 
 impl Copy {
     /// Takes it, and stops the server.
-    async fn taken(bed: &Bed, world: World) -> Self {
+    pub(crate) async fn taken(bed: &Bed, world: World) -> Self {
         match bed.place.sqlite() {
             Some(_) => {
                 let copy = bed.place.data.join(format!("copy-{}.db", uuid::Uuid::new_v4()));
@@ -133,7 +133,7 @@ impl Copy {
         }
     }
 
-    async fn put_back(&self, bed: &Bed) {
+    pub(crate) async fn put_back(&self, bed: &Bed) {
         match bed.place.sqlite() {
             Some(file) => {
                 for beside in ["-wal", "-shm"] {

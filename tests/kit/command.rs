@@ -15,6 +15,28 @@ use crate::secrets::Secrets;
 /// Longest wait for something that must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What cargo tells the program that it runs about its package. Handed down to another build it makes every dependency that
+/// asks for one of these (ring) look changed, in that build and in the next one of the tests.
+const OF_THIS_PACKAGE: [&str; 6] =
+    ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_", "OUT_DIR"];
+
+/// A build of the command, in the environment that a person's shell has. It says what it builds, and why.
+fn build(target: &Path, release: bool) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| OF_THIS_PACKAGE.iter().any(|of| name.starts_with(of))) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo.args(["build", "--verbose", "-p", "hallpass", "--target-dir"]).arg(target);
+    if release {
+        cargo.arg("--release");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    cargo.current_dir(root).stdin(Stdio::null());
+    cargo
+}
+
 /// The built program. It belongs to another package, so it is brought up to date once for each test binary; a build that is
 /// there already is named by `HALLPASS_TEST_COMMAND`.
 ///
@@ -29,14 +51,12 @@ pub fn program() -> &'static Path {
         let test = std::env::current_exe().expect("the path of this test");
         let profile = test.parent().and_then(Path::parent).expect("the folder of the profile");
         let target = profile.parent().expect("the target folder");
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "-p", "hallpass", "--target-dir"]).arg(target);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let built = cargo.current_dir(root).stdin(Stdio::null()).output().expect("cargo");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let built = build(target, profile.ends_with("release")).output().expect("cargo");
+        let said = String::from_utf8_lossy(&built.stderr);
+        assert!(built.status.success(), "{said}");
+        let dirty: Vec<&str> =
+            said.lines().filter(|l| l.contains("Dirty") && l.contains("variable CARGO_")).collect();
+        assert!(dirty.is_empty(), "built again because of how the tests are run: {dirty:?}");
         profile.join("hallpass")
     })
 }

@@ -37,6 +37,7 @@ pub(crate) async fn lives_and_ends(rig: &impl Rig) {
     assert!(!listed[0].can_login);
     let ended = step(rig, Step::EndSessions, &credential).await.expect("ended");
     assert!(ended.denied && ended.sessions_ended && !ended.removed);
+    assert_eq!(ended.sessions_cut, 1);
     assert!(!session.works().await);
     let removed = step(rig, Step::Remove, &credential).await.expect("removed");
     assert!(removed.removed && !removed.verified_absent);

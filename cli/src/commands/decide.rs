@@ -43,13 +43,8 @@ pub(super) async fn perform(ctx: &Ctx, args: DecideArgs, wanted: Wanted) -> Resu
         }
     };
     // A fresh second factor is bound to a session in a browser: where one is needed, the server names the page.
-    let decision = NewDecision {
-        verdict: wanted.verdict,
-        length: wanted.length,
-        comment: wanted.comment,
-        digest,
-        totp: None,
-    };
+    let decision =
+        NewDecision { verdict: wanted.verdict, length: wanted.length, comment: wanted.comment, digest };
     let after = ctx.busy(&client, client.decide(&request.reference, &decision, &new_key())).await.map_err(
         |mut failure| {
             if failure.code == "step_up_required" {

@@ -13,6 +13,7 @@ pub(crate) mod deny;
 pub(crate) mod end;
 mod hand_over;
 pub(crate) mod help;
+pub(crate) mod lift;
 pub(crate) mod list;
 pub(crate) mod login;
 mod logout;
@@ -53,6 +54,7 @@ pub(crate) async fn perform(ctx: &Ctx, command: Command) -> Result<(), Failure> 
         Command::Active(args) => active::perform(ctx, args).await,
         Command::End(args) => end::perform(ctx, args).await,
         Command::Revoke(args) => revoke::perform(ctx, args).await,
+        Command::Lift(args) => lift::perform(ctx, args).await,
         Command::Receipt(args) => receipt::perform(ctx, args).await,
         Command::Audit(command) => audit::perform(ctx, command).await,
         Command::Admin(command) => admin::perform(ctx, command).await,

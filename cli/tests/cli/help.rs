@@ -22,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "active",
     "end",
     "revoke",
+    "lift",
     "receipt",
     "audit",
     "audit search",

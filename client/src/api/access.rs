@@ -72,6 +72,12 @@ impl Client {
         self.json(self.api(Method::POST, ["grants", grant_id, "revoke"]).body(&body, key)?).await
     }
 
+    /// `POST /grants/{id}/lift`: a workload gets a standing role again whose grant was revoked.
+    pub async fn lift(&self, grant_id: &str, key: &str) -> Result<Grant, Error> {
+        self.json(self.api(Method::POST, ["grants", grant_id, "lift"]).body(&serde_json::json!({}), key)?)
+            .await
+    }
+
     /// `GET /grants/{id}/receipt`.
     pub async fn receipt(&self, grant_id: &str) -> Result<GrantReceipt, Error> {
         self.json(self.api(Method::GET, ["grants", grant_id, "receipt"])).await

@@ -189,7 +189,7 @@ pub struct Credential {
     pub denied_at: Option<DateTime<Utc>>,
     /// The last session was seen gone.
     pub sessions_ended_at: Option<DateTime<Utc>>,
-    /// How many sessions its end cut, where the target told.
+    /// How many open sessions its end cut, at least; none: the target was not asked to end any yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_cut: Option<u32>,
     /// The account was removed.

@@ -104,7 +104,8 @@ pub struct Credential {
     pub denied_at: Option<Timestamp>,
     /// When its sessions were seen gone.
     pub sessions_ended_at: Option<Timestamp>,
-    /// How many sessions its end cut, where the target told.
+    /// How many sessions its end cut: those that the target was asked to end and that were seen gone. None: not asked yet.
+    /// One whose end was not recorded (a crash, a target that went away) is not in it: at least so many.
     pub sessions_cut: Option<i32>,
     /// When the account was removed.
     pub removed_at: Option<Timestamp>,

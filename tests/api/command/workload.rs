@@ -59,7 +59,19 @@ async fn a_program_asks_and_fetches() {
     ci.assert_discreet(&server.secrets);
     let ada = shell(&server, "ada").await;
     let standing = ada.run(&["active", "--all", "--field", "id"]).await.expect(0);
-    let _ = ada.run(&["revoke", standing.value(), "--reason", "the test is over"]).await.expect(0);
+    let _ = ada.run(&["revoke", standing.value(), "--reason", "it was broken into"]).await.expect(0);
+    // A standing role that was revoked does not come back by itself; an administrator lets it, once.
+    let blocked = ci.run(&["token", "status-read"]).await.fails(5);
+    assert!(blocked.said().contains("An administrator must lift"), "{}", blocked.said());
+    let sam = shell(&server, "sam").await;
+    let _ = sam.run(&["lift", standing.value()]).await.fails(5);
+    let lifted = ada.run(&["lift", standing.value()]).await.expect(0);
+    assert!(lifted.said().contains("gets status-read again"), "{}", lifted.said());
+    let _ = ada.run(&["lift", standing.value()]).await.fails(6);
+    let token = ci.run(&["token", "status-read"]).await.expect(0);
+    server.secrets.plant("another standing token", token.value());
+    let again = ada.run(&["active", "--all", "--field", "id"]).await.expect(0);
+    let _ = ada.run(&["revoke", again.value(), "--reason", "the test is over"]).await.expect(0);
     stop(server).await;
 }
 

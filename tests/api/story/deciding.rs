@@ -253,7 +253,16 @@ async fn a_command_line_decides_at_session_strength(backend: Backend) {
 
     let refused = ana.post(&path(&high), approve(&high)).await;
     assert!(refused.header("www-authenticate").contains("insufficient_user_authentication"));
-    refused.refused(401, "step_up_required");
+    let problem = refused.refused(401, "step_up_required");
+    assert_eq!(problem["id"], format!("{}/r/{}", server.base_url, high["reference"].as_str().unwrap()));
+    // Nor with a code: none is taken where a session is what it would have to be bound to, and none is used up.
+    let code = server.totp("ana").await;
+    let mut with_code = approve(&high);
+    with_code["totp"] = code.clone().into();
+    let refused = ana.post(&path(&high), with_code).await;
+    assert_eq!(refused.refused(422, "unknown_member")["field"], "totp");
+    let deny = serde_json::json!({ "verdict": "deny", "digest": high["digest"], "comment": "no" });
+    ana.post(&path(&high), deny).await.refused(401, "step_up_required");
     // The holder reads the outcome; the workload of somebody else decides nothing.
     let workload = server.workload("nightly-report").await;
     workload.post(&path(&high), approve(&high)).await.refused(404, "not_found");

@@ -20,7 +20,8 @@ impl Broker {
     /// written or read, the answer is inactive.
     pub async fn introspect(&self, target: TargetId, token: &str) -> std::sync::Arc<str> {
         let now = self.now();
-        if !self.health.is_writable() {
+        // Until an operator confirms a restored backup nothing is issued: whatever token there is, is from before.
+        if !self.health.is_writable() || self.restored.is_on() {
             return INACTIVE.into();
         }
         let hash = SecretHash::of(token);

@@ -270,6 +270,10 @@ impl Broker {
                     // While somebody can come in, nobody being in is no fact for the record.
                     mark(&mut c.sessions_ended_at, removal.sessions_ended && c.denied_at.is_some(), now);
                     mark(&mut c.removed_at, removal.removed, now);
+                    if step == Step::EndSessions {
+                        let cut = i32::try_from(removal.sessions_cut).unwrap_or(i32::MAX);
+                        c.sessions_cut = Some(c.sessions_cut.unwrap_or(0).saturating_add(cut));
+                    }
                     // After a create whose answer was lost only the target knows it; sessions are counted by it.
                     c.external_oid = c.external_oid.or(removal.external_oid);
                     w.left.append(&mut removal.left);
@@ -375,6 +379,7 @@ fn evidence(c: &Credential, left: &[String]) -> serde_json::Value {
     let after = |at: Option<Timestamp>| at.map(|t| (t - c.due_at).num_milliseconds());
     json!({
         "external_name": c.external_name, "due_at": c.due_at.to_rfc3339(), "no_login_ms": after(c.denied_at), "sessions_dead_ms": after(c.sessions_ended_at),
+        "sessions_cut": c.sessions_cut,
         "removed_ms": after(c.removed_at), "verified_ms": after(c.verified_at), "left_in_quarantine": left.len(),
     })
 }

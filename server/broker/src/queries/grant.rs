@@ -246,7 +246,13 @@ fn timeline(
     for c in credentials {
         out.extend(c.live_at.map(|t| line(t, format!("login {} made", c.external_name), "info")));
         out.extend(c.denied_at.map(|t| line(t, "new logins refused".to_owned(), "info")));
-        out.extend(c.sessions_ended_at.map(|t| line(t, "sessions seen gone".to_owned(), "info")));
+        let gone = match c.sessions_cut {
+            None => "sessions seen gone".to_owned(),
+            Some(0) => "no session was open".to_owned(),
+            Some(1) => "1 session ended and seen gone".to_owned(),
+            Some(n) => format!("{n} sessions ended and seen gone"),
+        };
+        out.extend(c.sessions_ended_at.map(|t| line(t, gone, "info")));
         out.extend(c.verified_at.map(|t| line(t, "login verified absent".to_owned(), "good")));
     }
     if let Some(reason) = grant.end_reason {

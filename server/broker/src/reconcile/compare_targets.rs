@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::finding::{Finding, FindingKind};
 use hallpass_domain::ids::{CredentialId, FindingId};
+use hallpass_domain::ports::store::CommitError;
 use hallpass_domain::ports::target::{Listed, TargetConnector};
 use hallpass_domain::target::{Target, TargetSettings};
 use hallpass_domain::transition::{Change, Transition};
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::reports::Report;
 use crate::broker::Broker;
 use crate::events::event;
-use crate::grants::ending::revoking_event;
+use crate::grants::ending::{made_due, revoking_event};
 use crate::mails;
 
 const ACTOR: &str = "system:comparer";
@@ -189,7 +190,7 @@ impl Broker {
         let catalogue = self.store.catalogue().await.map_err(|e| e.to_string())?;
         let mut together = Transition::new(now);
         let mut told = Vec::new();
-        let mut recorded = 0;
+        let (mut recorded, mut failed) = (0, None);
         for (name, s) in seen {
             let before = open.get(name);
             if before.is_some_and(|f| f.kind == s.kind && f.differences == s.differences)
@@ -209,36 +210,35 @@ impl Broker {
             tracing::warn!(target = %target.name, account = name, kind = finding.kind.as_str(), "an account is not as our records say");
             if let (FindingKind::Missing, Some(credential)) = (finding.kind, &s.credential) {
                 // Alone: a credential that moved meanwhile must not keep the others from being told.
-                let next = Credential {
-                    state: CredentialState::Revoking,
-                    due_at: now,
-                    next_attempt_at: now,
-                    last_error: Some("missing".to_owned()),
-                    version: credential.version + 1,
-                    ..credential.clone()
-                };
+                let Some(due) = made_due(credential, now) else { continue };
+                let next = Credential { last_error: Some("missing".to_owned()), ..due };
                 let alone = Transition::new(now)
                     .event(said)
                     .event(revoking_event(&next, ACTOR, now))
                     .mails(mails::target_differs(&catalogue, target, std::slice::from_ref(&finding), now))
                     .with(Change::Finding(Box::new(finding)))
                     .with(Change::Credential(Box::new(next)));
-                recorded += u64::from(self.commit(alone).await.is_ok());
+                match self.commit(alone).await {
+                    Ok(()) => recorded += 1,
+                    // It was moved meanwhile, by its end or another server.
+                    Err(CommitError::Conflict(_)) => {}
+                    Err(error) => failed = Some(error),
+                }
                 continue;
             }
             together = together.event(said).with(Change::Finding(Box::new(finding.clone())));
             told.push(finding);
         }
-        if told.is_empty() {
-            return Ok(recorded);
+        if !told.is_empty() {
+            let together = together.mails(mails::target_differs(&catalogue, target, &told, now));
+            match self.commit(together).await {
+                Ok(()) => recorded += u64::try_from(told.len()).unwrap_or(0),
+                // Another server compared at the same moment, and told it.
+                Err(CommitError::Conflict(_)) => {}
+                Err(error) => failed = Some(error),
+            }
         }
-        let together = together.mails(mails::target_differs(&catalogue, target, &told, now));
-        match self.commit(together).await {
-            Ok(()) => Ok(recorded + u64::try_from(told.len()).unwrap_or(0)),
-            // Another server compared at the same moment, and told it.
-            Err(hallpass_domain::ports::store::CommitError::Conflict(_)) => Ok(recorded),
-            Err(error) => Err(error.to_string()),
-        }
+        failed.map_or(Ok(recorded), |error| Err(error.to_string()))
     }
 
     /// It is as our records say again, or gone.

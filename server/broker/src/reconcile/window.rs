@@ -31,6 +31,7 @@ const REST: i64 = 5_000;
 pub struct Unrecorded {
     denied_at: Option<Timestamp>,
     sessions_ended_at: Option<Timestamp>,
+    sessions_cut: Option<i32>,
     removed_at: Option<Timestamp>,
     /// Verified absent: nothing is left to do but to record it.
     verified: bool,
@@ -109,6 +110,7 @@ impl Window {
         Credential {
             denied_at: credential.denied_at.or(seen.denied_at),
             sessions_ended_at: credential.sessions_ended_at.or(seen.sessions_ended_at),
+            sessions_cut: credential.sessions_cut.or(seen.sessions_cut),
             removed_at: credential.removed_at.or(seen.removed_at),
             ..credential
         }
@@ -215,6 +217,7 @@ impl Broker {
             let of = Unrecorded {
                 denied_at: credential.denied_at,
                 sessions_ended_at: credential.sessions_ended_at,
+                sessions_cut: credential.sessions_cut,
                 removed_at: credential.removed_at,
                 verified,
             };

@@ -39,7 +39,7 @@ impl Broker {
     pub async fn step_look_restored(&self) -> bool {
         let Ok(stored) = self.restored_waiting().await else { return false };
         let here = self.restored.get();
-        let moved = here.as_deref() != stored.as_ref();
+        let moved = here.as_deref() != stored.as_ref() || self.restored.is_on() != stored.is_some();
         if moved {
             self.restored.set(stored);
             self.nudges.ends.notify_one();

@@ -9,6 +9,7 @@ mod ahead;
 mod confirm;
 mod observed;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hallpass_domain::Timestamp;
@@ -62,22 +63,34 @@ pub struct Restored {
 
 /// Whether targets are only looked at. One for the broker and its way to targets.
 #[derive(Debug, Default)]
-pub struct Observing(RwLock<Option<Arc<Restored>>>);
+pub struct Observing {
+    waits: RwLock<Option<Arc<Restored>>>,
+    /// One waits, or is being recorded just now.
+    on: AtomicBool,
+}
 
 impl Observing {
     /// Takes up what is stored.
     pub fn set(&self, restored: Option<Restored>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = restored.map(Arc::new);
+        let mut waits = self.waits.write().unwrap_or_else(PoisonError::into_inner);
+        self.on.store(restored.is_some(), Ordering::Release);
+        *waits = restored.map(Arc::new);
+    }
+
+    /// A restore was noticed, and recording it may take a while: from here on nothing is let through, until what
+    /// is stored is taken up.
+    pub fn noticed(&self) {
+        self.on.store(true, Ordering::Release);
     }
 
     /// The restore that waits for an operator.
     pub fn get(&self) -> Option<Arc<Restored>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.waits.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether one waits.
+    /// Whether one waits, or is being recorded.
     pub fn is_on(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.on.load(Ordering::Acquire)
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Removal {
     pub denied: bool,
     /// No session is left.
     pub sessions_ended: bool,
+    /// Sessions that were asked to end in this pass and were seen gone: at least so many were cut.
+    pub sessions_cut: u32,
     /// The account is gone.
     pub removed: bool,
     /// Absence was verified: no account, no session, no create able to land.

@@ -128,11 +128,7 @@ pub async fn compose(
     if let Some(file) = &config.audit.checkpoint_file {
         checkpoint_sinks.push(Arc::new(CheckpointFile::new(file.clone())));
     }
-    let judged = restored::judge(port.as_ref(), &checkpoint_sinks, &log_signer.verifier()).await?;
-    let told = judged.told;
-    if let Some(evidence) = judged.evidence {
-        restored::enter(port.as_ref(), &sealer, evidence, now).await?;
-    }
+    let told = restored::at_start(port.as_ref(), &checkpoint_sinks, &log_signer, &sealer, now).await?;
 
     let journal: Option<Arc<dyn Journal>> = match journal_path(config) {
         Some(path) => Some(Arc::new(FileJournal::open(&path).map_err(StartError)?)),

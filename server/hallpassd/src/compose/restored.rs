@@ -5,6 +5,7 @@ use std::time::Duration;
 use hallpass_adapters::sealing::AeadSealer;
 use hallpass_adapters::signers::{CheckpointKeyRecord, RotationPolicy};
 use hallpass_broker::access::FIRST_RUN_CLAIM;
+use hallpass_broker::reconcile::seal_audit::LogSigner;
 use hallpass_broker::restored::{BEFORE, LAST, RESTORED, Restored, Stored, entering, needs_a_secret};
 use hallpass_domain::Timestamp;
 use hallpass_domain::audit::checkpoint::Checkpoint;
@@ -13,7 +14,7 @@ use hallpass_domain::audit::keys::VerifierKey;
 use hallpass_domain::audit::merkle::Hash;
 use hallpass_domain::audit::nodes::{NodeId, NodeMap};
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
-use hallpass_domain::ports::store::{ReadError, Store};
+use hallpass_domain::ports::store::{CommitError, ReadError, Store};
 use hallpass_domain::secret::random_from;
 use hallpass_domain::transition::Change;
 
@@ -22,6 +23,11 @@ use super::{Composed, StartError};
 
 /// How long targets may take at a start where nothing else can tell.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tries at a start to record it, each as long as the store tries, and the pause between two: another server that records
+/// the same keeps this one waiting.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What shows that a database is a restored one.
 #[derive(Clone, Debug)]
@@ -121,7 +127,40 @@ async fn root_at(store: &dyn Store, size: u64) -> Result<Option<Hash>, StartErro
     Ok(Frontier::read(&nodes, size).ok().map(|f| f.root()))
 }
 
-/// Commits that this is a restored backup: bearers end, keys are new, the log goes on under a new origin.
+/// At a start: what the places outside say is taken up before anything is served. Several servers may start on one restored
+/// database; one of them records it, and the others wait for that and go on from it. Whether a place outside could tell.
+///
+/// # Errors
+/// As [`judge`], and where it cannot be recorded: then nothing may be served.
+pub async fn at_start(
+    store: &dyn Store,
+    sinks: &[Arc<dyn CheckpointSink>],
+    signer: &LogSigner,
+    sealer: &AeadSealer,
+    now: Timestamp,
+) -> Result<bool, StartError> {
+    let mut tries = 0;
+    loop {
+        let judged = judge(store, sinks, &signer.verifier()).await?;
+        let Some(evidence) = judged.evidence else { return Ok(judged.told) };
+        tries += 1;
+        match enter(store, sealer, evidence, now).await {
+            Ok(true) => return Ok(judged.told),
+            Ok(false) => {}
+            Err(error) if tries >= TRIES => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "that this is a restored backup is not recorded yet; it is tried again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        if let Some(stored) = super::keys::stored_checkpoint_signer(store, sealer).await? {
+            signer.replace(stored);
+        }
+    }
+}
+
+/// Commits that this is a restored backup: bearers end, keys are new, the log goes on under a new origin. False where
+/// another server did, or something else changed first: look again.
 ///
 /// # Errors
 /// Where that cannot be committed: then nothing may be served.
@@ -130,7 +169,7 @@ pub async fn enter(
     sealer: &AeadSealer,
     evidence: Evidence,
     now: Timestamp,
-) -> Result<(), StartError> {
+) -> Result<bool, StartError> {
     let stored_origin = store.meta(ORIGIN).await.map_err(read)?;
     let stored_key = store.meta(CHECKPOINT_KEY).await.map_err(read)?;
     let stored_tokens = store.meta(TOKEN_KEYS).await.map_err(read)?;
@@ -178,13 +217,17 @@ pub async fn enter(
     let catalogue = store.catalogue().await.map_err(read)?;
     let transition =
         entering(&restored, before, &catalogue, &clients, changes).map_err(|e| StartError(e.to_string()))?;
-    store.commit(transition).await.map_err(|e| StartError(e.to_string()))?;
+    match store.commit(transition).await {
+        Ok(()) => {}
+        Err(CommitError::Conflict(_)) => return Ok(false),
+        Err(error) => return Err(StartError(error.to_string())),
+    }
     tracing::error!(
         found_in = restored.found_in,
         "{} Everybody is signed out, and targets are only looked at, until an operator has run: hallpassd restored confirm",
         restored.why
     );
-    Ok(())
+    Ok(true)
 }
 
 fn text(value: &impl serde::Serialize) -> Result<String, StartError> {
@@ -233,6 +276,8 @@ pub async fn look_outside(composed: &Composed) -> Result<(), StartError> {
 
 async fn noticed(composed: &Composed, evidence: Evidence) -> Result<(), StartError> {
     let broker = &composed.broker;
+    // With many tokens it takes a while, in which none of them may open anything here.
+    broker.restored.noticed();
     enter(broker.store.as_ref(), &composed.sealer, evidence, broker.now()).await?;
     take_up(composed).await
 }

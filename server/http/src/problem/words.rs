@@ -7,7 +7,6 @@ pub(super) const API_WORDS: &[(&str, u16, &str)] = &[
     ("step_up_needed", 401, "step_up_required"),
     ("browser_needed", 401, "step_up_required"),
     ("second_factor_missing", 401, "step_up_required"),
-    ("second_factor_refused", 401, "totp_wrong"),
     ("not_your_stage", 403, "not_approver"),
     ("not_holder", 403, "duty_needed"),
     ("may_not_revoke", 403, "duty_needed"),

@@ -13,6 +13,7 @@ use hallpass_domain::transition::Transition;
 use tokio::sync::oneshot;
 
 pub(crate) mod apply;
+mod bearers;
 pub(crate) mod grouped;
 pub(crate) mod jobs;
 mod points;

@@ -1,16 +1,15 @@
 //! One change to its rows: version 1 inserts, version `n` replaces the row that has `n - 1`.
 use diesel::prelude::*;
 use hallpass_domain::Timestamp;
-use hallpass_domain::account::DeviceState;
 use hallpass_domain::catalogue::CatalogueChange;
 use hallpass_domain::principal::{Group, Principal, Workload};
-use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::Target;
 use hallpass_domain::transition::{Change, Idempotency};
 
 use serde_json::Value;
 
 use super::apply::Later;
+use super::bearers;
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
 use crate::db::types::{Digest, Json, Ts, Uid};
@@ -72,7 +71,7 @@ pub(crate) async fn put(db: &mut Db<'_>, change: &Change, later: &mut Later) -> 
         Change::Mail(n) if n.version == 1 => later.mails.push(MailRow::from(&**n)),
         Change::Mail(n) => put!(db, mails, id, MailRow::from(&**n)),
         Change::Catalogue(n) => put_catalogue(db, n).await?,
-        Change::EndBearers { at } => end_bearers(db, Ts(*at)).await?,
+        Change::EndBearers { at } => bearers::end(db, Ts(*at)).await?,
         Change::EraseEvents(ids) => {
             let ids: Vec<Uid> = ids.iter().map(|id| Uid(id.0)).collect();
             let erased =
@@ -84,29 +83,6 @@ pub(crate) async fn put(db: &mut Db<'_>, change: &Change, later: &mut Later) -> 
             put_meta(db, key, expected.as_deref(), value.as_deref()).await?;
         }
     }
-    Ok(())
-}
-
-/// In bulk: a restored backup may hold a million tokens, and all of them end in the transaction that says so.
-async fn end_bearers(db: &mut Db<'_>, at: Ts) -> Result<(), Fail> {
-    let there = sessions::table.filter(sessions::ended_at.is_null());
-    let ended = (sessions::ended_at.eq(Some(at)), sessions::version.eq(sessions::version + 1));
-    on_db!(db, execute, diesel::update(there).set(ended))?;
-    let there = api_tokens::table.filter(api_tokens::revoked_at.is_null());
-    let ended = (api_tokens::revoked_at.eq(Some(at)), api_tokens::version.eq(api_tokens::version + 1));
-    on_db!(db, execute, diesel::update(there).set(ended))?;
-    let open = [DeviceState::Pending.as_str(), DeviceState::Allowed.as_str()];
-    let there = devices::table.filter(devices::state.eq_any(open));
-    let ended = (devices::state.eq(DeviceState::Denied.as_str()), devices::version.eq(devices::version + 1));
-    on_db!(db, execute, diesel::update(there).set(ended))?;
-    let there = tokens::table.filter(tokens::revoked_at.is_null());
-    let ended = (tokens::revoked_at.eq(Some(at)), tokens::version.eq(tokens::version + 1));
-    on_db!(db, execute, diesel::update(there).set(ended))?;
-    let none = (
-        accounts::recovery_hashes.eq(Json(Vec::<SecretHash>::new())),
-        accounts::version.eq(accounts::version + 1),
-    );
-    on_db!(db, execute, diesel::update(accounts::table).set(none))?;
     Ok(())
 }
 

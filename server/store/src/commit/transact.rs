@@ -2,6 +2,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_domain::transition::Change;
+
 use super::{Done, Job, Waiting, grouped, jobs, points};
 use crate::db::conn::{Conn, Db};
 use crate::db::fail::Fail;
@@ -10,6 +12,18 @@ use crate::notices::{Committed, Notices, StoreNotice};
 
 /// Longest wait for the statements of a batch, and for the answer to its COMMIT.
 const ANSWER: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+
+/// The same for a batch with the end of all bearers, which may be millions of rows: every statement has its own limit.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// Longest wait for the statements of this batch.
+fn patience(batch: &[Waiting]) -> Duration {
+    let long = batch.iter().any(|waiting| match &waiting.job {
+        Job::Commit(t) => t.changes.iter().any(|c| matches!(c, Change::EndBearers { .. })),
+        _ => false,
+    });
+    if long { LONG } else { ANSWER.0 }
+}
 
 /// A batch that came to nothing.
 pub(super) enum Broken {
@@ -42,7 +56,7 @@ pub(super) async fn transact(
     in_time(ANSWER.1, particular::begin(db)).await.map_err(Broken::Before)?;
     if let [alone] = batch {
         // No savepoint: what fails is rolled back as a whole.
-        let outcome = in_time(ANSWER.0, jobs::perform(db, &alone.job)).await;
+        let outcome = in_time(patience(batch), jobs::perform(db, &alone.job)).await;
         if let Err(fail) = outcome {
             return roll_back(db, fail).await.map(|fail| vec![Err(fail)]);
         }
@@ -50,16 +64,16 @@ pub(super) async fn transact(
     }
     let group = attempt == 0;
     let mut done = if group {
-        in_time(ANSWER.0, grouped_outcomes(db, batch)).await
+        in_time(patience(batch), grouped_outcomes(db, batch)).await
     } else {
-        in_time(ANSWER.0, one_by_one(db, batch)).await
+        in_time(patience(batch), one_by_one(db, batch)).await
     };
     if let (true, Err(fail)) = (group, &done)
         && !matches!(fail, Fail::Gone(_))
     {
         in_time(ANSWER.1, db.run("ROLLBACK")).await.map_err(Broken::Before)?;
         in_time(ANSWER.1, particular::begin(db)).await.map_err(Broken::Before)?;
-        done = in_time(ANSWER.0, one_by_one(db, batch)).await;
+        done = in_time(patience(batch), one_by_one(db, batch)).await;
     }
     match done {
         Ok(outcomes) => finish(db, batch, outcomes, notices).await,

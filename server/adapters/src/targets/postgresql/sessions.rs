@@ -33,10 +33,24 @@ const PASS: Duration = Duration::from_secs(3);
 /// A connection in start-up: process id and virtual transaction, which together name it.
 pub(super) type Starting = BTreeSet<(i32, String)>;
 
+/// Process ids by role oid.
+type Pids = BTreeMap<i64, BTreeSet<i32>>;
+
+/// What came of asking sessions to end.
+#[derive(Deserialize)]
+pub(super) struct Ended {
+    /// Those that were asked.
+    asked: Pids,
+    /// Those that are there still.
+    left: Pids,
+}
+
 /// What is left at the end of a pass.
 struct Rest {
     /// Oids that still have a session.
     left: BTreeSet<i64>,
+    /// Sessions that were asked to end and are gone.
+    cut: Pids,
     /// Oids that a connection still in start-up may belong to.
     unsettled: BTreeSet<i64>,
 }
@@ -84,7 +98,14 @@ impl PostgresqlConnector {
         if sessions_ended && !found.login && found.oid.is_some_and(|oid| !rest.unsettled.contains(&oid)) {
             self.memory.settle(credential.id);
         }
-        Removal { denied: !found.login, sessions_ended, external_oid: found.oid, ..Removal::default() }
+        let cut: usize = found.oids.iter().filter_map(|oid| rest.cut.get(oid)).map(BTreeSet::len).sum();
+        Removal {
+            denied: !found.login,
+            sessions_ended,
+            sessions_cut: u32::try_from(cut).unwrap_or(u32::MAX),
+            external_oid: found.oid,
+            ..Removal::default()
+        }
     }
 
     async fn until_none(&self, accounts: &[&Found]) -> Result<Rest, TargetError> {
@@ -92,12 +113,17 @@ impl PostgresqlConnector {
         let mut watched: BTreeMap<i64, u8> = all.iter().map(|oid| (*oid, 0)).collect();
         let over = Instant::now() + PASS;
         let mut starting: Starting = self.end.run(STARTING, &()).await?;
+        let (mut cut, mut still) = (Pids::new(), Pids::new());
         while !watched.is_empty() {
             let oids: Vec<i64> = watched.keys().copied().collect();
-            let seen: BTreeMap<i64, i64> = self.end.run(TERMINATE, &oids).await?;
+            let seen: Ended = self.end.run(TERMINATE, &oids).await?;
             for (oid, quiet) in &mut watched {
-                *quiet = if seen.contains_key(oid) { 0 } else { *quiet + 1 };
+                *quiet = if seen.left.contains_key(oid) { 0 } else { *quiet + 1 };
             }
+            for (oid, pids) in seen.asked {
+                cut.entry(oid).or_default().extend(pids);
+            }
+            still = seen.left;
             watched.retain(|_, quiet| *quiet < 2);
             if watched.is_empty() || Instant::now() >= over {
                 break;
@@ -112,7 +138,11 @@ impl PostgresqlConnector {
             }
             Ok(()) => {}
         }
-        let mut rest = Rest { left: watched.into_keys().collect(), unsettled: BTreeSet::new() };
+        // What the last look still saw is not gone; it is asked again, and counted, in the next pass.
+        for (oid, pids) in &mut cut {
+            pids.retain(|pid| !still.get(oid).is_some_and(|there| there.contains(pid)));
+        }
+        let mut rest = Rest { left: watched.into_keys().collect(), cut, unsettled: BTreeSet::new() };
         // Connections that were starting at the first look and still are: end those that are ours, then look once more.
         let still: Starting = self.end.run(STARTING, &()).await?;
         starting.retain(|one| still.contains(one));
@@ -123,8 +153,8 @@ impl PostgresqlConnector {
         rest.unsettled = all.iter().filter(|oid| !first.asked.contains(oid)).copied().collect();
         if first.ended > 0 {
             sleep(BETWEEN_LOOKS).await;
-            let seen: BTreeMap<i64, i64> = self.end.run(TERMINATE, &all).await?;
-            rest.left.extend(seen.into_keys());
+            let seen: Ended = self.end.run(TERMINATE, &all).await?;
+            rest.left.extend(seen.left.into_keys());
             if self.end_starting(accounts, &starting).await?.ended > 0 {
                 rest.left.extend(all);
             }

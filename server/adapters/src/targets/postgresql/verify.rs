@@ -17,7 +17,7 @@ use super::PostgresqlConnector;
 use super::accounts::{Account, CHUNK, Found, bisected};
 use super::errors::unreadable;
 use super::session::{Script, script};
-use super::sessions::{BETWEEN_LOOKS, STARTING, Starting, TERMINATE};
+use super::sessions::{BETWEEN_LOOKS, Ended, STARTING, Starting, TERMINATE};
 
 const VERIFY: Script = script!("verify" in "postgresql.verify.before" .. "postgresql.verify.after": "creating", "resolve", "verify");
 
@@ -115,7 +115,7 @@ impl PostgresqlConnector {
             if out.iter().any(Option::is_none) {
                 if !end.is_empty() {
                     // Failing to ask shows in the next look.
-                    let _: Result<BTreeMap<i64, i64>, _> = self.end.run(TERMINATE, &end).await;
+                    let _: Result<Ended, _> = self.end.run(TERMINATE, &end).await;
                 }
                 sleep(BETWEEN_LOOKS).await;
             }
@@ -172,6 +172,7 @@ impl PostgresqlConnector {
             removal: Removal {
                 denied: !found.login,
                 sessions_ended: sessions == 0,
+                sessions_cut: 0,
                 removed: !present,
                 verified_absent: !present && sessions == 0 && quiet && landed,
                 external_oid: found.oid,

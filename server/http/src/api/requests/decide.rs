@@ -25,7 +25,9 @@ use crate::state::AppState;
 
 /// Approves or denies, once.
 #[utoipa::path(post, path = "/api/v1/requests/{reference}/decisions", tag = "Requests", params(("reference" = String, Path)), request_body = NewDecision,
-    responses((status = 201, body = Request), (status = "default", body = ProblemBody)))]
+    responses((status = 201, body = Request),
+        (status = 401, body = ProblemBody, description = "`step_up_required`: this stage asks for a fresh second factor, which no API token can give; `id` is the page of the portal where it is decided. Else `not_signed_in` or `invalid_token`."),
+        (status = "default", body = ProblemBody)))]
 pub async fn decide(
     state: web::Data<AppState>,
     req: HttpRequest,
@@ -45,18 +47,10 @@ pub async fn decide(
             comment: new.comment.unwrap_or_default(),
             digest: new.digest,
         };
-        // A command line proves a session at most: where the stage asks for a second factor, its page in the portal is the place.
-        let step_up = match (needs_step_up(&asked), new.totp.as_deref()) {
-            (true, Some(code)) => Some(
-                broker
-                    .verify_step_up(&human, code, &asked.digest)
-                    .await
-                    .map_err(|r| at_page(&broker, &asked, r.into()))?,
-            ),
-            _ => None,
-        };
+        // An API token proves a session at most: where the stage asks for a second factor, its page in the portal is the
+        // place, and no code is taken here.
         let (decided, _) = broker
-            .decide_request(&human, &asked.reference, &form, step_up)
+            .decide_request(&human, &asked.reference, &form, None)
             .await
             .map_err(|r| at_page(&broker, &asked, r.into()))?;
         let shown = request::request(&broker, &caller, &decided).await?;
@@ -122,10 +116,6 @@ async fn check(
         }
         _ => Ok(Some(seconds)),
     }
-}
-
-fn needs_step_up(asked: &domain::Request) -> bool {
-    asked.open_stage().is_some_and(|s| asked.proof(s) == hallpass_domain::workflow::Proof::StepUp)
 }
 
 /// A missing second factor: where it can be given.

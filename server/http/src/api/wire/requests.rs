@@ -229,7 +229,4 @@ pub struct NewDecision {
     pub comment: Option<String>,
     /// `digest` of the request as it was shown to the approver.
     pub digest: String,
-    /// Six digits of the approver's second factor, where the stage asks for `step-up`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub totp: Option<String>,
 }
