@@ -31,5 +31,6 @@ mod replicas;
 mod restored;
 mod restored_many;
 mod slow;
+mod trials;
 mod unwritable;
 mod upkeep;
