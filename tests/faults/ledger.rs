@@ -78,6 +78,25 @@ impl Ledger {
         self.about.get(&(kind.to_owned(), noun.to_owned(), id.to_string())).copied().unwrap_or(0)
     }
 
+    /// Whether a trial of a target was begun with an account of this name.
+    pub(crate) fn was_tried(&self, name: &str) -> bool {
+        self.trials().any(|trial| trial.data["external_name"] == name)
+    }
+
+    fn trials(&self) -> impl Iterator<Item = &EventParts> {
+        self.events.iter().filter(|e| e.kind == "target.check_begun")
+    }
+
+    /// Every trial's account was proven gone, once.
+    pub(crate) fn trials_are_over(&self, when: &str) {
+        for trial in self.trials() {
+            for (_, id) in trial.subjects.iter().filter(|(noun, _)| *noun == "credential") {
+                let events = ["target.checked", "target.check_gone"].map(|k| self.count(k, "credential", id));
+                assert!(events[0] <= 1 && events[1] == 1, "{when}: {events:?} of {trial:?}");
+            }
+        }
+    }
+
     /// State never changes without its event, in either direction.
     pub(crate) fn rows_and_events_agree(&self, when: &str) {
         for c in &self.credentials {

@@ -30,6 +30,8 @@ mod release;
 mod replicas;
 mod restored;
 mod restored_many;
+mod rewrap;
 mod slow;
+mod trials;
 mod unwritable;
 mod upkeep;

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clap::Parser as _;
 use hallpass_adapters::notifiers::FolderNotifier;
+use hallpass_broker::admin::{ApplyError, By};
 use hallpass_broker::credentials::token::IssuedToken;
 use hallpass_domain::ports::notifier::{Notifier, NotifyError, RenderedMail};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::SecretHash;
 use hallpass_tests::fault_server::{PLACE, Said, Tell};
-use hallpass_tests::world::{Place, REQUESTER, World};
+use hallpass_tests::world::{ADMINISTRATOR, Place, REQUESTER, World};
 use hallpassd::commands::{Cli, run};
 use hallpassd::compose::{self, Given, StartError, mail};
 use secrecy::ExposeSecret as _;
@@ -101,6 +102,27 @@ async fn obey(
             let newest = newest.lock().await;
             let Some(token) = newest.as_ref() else { return Err(Refusal::not_found("token")) };
             say(&Said::Active { active: world.is_active(token).await });
+            Ok(())
+        }
+        Tell::Apply { catalogue } => {
+            let ada = world.caller(ADMINISTRATOR).await?;
+            let applied =
+                world.broker.apply_catalogue(By::Person(&ada), &catalogue, false, &World::secrets()).await;
+            applied.map(drop).map_err(|error| match error {
+                ApplyError::Refused(refusal) => refusal,
+                ApplyError::Mistakes(all) => {
+                    let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+                    Refusal::invalid("catalogue_invalid", "toml", all.join("\n"))
+                }
+            })
+        }
+        Tell::Trials => {
+            let ada = world.caller(ADMINISTRATOR).await?;
+            for (name, _) in targets.iter().cycle() {
+                let tried = world.broker.check_target(&ada, name).await?;
+                say(&Said::Tried { outcome: tried.outcome.as_str().to_owned(), problems: tried.problems });
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
             Ok(())
         }
         Tell::Story => {

@@ -12,6 +12,13 @@ pub const PLACE: &str = "HALLPASS_FAULTS_PLACE";
 pub enum Tell {
     /// Live the story again and again: ask, approve, fetch, sometimes end early.
     Story,
+    /// Try every target with a throw-away account, again and again.
+    Trials,
+    /// Apply a catalogue, as the administrator.
+    Apply {
+        /// The file.
+        catalogue: String,
+    },
     /// One grant of a role, and a login under it.
     Login {
         /// The role.
@@ -77,6 +84,13 @@ pub enum Said {
     Ended {
         /// The grant.
         grant: GrantId,
+    },
+    /// A target was tried.
+    Tried {
+        /// What came of it.
+        outcome: String,
+        /// What was wrong.
+        problems: Vec<String>,
     },
     /// Whether the newest token is active.
     Active {

@@ -126,7 +126,8 @@ impl Place {
         config
     }
 
-    fn catalogue(&self) -> String {
+    /// The catalogue file: people and roles of the story, and its targets.
+    pub fn catalogue(&self) -> String {
         let mut out = include_str!("world.toml").to_owned();
         for (name, port) in &self.targets {
             out += &format!(
@@ -150,8 +151,7 @@ impl World {
         compose::tls::install_provider();
         let composed =
             compose::compose(&place.config(), "http://127.0.0.1:1", Making::Allowed, given).await?;
-        let secret = SecretRef::Env("HALLPASS_SECRET_TARGET".to_owned());
-        let secrets = MemorySecrets([(secret, SecretString::from(ADMIN_PASSWORD))].into());
+        let secrets = Self::secrets();
         let applied =
             composed.broker.apply_catalogue(By::System("demo"), &place.catalogue(), false, &secrets).await;
         applied.map_err(|error| match error {
@@ -161,6 +161,12 @@ impl World {
             }
         })?;
         Ok(Self { broker: Arc::clone(&composed.broker), composed })
+    }
+
+    /// The secrets that the catalogue names.
+    pub fn secrets() -> MemorySecrets {
+        let secret = SecretRef::Env("HALLPASS_SECRET_TARGET".to_owned());
+        MemorySecrets([(secret, SecretString::from(ADMIN_PASSWORD))].into())
     }
 
     /// Starts what runs beside the HTTP server.

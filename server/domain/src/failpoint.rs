@@ -7,8 +7,9 @@
 //! is hit, so that a run can prove which points it reached.
 
 /// Every fail point there is. A point that is hit but not listed here kills the process at once, in builds with the feature.
-/// `store.commit` is every commit, the other `store.*` those of one kind; `target.*` stand around a step for a batch, `postgresql.*` around each transaction at such a target. That this list and
-/// the names in the code are the same is a test of tests/architecture.rs.
+/// `store.commit` is every commit, the other `store.*` those of one kind; `target.*` stand around a step for a batch,
+/// `postgresql.*` around each transaction at such a target, `trial.*` around what a trial of a target does with its
+/// throw-away account. That this list and the names in the code are the same is a test of tests/architecture.rs.
 pub const ALL: &[&str] = &[
     "store.commit.before",
     "store.commit.after",
@@ -64,6 +65,16 @@ pub const ALL: &[&str] = &[
     "postgresql.drop.after",
     "postgresql.verify.before",
     "postgresql.verify.after",
+    "trial.create.before",
+    "trial.create.after",
+    "trial.use.before",
+    "trial.use.after",
+    "trial.remove.before",
+    "trial.remove.after",
+    "trial.clean.before",
+    "trial.clean.after",
+    "trial.finish.before",
+    "trial.finish.after",
     "mail.deliver.before",
     "mail.deliver.after",
     "audit.seal.before",

@@ -53,7 +53,7 @@ pub(crate) async fn check(
     let ledger = Ledger::read(&world.broker).await;
     for name in seen.keys() {
         assert!(
-            ledger.credentials.iter().any(|c| c.external_name == *name),
+            ledger.credentials.iter().any(|c| c.external_name == *name) || ledger.was_tried(name),
             "after {after}: {name} was at the target and has no row"
         );
     }
@@ -63,6 +63,7 @@ pub(crate) async fn check(
     );
     assert!(ledger.grants.iter().all(|g| g.state == GrantState::Ended), "after {after}: not all are ended");
     ledger.rows_and_events_agree(after);
+    ledger.trials_are_over(after);
     ledger.ends_are_kept(after);
     past.again = ledger.mails_left(after, &place.data.join("deliveries"));
     what_was_answered_holds(after, &world, &ledger, said).await;
@@ -91,7 +92,7 @@ async fn what_was_answered_holds(after: &str, world: &World, ledger: &Ledger, sa
                 world.broker.store.token_by_hash(&SecretHash::of(token)).await.expect("tokens").is_some()
             }
             Said::Ended { grant } => ledger.count("grant.ending", "grant", grant) == 1,
-            Said::Ready { .. } | Said::Active { .. } | Said::Refused { .. } => true,
+            Said::Ready { .. } | Said::Tried { .. } | Said::Active { .. } | Said::Refused { .. } => true,
         };
         assert!(holds, "after {after}: answered, and not so: {said:?}");
     }

@@ -19,6 +19,8 @@ use crate::ledger::published;
 
 /// Everything due must be gone so soon after a start: before any lease of the dead server would have run out.
 const DRAIN: Duration = Duration::from_secs(28);
+/// A trial's account is proven gone so soon: when its create can land no more, and some tries on a busy target.
+const TRIALS: Duration = Duration::from_secs(90);
 /// Latest random kill after a start, milliseconds.
 const LATEST: u64 = 2_500;
 
@@ -45,6 +47,14 @@ const LEFT: [&str; 4] = [
     "SELECT id, kind, claimed_by, claimed_until, next_attempt_at, attempts FROM mails WHERE state = 'queued'",
     "SELECT count(*) FROM audit_events WHERE leaf_index IS NULL",
 ];
+
+/// Trials whose account is not proven gone.
+const OPEN_TRIALS: &str = "SELECT count(*) FROM target_checks WHERE open";
+
+/// What a server is told to do while it is killed there.
+fn work_at(point: &str) -> Tell {
+    if point.starts_with("trial.") { Tell::Trials } else { Tell::Story }
+}
 
 pub(crate) struct Lane {
     bed: Bed,
@@ -93,8 +103,9 @@ impl Lane {
             &self.bed.place,
             &[("HALLPASS_FAILPOINT", &wanted), ("HALLPASS_FAILPOINT_LOG", &log.display().to_string())],
         );
+        let work = work_at(point);
         while let Some(said) = server.line().await {
-            self.hear(&mut server, said).await;
+            self.hear(&mut server, said, &work).await;
         }
         let status = server.ended().await;
         assert_eq!(
@@ -120,7 +131,7 @@ impl Lane {
             let over = tokio::time::Instant::now() + Duration::from_millis(after);
             while let Ok(said) = tokio::time::timeout_at(over, server.line()).await {
                 let Some(said) = said else { panic!("the server ended by itself:\n{}", server.log()) };
-                self.hear(&mut server, said).await;
+                self.hear(&mut server, said, &Tell::Story).await;
             }
             server.kill().await;
             self.said.extend(server.unheard::<Said>());
@@ -129,12 +140,12 @@ impl Lane {
         self.recover(&format!("random instants {instants:?} ms")).await;
     }
 
-    async fn hear(&mut self, server: &mut Process, said: Said) {
+    async fn hear(&mut self, server: &mut Process, said: Said, work: &Tell) {
         match &said {
             Said::Ready { instance, .. } => {
                 self.watch.instance(instance);
                 self.past.ready(&said);
-                server.tell(&Tell::Story).await;
+                server.tell(work).await;
             }
             Said::Login { name, password, .. } => self.clients.open(name, password),
             Said::Refused { code, .. } => {
@@ -157,6 +168,10 @@ impl Lane {
         self.watch.instance(instance);
         self.past.ready(&ready);
         let outsider = tokio::sync::Mutex::new(&mut self.outsider);
+        eventually_within(TRIALS, &format!("trials to be over after {after}\n{}", server.log()), || async {
+            (outsider.lock().await.number(OPEN_TRIALS).await == 0).then_some(())
+        })
+        .await;
         let (log, checkpoints) = (server.log(), self.bed.place.checkpoints());
         let nearly = tokio::time::Instant::now() + DRAIN - Duration::from_secs(1);
         let told = std::sync::Once::new();

@@ -51,7 +51,10 @@ impl Watch {
                         continue;
                     }
                     let known = store
-                        .number(&format!("SELECT count(*) FROM credentials WHERE external_name = '{name}'"))
+                        .number(&format!(
+                            "SELECT (SELECT count(*) FROM credentials WHERE external_name = '{name}')
+                                + (SELECT count(*) FROM target_checks WHERE CAST(body AS TEXT) LIKE '%\"{name}\"%')"
+                        ))
                         .await;
                     if known != 1 {
                         shared.lock().expect("seen").violations.push(name);

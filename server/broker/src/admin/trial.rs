@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 use hallpass_domain::credential::{Credential, CredentialState, Plan, external_name};
+use hallpass_domain::failpoint;
 use hallpass_domain::ids::{CredentialId, GrantId};
 use hallpass_domain::ports::target::{Canary, Step, TargetConnector, TargetError};
 use hallpass_domain::refusal::Refusal;
@@ -26,7 +27,7 @@ const CREATE_SECONDS: i64 = 10;
 /// Databases of one target that are tried: the first by name of those that its roles give.
 const MOST_PLACES: usize = 5;
 /// Seconds until an account that is not proven gone is looked at again.
-const AGAIN_SECONDS: i64 = 15;
+const AGAIN_SECONDS: i64 = 5;
 /// Passes over one account before others have their turn.
 const PASSES: usize = 3;
 
@@ -277,16 +278,19 @@ impl Broker {
                 Some(target) => self.targets.connector(target),
                 None => self.targets.trial(&check.target),
             };
+            let mut account = check.account.clone();
             let gone = match connector {
-                Ok(connector) => self.proven_gone(connector.as_ref(), &check.account).await,
+                Ok(connector) => self.proven_gone(connector.as_ref(), &mut account).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = &gone {
+                tracing::warn!(target = %check.target.name, account = account.external_name, %error, "the account of a trial is not proven gone yet");
                 report.error = Some(format!("{}: {error}", check.target.name));
             }
             let gone = gone.unwrap_or(false);
             let now = self.now();
             let mut next = TargetCheck {
+                account,
                 gone_at: gone.then_some(now),
                 next_attempt_at: now + Duration::seconds(AGAIN_SECONDS),
                 version: check.version + 1,
@@ -319,13 +323,18 @@ impl Broker {
     async fn proven_gone(
         &self,
         connector: &dyn TargetConnector,
-        account: &Credential,
+        account: &mut Credential,
     ) -> Result<bool, TargetError> {
         for _ in 0..PASSES {
             for step in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
-                let answers = connector.step(step, std::slice::from_ref(account)).await;
+                failpoint::hit("trial.finish.before");
+                let answers = connector.step(step, std::slice::from_ref(&*account)).await;
+                failpoint::hit("trial.finish.after");
                 for answer in answers {
-                    if answer?.verified_absent {
+                    let answer = answer?;
+                    // Of a trial that was cut off only the target knows it; its sessions are told apart from others' by it.
+                    account.external_oid = account.external_oid.or(answer.external_oid);
+                    if answer.verified_absent {
                         return Ok(true);
                     }
                 }

@@ -47,11 +47,17 @@ impl Broker {
         for account in listed {
             let Some((id, at)) = account.credential.and_then(|id| Some((id, made_at(id)?))) else { continue };
             let news = newest.is_none_or(|newest| at > newest) && known.is_none_or(|known| at > known);
-            if news && at < latest && matches!(self.store.credential(CredentialId(id)).await, Ok(None)) {
+            if news && at < latest && self.has_no_row(CredentialId(id)).await {
                 return Some(Ahead { target: target.name.to_string(), account: account.external_name });
             }
         }
         None
+    }
+
+    /// Neither a credential nor the throw-away account of a trial, which has its row ahead of it, too.
+    async fn has_no_row(&self, id: CredentialId) -> bool {
+        matches!(self.store.credential(id).await, Ok(None))
+            && matches!(self.store.target_check(id).await, Ok(None))
     }
 }
 

@@ -65,11 +65,14 @@ impl Broker {
                 Ok(Ok(listed)) => {
                     let mut unknown = Vec::new();
                     for account in listed {
-                        let known = match account.credential {
-                            Some(id) => self.store.credential(CredentialId(id)).await.map_err(unreadable)?,
-                            None => None,
+                        let known = match account.credential.map(CredentialId) {
+                            Some(id) => {
+                                self.store.credential(id).await.map_err(unreadable)?.is_some()
+                                    || self.store.target_check(id).await.map_err(unreadable)?.is_some()
+                            }
+                            None => false,
                         };
-                        if known.is_none() {
+                        if !known {
                             unknown.push(account.external_name);
                         }
                     }

@@ -8,8 +8,10 @@ use hallpass_broker::events::event;
 use hallpass_domain::Timestamp;
 use hallpass_domain::account::Account;
 use hallpass_domain::catalogue::CatalogueChange;
+use hallpass_domain::ids::CredentialId;
 use hallpass_domain::ports::sealer::SealedAt;
 use hallpass_domain::ports::store::{CommitError, ReadError, Store};
+use hallpass_domain::target_check::TargetCheck;
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
@@ -18,6 +20,8 @@ use super::keys::{CHECK, CHECKPOINT_KEY, TOKEN_KEYS};
 
 /// How often a row that somebody changes at the same moment is tried.
 const TRIES: usize = 20;
+/// Open checks of targets that are read: each is closed within a minute where its target answers.
+const MOST_CHECKS: u32 = 10_000;
 
 fn read(error: ReadError) -> StartError {
     StartError(error.to_string())
@@ -54,6 +58,11 @@ pub async fn run(store: &dyn Store, sealer: &AeadSealer, now: Timestamp) -> Resu
             now,
         )
         .await?;
+    }
+    for check in store.open_checks(MOST_CHECKS).await.map_err(read)? {
+        let (id, target) = (check.account.id, check.target.id);
+        let change = async || target_check(store, sealer, id).await;
+        done += again(change, store, ("target", target.to_string()), now).await?;
     }
     for id in catalogue.users.keys() {
         done += again(
@@ -98,6 +107,10 @@ pub async fn is_finished(store: &dyn Store, sealer: &AeadSealer) -> Result<bool,
     if catalogue.targets.values().any(|t| old(&t.sealed_secret)) {
         return Ok(false);
     }
+    let checks = store.open_checks(MOST_CHECKS).await.map_err(read)?;
+    if checks.iter().any(|c| old(&c.target.sealed_secret)) {
+        return Ok(false);
+    }
     for id in catalogue.users.keys() {
         let account = store.account(*id).await.map_err(read)?;
         if account.is_some_and(|a| old(&a.totp_sealed) || old(&a.totp_pending)) {
@@ -107,6 +120,23 @@ pub async fn is_finished(store: &dyn Store, sealer: &AeadSealer) -> Result<bool,
     let keys = checkpoint_key(store, sealer).await?.is_some() || token_keys(store, sealer).await?.is_some();
     let check = store.meta(CHECK).await.map_err(read)?;
     Ok(!keys && check.as_deref() == Some(sealer.keys().check_value().as_str()))
+}
+
+/// A trial whose account is not proven gone: with the password in its target, which may be in no catalogue, it is removed.
+async fn target_check(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+    id: CredentialId,
+) -> Result<Option<Change>, StartError> {
+    let Some(mut check) = store.target_check(id).await.map_err(read)?.filter(TargetCheck::is_open) else {
+        return Ok(None);
+    };
+    let row = check.target.id.to_string();
+    let at = SealedAt { table: TARGET_SECRET.0, row: &row, column: TARGET_SECRET.1 };
+    let Some(sealed) = outdated(sealer, at, check.target.sealed_secret.as_deref())? else { return Ok(None) };
+    check.target.sealed_secret = Some(sealed);
+    check.version += 1;
+    Ok(Some(Change::TargetCheck(Box::new(check))))
 }
 
 fn outdated(

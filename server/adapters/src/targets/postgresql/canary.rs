@@ -2,6 +2,7 @@
 //! throw-away account. A target that passes can be relied on to take away what it gave.
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::{Credential, Plan};
+use hallpass_domain::failpoint;
 use hallpass_domain::ports::target::{Canary, Removal, Step, TargetConnector, TargetError};
 use hallpass_domain::secret::random_alphanumeric;
 use secrecy::SecretString;
@@ -83,7 +84,10 @@ impl PostgresqlConnector {
         };
         let (right, wrong) = (password(24)?, password(25)?);
         let mut credential = credential.clone();
-        match self.create_login(&credential, &right).await {
+        failpoint::hit("trial.create.before");
+        let created = self.create_login(&credential, &right).await;
+        failpoint::hit("trial.create.after");
+        match created {
             Ok(created) => credential.external_oid = created.external_oid,
             Err(down @ TargetError::Down(_)) => return Err(down),
             Err(e) => {
@@ -92,6 +96,7 @@ impl PostgresqlConnector {
             }
         }
         let name = &credential.external_name;
+        failpoint::hit("trial.use.before");
         if self.dialer.lets_in_anybody(name, &wrong, database).await {
             problems.push(
                 "a login is let in with a wrong password: pg_hba.conf must ask for scram-sha-256, never trust".into(),
@@ -109,8 +114,11 @@ impl PostgresqlConnector {
                  groups must have CONNECT there"
             )),
         }
+        failpoint::hit("trial.use.after");
         for step in [Step::Deny, Step::EndSessions, Step::Remove] {
+            failpoint::hit("trial.remove.before");
             let answer = self.step(step, std::slice::from_ref(&credential)).await.pop();
+            failpoint::hit("trial.remove.after");
             let (done, words): (fn(&Removal) -> bool, _) = match step {
                 Step::Deny => (|r| r.denied, "its login cannot be refused"),
                 Step::EndSessions => (|r| r.sessions_ended, "its sessions cannot be ended"),
@@ -126,7 +134,10 @@ impl PostgresqlConnector {
         if let Some(object) = object {
             let link = self.link(database);
             let args = json!({ "quarantine": self.settings.quarantine_role, "object": object });
-            if let Err(e) = link.run::<_, ()>(CLEAN, &args).await {
+            failpoint::hit("trial.clean.before");
+            let cleaned = link.run::<_, ()>(CLEAN, &args).await;
+            failpoint::hit("trial.clean.after");
+            if let Err(e) = cleaned {
                 problems.push(format!("large object {object} of the trial is left in {database}: {e}"));
             }
         }
