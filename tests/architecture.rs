@@ -225,3 +225,47 @@ fn every_promise_has_tests_that_exist() {
         }
     }
 }
+
+/// `METHOD /path` of a text, each in backticks as docs/api.md writes it: below `/api/v1` unless it says otherwise.
+fn routes_named_in(text: &str) -> BTreeSet<(String, String)> {
+    let named = text.split('`').filter_map(|code| {
+        let (method, path) = code.split_once(' ')?;
+        let known = ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method);
+        let path = path.split(['?', ' ', '\n']).next().filter(|p| known && p.starts_with('/'))?;
+        let whole = ["/api/", "/oauth/", "/.well-known/"].iter().any(|start| path.starts_with(start));
+        Some((method.to_owned(), if whole { path.to_owned() } else { format!("/api/v1{path}") }))
+    });
+    named.collect()
+}
+
+/// Whether a path is that of a route; a parameter of either fits anything.
+fn fits(named: &str, route: &str) -> bool {
+    let (named, route): (Vec<&str>, Vec<&str>) = (named.split('/').collect(), route.split('/').collect());
+    let fit = |(a, b): (&&str, &&str)| a == b || a.starts_with('{') || b.starts_with('{');
+    named.len() == route.len() && named.iter().zip(&route).all(fit)
+}
+
+/// Both ways: what docs/api.md names is answered, and nothing of the API is left out. What the command calls is among it.
+#[test]
+fn the_api_that_is_described_is_the_one_that_is_served() {
+    let served = || hallpass_http::routes::ROUTES.iter();
+    let is_served = |method: &str, path: &str| served().any(|r| r.method == method && fits(path, r.path));
+    let described = routes_named_in(&read("docs/api.md"));
+    for (method, path) in &described {
+        assert!(is_served(method, path), "docs/api.md names {method} {path}, which no route answers");
+    }
+    for row in served().filter(|r| r.path.starts_with("/api/v1/") || r.path.starts_with("/oauth/")) {
+        let there = described.contains(&(row.method.to_owned(), row.path.to_owned()));
+        assert!(there, "docs/api.md does not name {} {}", row.method, row.path);
+    }
+    let mut files = Vec::new();
+    rust_files(&root().join("client/src"), &mut files);
+    let mut calls = 0;
+    for file in files {
+        for (method, path) in routes_named_in(&std::fs::read_to_string(&file).unwrap()) {
+            calls += 1;
+            assert!(is_served(&method, &path), "{} calls {method} {path}", file.display());
+        }
+    }
+    assert!(calls >= 25, "the client says above each call what it calls: {calls}");
+}

@@ -43,6 +43,7 @@ mod audit;
 mod authz;
 mod bad_input;
 mod catalogue;
+mod clients;
 mod command;
 mod findings;
 mod inbox;

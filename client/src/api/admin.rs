@@ -21,7 +21,7 @@ impl Client {
         self.json(call.body(&serde_json::json!({}), key)?).await
     }
 
-    /// `GET /admin/catalogue/{noun}`: `targets`, `workflows`, `groups`, `people` or `workloads`, as the item of
+    /// `GET /admin/catalogue/{noun}`: `targets`, `roles`, `workflows`, `groups`, `people` or `workloads`, as the item of
     /// [`crate::wire::admin`] that goes with it.
     pub async fn catalogue_objects<T: DeserializeOwned>(
         &self,

@@ -20,7 +20,7 @@ use crate::{api, oauth};
         api::grants::list::list, api::grants::show::show, api::grants::issue::issue, api::grants::end::end, api::grants::revoke::revoke, api::grants::lift::lift, api::grants::receipt::receipt,
         api::credential::show,
         api::audit::events::events, api::audit::export::export, api::audit::checkpoint::checkpoint, api::audit::checkpoint::vkey,
-        api::admin::apply::apply, api::admin::check::check, api::admin::findings::list, api::admin::findings::remove, api::admin::targets::list, api::admin::roles::list, api::admin::workflows::list, api::admin::groups::list, api::admin::people::list, api::admin::workloads::list,
+        api::admin::apply::apply, api::admin::check::check, api::admin::clients::rotate, api::admin::findings::list, api::admin::findings::remove, api::admin::targets::list, api::admin::roles::list, api::admin::workflows::list, api::admin::groups::list, api::admin::people::list, api::admin::workloads::list,
         oauth::token::token, oauth::device_authorization::ask, oauth::introspect::introspect, oauth::revoke::revoke, oauth::jwks::jwks, oauth::metadata::show,
     )
 )]

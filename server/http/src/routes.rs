@@ -147,6 +147,9 @@ pub const ROUTES: &[Row] = &[
     get("/api/v1/audit/checkpoint", Duty::AnyToken, |r| r.to(api::audit::checkpoint::checkpoint)),
     get("/api/v1/audit/vkey", Duty::AnyToken, |r| r.to(api::audit::checkpoint::vkey)),
     post("/api/v1/admin/catalogue", Duty::Administrator, |r| r.to(api::admin::apply::apply)),
+    post("/api/v1/admin/clients/{client_id}/secret", Duty::Administrator, |r| {
+        r.to(api::admin::clients::rotate)
+    }),
     get("/api/v1/admin/catalogue/targets", Duty::Auditor, |r| r.to(api::admin::targets::list)),
     get("/api/v1/admin/catalogue/roles", Duty::Auditor, |r| r.to(api::admin::roles::list)),
     post("/api/v1/admin/catalogue/targets/{name}/check", Duty::Administrator, |r| {

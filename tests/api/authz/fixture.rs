@@ -137,7 +137,14 @@ impl<'s> Fixture<'s> {
             Object::Other => "roles",
             _ => "nothing",
         };
+        // Clients that nothing else here speaks as: they get new secrets.
+        let client_id = match object {
+            Object::Own => "indexer",
+            Object::Other => "reports-api",
+            _ => "no-such-client",
+        };
         row.path
+            .replace("{client_id}", client_id)
             .replace("{reference}", things.map_or("R-2222222222", |t| &t.reference))
             .replace("{id}", &id)
             .replace("{name}", name)

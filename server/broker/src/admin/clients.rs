@@ -16,10 +16,15 @@ use crate::events::event;
 use crate::mails::{mail, when_exactly};
 
 impl Broker {
-    /// Replaces a client's secret; the one before is refused from the commit on. The answer is the only time that the
-    /// new one leaves. The people who answer for the client are told: a rotation nobody expects is a take-over.
+    /// Replaces a client's secret; the one before is refused from the commit on, and by every replica once this is
+    /// answered. The answer is the only time that the new one leaves. The people who answer for the client are told: a
+    /// rotation nobody expects is a take-over.
+    ///
+    /// # Errors
+    /// `administrators_only`; not found; `public_client` for the command line's, `client_retired` for one that is not in
+    /// the catalogue any more.
     pub async fn rotate_client_secret(&self, by: By<'_>, client_id: &str) -> Result<NewClient, Refusal> {
-        self.commit_deciding(async || {
+        let made = self.commit_deciding(async || {
             let now = self.now();
             let catalogue = self.catalogue().await?;
             let (actor, who, _) = actor(&catalogue, by)?;
@@ -50,7 +55,9 @@ impl Broker {
                 .mails(mails);
             Ok(Decided::Commit(transition, NewClient { client_id: client.client_id.to_string(), secret }))
         })
-        .await
+        .await?;
+        self.wait_for_replicas().await;
+        Ok(made)
     }
 }
 

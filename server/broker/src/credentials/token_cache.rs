@@ -76,6 +76,7 @@ pub struct TokenCache {
     /// Tokens revoked lately: entries of theirs are dead. Emptied together with the entries.
     dead: DashMap<TokenId, ()>,
     epoch: AtomicU64,
+    resets: AtomicU64,
     began: Instant,
     /// Microseconds after `began` until which nothing that other replicas did can have been missed; [`FOR_EVER`].
     fresh_until: AtomicU64,
@@ -99,6 +100,7 @@ impl TokenCache {
             grants: DashMap::new(),
             dead: DashMap::new(),
             epoch: AtomicU64::new(0),
+            resets: AtomicU64::new(0),
             began: Instant::now(),
             fresh_until: AtomicU64::new(FOR_EVER),
         }
@@ -107,6 +109,12 @@ impl TokenCache {
     /// Epoch to be read before a cold read of the store.
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// How often everything was forgotten: moves with every change of people, clients or the catalogue, made here or heard
+    /// of from another replica. What else is remembered of them compares it, and asks [`Self::is_fresh`].
+    pub fn resets(&self) -> u64 {
+        self.resets.load(Ordering::SeqCst)
     }
 
     /// Says until when memory may be asked: a second after the last moment up to which every notice of other replicas
@@ -193,6 +201,7 @@ impl TokenCache {
     /// Forgets everything.
     pub fn forget_all(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.resets.fetch_add(1, Ordering::SeqCst);
         self.grants.clear();
         self.young.clear();
         self.old.clear();

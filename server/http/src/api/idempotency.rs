@@ -2,9 +2,10 @@
 //!
 //! The scope is principal, client, method and path; the record carries the hash of the body. Asking records its answer in
 //! the transaction that stores the request. Everything else records it right after: those verbs cannot be done twice by
-//! their own rules (a decision counts once, an ended grant stays ended). Issuing could be: its key is reserved in the
-//! store before the work, so that of two servers that get it at once one works and the other answers `in_flight`. A
-//! server that dies over it leaves the reservation, which ends by itself; the secret is gone then, and the key issues anew.
+//! their own rules (a decision counts once, an ended grant stays ended). Issuing and making a client's new secret could
+//! be: their key is reserved in the store before the work, so that of two servers that get it at once one works and the
+//! other answers `in_flight`. A server that dies over it leaves the reservation, which ends by itself; the secret is gone
+//! then, and the key issues anew.
 use std::future::Future;
 
 use actix_web::http::StatusCode;

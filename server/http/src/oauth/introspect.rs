@@ -34,7 +34,9 @@ async fn resource_server(state: &AppState, req: &HttpRequest, form: &Form) -> Re
     let mut sent = req.headers().get_all(header::AUTHORIZATION);
     let key =
         sent.next().filter(|_| by_header && sent.next().is_none()).map(|v| ClientCache::key(v.as_bytes()));
-    if let Some(target) = key.as_ref().and_then(|k| state.clients.get(k)) {
+    let (tokens, resets) = (&state.broker.tokens, state.broker.tokens.resets());
+    let proved = key.as_ref().filter(|_| tokens.is_fresh()).and_then(|k| state.clients.get(k, resets));
+    if let Some(target) = proved {
         return Ok(target);
     }
     let client = client::confidential(&state.broker, req.headers(), form).await?;
@@ -45,7 +47,7 @@ async fn resource_server(state: &AppState, req: &HttpRequest, form: &Form) -> Re
         ));
     };
     if let Some(key) = key {
-        state.clients.put(key, target);
+        state.clients.put(key, target, resets);
     }
     Ok(target)
 }

@@ -1,6 +1,7 @@
 //! The catalogue: apply a file, read its objects.
 pub mod apply;
 pub mod check;
+pub mod clients;
 pub mod findings;
 pub mod groups;
 pub mod people;
