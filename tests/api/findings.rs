@@ -83,7 +83,8 @@ async fn an_account_that_no_record_knows_waits_for_a_yes(backend: Backend) {
     // What a restored backup leaves behind: our mark, and no row. Beside it another installation's account, and one of
     // the same shape without a mark, in the same group.
     let instance = server.broker().settings.instance.clone();
-    let id = uuid::Uuid::now_v7();
+    // An id that tells no time: one that is newer than all that the server knows would show a restored backup.
+    let id = uuid::Uuid::new_v4();
     let ours = format!("hp_{instance}_unknown{}", &id.simple().to_string()[20..]);
     let (theirs, unmarked) = (format!("{ours}_b"), format!("{ours}_c"));
     let made = r#"{"not_after":"2099-01-01T00:00:00Z","limit":5,"groups":["orders_read"]}"#;

@@ -14,13 +14,6 @@ async fn apply(api: &Caller, toml: &str, apply: bool) -> Answer {
     api.post("/admin/catalogue", json!({ "toml": toml, "apply": apply })).await
 }
 
-async fn cluster() -> &'static Cluster {
-    let cluster: &'static Cluster =
-        tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
-    database::make_target(cluster).await;
-    cluster
-}
-
 fn messages(refused: &Answer) -> String {
     let errors = refused.json["errors"].as_array().unwrap();
     errors.iter().map(|e| e["message"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
@@ -46,7 +39,7 @@ async fn accounts(cluster: &Cluster) -> i64 {
 }
 
 async fn a_new_target_is_tried_and_an_unfit_one_refused(backend: Backend) {
-    let spare = cluster().await;
+    let spare = database::spare_target().await;
     let server = TestServer::with(Setup { real_time: true, ..Setup::on(backend) }).await;
     let ada = server.api("ada").await;
     let with = cast::catalogue(&[("spare-db".to_owned(), spare.port())]);
@@ -129,7 +122,7 @@ async fn a_new_target_is_tried_and_an_unfit_one_refused(backend: Backend) {
 
 /// New, it must answer; known at that address, an outage keeps nobody from changing other things.
 async fn one_that_does_not_answer(backend: Backend) {
-    let spare = cluster().await;
+    let spare = database::spare_target().await;
     let server = TestServer::with(Setup {
         real_time: true,
         targets: vec![("spare-db".to_owned(), spare)],

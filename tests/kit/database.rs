@@ -129,6 +129,17 @@ pub async fn make_target(cluster: &Cluster) {
         .expect("the target's data");
 }
 
+/// A cluster of its own as a target, for tests that change or stop it; it stays for the rest of the process.
+///
+/// # Panics
+/// Where it does not start.
+pub async fn spare_target() -> &'static Cluster {
+    let start = || Box::leak(Box::new(Cluster::start()));
+    let cluster: &'static Cluster = tokio::task::spawn_blocking(start).await.expect("a cluster");
+    make_target(cluster).await;
+    cluster
+}
+
 /// Our password at targets.
 pub const TARGET_PASSWORD: &str = "TargetPasswordOfHallpass1";
 

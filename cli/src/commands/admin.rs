@@ -1,14 +1,13 @@
-//! `hallpass admin`: the catalogue as code, and its objects to read.
+//! `hallpass admin`: the catalogue as code, and client secrets.
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
-use hallpass_client::api::{Paging, new_key};
+use clap::{Args, Subcommand};
+use hallpass_client::api::new_key;
 use hallpass_client::wire::admin::{ApplyCatalogue, CatalogueDiff, ChangeAction};
-use serde_json::Value;
 
 use super::hand_over::{SecretsArgs, hand_over};
-use super::targets;
+use super::{objects, targets};
 use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::out::{Answer, Body, Column, Table};
@@ -20,7 +19,7 @@ pub(crate) enum AdminCommand {
     /// Show what a catalogue file would change, and apply it
     Apply(ApplyArgs),
     /// Objects of the catalogue
-    Get(GetArgs),
+    Get(objects::GetArgs),
     /// Try a target with a throw-away login: what revocation needs must work there
     Check(CheckArgs),
     /// Accounts at targets that are not as the records say
@@ -70,29 +69,10 @@ pub(crate) struct ApplyArgs {
     secrets: SecretsArgs,
 }
 
-/// Arguments of `admin get`.
-#[derive(Args)]
-pub(crate) struct GetArgs {
-    /// Which objects
-    noun: Noun,
-    /// Words to look for
-    query: Option<String>,
-}
-
-/// Nouns of the catalogue.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Noun {
-    Targets,
-    Workflows,
-    Groups,
-    People,
-    Workloads,
-}
-
 pub(super) async fn perform(ctx: &Ctx, command: AdminCommand) -> Result<(), Failure> {
     match command {
         AdminCommand::Apply(args) => apply(ctx, args).await,
-        AdminCommand::Get(args) => get(ctx, args).await,
+        AdminCommand::Get(args) => objects::get(ctx, args).await,
         AdminCommand::Check(args) => targets::check(ctx, &args.target).await,
         AdminCommand::Findings => targets::findings(ctx).await,
         AdminCommand::RemoveAccount(args) => targets::remove(ctx, &args.finding).await,
@@ -213,53 +193,6 @@ fn answer(diff: &CatalogueDiff) -> Answer {
         })
         .collect();
     Answer { json: view::value(diff), body: Body::Table(Table::new(columns, rows)) }
-}
-
-/// Objects are shown as the server describes them: the members that tell them apart first.
-async fn get(ctx: &Ctx, args: GetArgs) -> Result<(), Failure> {
-    let client = ctx.client().await?;
-    let (noun, members): (&str, &[&'static str]) = match args.noun {
-        Noun::Targets => {
-            ("targets", &["name", "kind", "environment", "address", "verification", "health", "roles"])
-        }
-        Noun::Workflows => ("workflows", &["name", "revision", "roles"]),
-        Noun::Groups => ("groups", &["name", "title", "members", "decides_in", "eligible_for"]),
-        Noun::People => {
-            ("people", &["email", "name", "groups", "duties", "second_factor", "disabled", "active_grants"])
-        }
-        Noun::Workloads => {
-            ("workloads", &["name", "client_id", "owners", "eligible_for", "disabled", "active_grants"])
-        }
-    };
-    let (mut items, mut after): (Vec<Value>, _) = (Vec::new(), None);
-    loop {
-        let paging = Paging { after, limit: Some(200) };
-        let page = ctx
-            .busy(&client, client.catalogue_objects::<Value>(noun, args.query.as_deref(), &paging))
-            .await?;
-        let got = page.items.len();
-        items.extend(page.items);
-        after = page.next;
-        if after.is_none() || got == 0 {
-            break;
-        }
-    }
-    let columns = members
-        .iter()
-        .enumerate()
-        .map(|(i, name)| Column::new(name, u8::try_from(i).unwrap_or(u8::MAX)))
-        .collect();
-    let rows = items.iter().map(|item| members.iter().map(|name| cell(item.get(name))).collect()).collect();
-    ctx.show(&Answer { json: view::list(&items, None), body: Body::Table(Table::new(columns, rows)) })
-}
-
-fn cell(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => items.iter().map(|item| cell(Some(item))).collect::<Vec<_>>().join(", "),
-        Some(other) => other.to_string(),
-    }
 }
 
 #[cfg(test)]

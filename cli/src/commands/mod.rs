@@ -17,6 +17,7 @@ pub(crate) mod lift;
 pub(crate) mod list;
 pub(crate) mod login;
 mod logout;
+mod objects;
 mod pick;
 pub(crate) mod receipt;
 pub(crate) mod request;

@@ -39,7 +39,7 @@ pub(super) async fn check(ctx: &Ctx, target: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let what = if check.outcome == CheckOutcome::Unreachable { "does not answer" } else { "is not fit" };
-    Err(Failure::new(Exit::Target, "target_unfit", format!("{target} {what}")))
+    Err(Failure::new(Exit::Target, "target_unfit", format!("The target {target} {what}")))
 }
 
 /// Accounts that are not as the records say.

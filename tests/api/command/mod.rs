@@ -1,9 +1,11 @@
 //! The built `hallpass` command against the real server and a real database: what people and scripts get.
 use hallpass_tests::command::{Running, Shell};
 use hallpass_tests::database::{self, Backend};
+use hallpass_tests::pg::Cluster;
 use hallpass_tests::server::{Setup, TestServer};
 use hallpass_tests::wait::eventually;
 
+mod admin;
 mod answers;
 mod evidence;
 mod run;
@@ -12,8 +14,12 @@ mod workload;
 
 /// A server in real time with a PostgreSQL target, `orders-db`.
 async fn server(backend: Backend) -> TestServer {
+    server_with(backend, vec![("orders-db".to_owned(), database::target().await)]).await
+}
+
+/// The same with other PostgreSQL targets.
+async fn server_with(backend: Backend, targets: Vec<(String, &'static Cluster)>) -> TestServer {
     let _ = tokio::task::spawn_blocking(hallpass_tests::command::program).await.unwrap();
-    let targets = vec![("orders-db".to_owned(), database::target().await)];
     TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await
 }
 
