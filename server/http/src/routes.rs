@@ -150,17 +150,17 @@ pub const ROUTES: &[Row] = &[
     post("/api/v1/admin/clients/{client_id}/secret", Duty::Administrator, |r| {
         r.to(api::admin::clients::rotate)
     }),
-    get("/api/v1/admin/catalogue/targets", Duty::Auditor, |r| r.to(api::admin::targets::list)),
-    get("/api/v1/admin/catalogue/roles", Duty::Auditor, |r| r.to(api::admin::roles::list)),
+    get("/api/v1/admin/catalogue/targets", Duty::Owner, |r| r.to(api::admin::targets::list)),
+    get("/api/v1/admin/catalogue/roles", Duty::Owner, |r| r.to(api::admin::roles::list)),
     post("/api/v1/admin/catalogue/targets/{name}/check", Duty::Administrator, |r| {
         r.to(api::admin::check::check)
     }),
-    get("/api/v1/admin/findings", Duty::Auditor, |r| r.to(api::admin::findings::list)),
+    get("/api/v1/admin/findings", Duty::Owner, |r| r.to(api::admin::findings::list)),
     post("/api/v1/admin/findings/{id}/remove", Duty::Administrator, |r| r.to(api::admin::findings::remove)),
-    get("/api/v1/admin/catalogue/workflows", Duty::Auditor, |r| r.to(api::admin::workflows::list)),
-    get("/api/v1/admin/catalogue/groups", Duty::Auditor, |r| r.to(api::admin::groups::list)),
-    get("/api/v1/admin/catalogue/people", Duty::Auditor, |r| r.to(api::admin::people::list)),
-    get("/api/v1/admin/catalogue/workloads", Duty::Auditor, |r| r.to(api::admin::workloads::list)),
+    get("/api/v1/admin/catalogue/workflows", Duty::Owner, |r| r.to(api::admin::workflows::list)),
+    get("/api/v1/admin/catalogue/groups", Duty::Owner, |r| r.to(api::admin::groups::list)),
+    get("/api/v1/admin/catalogue/people", Duty::Owner, |r| r.to(api::admin::people::list)),
+    get("/api/v1/admin/catalogue/workloads", Duty::Owner, |r| r.to(api::admin::workloads::list)),
     // pages, signed out
     page("/sign-in", Duty::Nobody),
     form("/sign-in", Duty::Nobody),

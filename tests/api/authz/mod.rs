@@ -59,6 +59,7 @@ async fn every_route_answers_as_committed() {
         rules::check(line);
     }
     rules::check_absent_and_forbidden_look_alike(&lines);
+    rules::check_pages_and_api_agree(&lines);
     let text = render(&lines);
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(FILE, text).unwrap();

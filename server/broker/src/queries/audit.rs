@@ -4,7 +4,7 @@ use hallpass_domain::audit::event::EventParts;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::mail::MailKind;
 use hallpass_domain::ports::audit_log::{AuditFilter as StoreFilter, LoggedEvent};
-use hallpass_domain::principal::{Duty, Principal};
+use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use serde_json::json;
 
@@ -33,15 +33,6 @@ const FAMILIES: [(&str, &str); 12] = [
 ];
 
 impl Broker {
-    /// Administrators and auditors only.
-    pub fn may_audit(&self, caller: &Caller) -> Result<(), Refusal> {
-        if caller.has(Duty::Auditor) || caller.has(Duty::Administrator) {
-            Ok(())
-        } else {
-            Err(Refusal::not_found("page"))
-        }
-    }
-
     /// One page of events. `from` and `to` are local times in `zone`.
     pub async fn audit_view(
         &self,

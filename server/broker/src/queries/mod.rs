@@ -7,6 +7,7 @@ pub mod grant;
 pub mod inbox;
 pub mod lines;
 pub mod objects;
+mod oversight;
 pub mod receipt;
 pub mod reports;
 pub mod request;

@@ -4,7 +4,7 @@ use hallpass_domain::grant::{GrantState, StandingBlock};
 use hallpass_domain::ids::UserId;
 use hallpass_domain::ports::grants::GrantFilter;
 use hallpass_domain::ports::store::Page;
-use hallpass_domain::principal::{ClientOf, Duty, Principal};
+use hallpass_domain::principal::{ClientOf, Principal};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::target::{TargetSettings, Verification};
 use hallpass_domain::workflow::Proof;
@@ -70,23 +70,13 @@ impl Broker {
         })
     }
 
-    async fn readable(&self, caller: &Caller) -> Result<std::sync::Arc<Catalogue>, Refusal> {
-        let catalogue = self.catalogue().await?;
-        let owner = caller.user().is_some_and(|u| catalogue.targets.values().any(|t| t.owners.contains(&u)));
-        if owner || caller.has(Duty::Administrator) || caller.has(Duty::Auditor) {
-            Ok(catalogue)
-        } else {
-            Err(Refusal::not_found("page"))
-        }
-    }
-
     /// Targets.
     pub async fn targets_view(
         &self,
         caller: &Caller,
         query: &str,
     ) -> Result<ObjectsView<TargetRow>, Refusal> {
-        let catalogue = self.readable(caller).await?;
+        let catalogue = self.overseen(caller).await?;
         let down = self.breakers.down();
         self.listed(
             query,
@@ -129,7 +119,7 @@ impl Broker {
 
     /// Roles.
     pub async fn roles_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<RoleRow>, Refusal> {
-        let catalogue = self.readable(caller).await?;
+        let catalogue = self.overseen(caller).await?;
         self.listed(
             query,
             catalogue
@@ -170,7 +160,7 @@ impl Broker {
         caller: &Caller,
         query: &str,
     ) -> Result<ObjectsView<WorkflowRow>, Refusal> {
-        let catalogue = self.readable(caller).await?;
+        let catalogue = self.overseen(caller).await?;
         self.listed(
             query,
             catalogue
@@ -201,7 +191,7 @@ impl Broker {
 
     /// Groups.
     pub async fn groups_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<GroupRow>, Refusal> {
-        let catalogue = self.readable(caller).await?;
+        let catalogue = self.overseen(caller).await?;
         self.listed(
             query,
             catalogue
@@ -237,7 +227,7 @@ impl Broker {
 
     /// People.
     pub async fn people_view(&self, caller: &Caller, query: &str) -> Result<ObjectsView<PersonRow>, Refusal> {
-        let catalogue = self.readable(caller).await?;
+        let catalogue = self.overseen(caller).await?;
         let mut rows = Vec::new();
         for u in catalogue.users.values().filter(|u| has(&format!("{} {}", u.display_name, u.email), query)) {
             let account = self.store.account(u.id).await.map_err(unreadable)?;
@@ -266,7 +256,7 @@ impl Broker {
         caller: &Caller,
         query: &str,
     ) -> Result<ObjectsView<WorkloadRow>, Refusal> {
-        let catalogue = self.readable(caller).await?;
+        let catalogue = self.overseen(caller).await?;
         let clients = self.store.clients().await.map_err(unreadable)?;
         let mut rows = Vec::new();
         for w in catalogue.workloads.values().filter(|w| has(&format!("{} {}", w.name, w.title), query)) {

@@ -22,11 +22,7 @@ const SHOWN: usize = 200;
 impl Broker {
     /// Administrators, auditors, and owners of targets.
     pub async fn reports_view(&self, caller: &Caller) -> Result<ReportsView, Refusal> {
-        let catalogue = self.catalogue().await?;
-        let owner = caller.user().is_some_and(|u| catalogue.targets.values().any(|t| t.owners.contains(&u)));
-        if !owner && !caller.has(Duty::Administrator) && !caller.has(Duty::Auditor) {
-            return Err(Refusal::not_found("page"));
-        }
+        let catalogue = self.overseen(caller).await?;
         let now = self.now();
         let overdue = self.store.overdue(now, 100).await.map_err(unreadable)?;
         let count = self.store.count_overdue(now).await.map_err(unreadable)?;
@@ -229,15 +225,13 @@ fn finding_row(catalogue: &Catalogue, caller: &Caller, f: &Finding) -> FindingRo
     }
 }
 
-/// Accounts that are not as our records say, oldest first: for administrators and auditors.
 impl Broker {
+    /// Accounts at targets that are not as our records say, the oldest first, for those of [`Self::overseen`].
+    ///
     /// # Errors
-    /// `Forbidden` for others.
+    /// Not found for others.
     pub async fn findings_view(&self, caller: &Caller) -> Result<Vec<FindingRow>, Refusal> {
-        if !caller.has(Duty::Administrator) && !caller.has(Duty::Auditor) {
-            return Err(Refusal::not_found("page"));
-        }
-        let catalogue = self.catalogue().await?;
+        let catalogue = self.overseen(caller).await?;
         let findings = self.store.open_findings(OPEN).await.map_err(unreadable)?;
         Ok(findings.iter().map(|f| finding_row(&catalogue, caller, f)).collect())
     }

@@ -8,7 +8,6 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use crate::api::answer::{Answer, Keep};
-use crate::api::audit::may_read;
 use crate::api::idempotency::once;
 use crate::api::wire::admin::{ApplyCatalogue, CatalogueChange, CatalogueDiff, ChangeAction, FieldChange};
 use crate::bearer::ApiCaller;
@@ -45,7 +44,7 @@ pub async fn apply(
     who: ApiCaller,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    may_read(&who.caller)?;
+    let _readable = state.broker.overseen(&who.caller).await?;
     let asked: ApplyCatalogue = body.json(req.headers())?;
     let (shared, caller) = (state.clone(), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move { applied(&shared, &caller, &asked).await }).await

@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::admin::TargetTried;
 
 use crate::api::answer::Answer;
-use crate::api::audit::may_read;
 use crate::api::idempotency::once;
 use crate::api::wire::admin::{CheckOutcome, TargetCheck};
 use crate::bearer::ApiCaller;
@@ -23,7 +22,7 @@ pub async fn check(
     who: ApiCaller,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    may_read(&who.caller)?;
+    let _readable = state.broker.overseen(&who.caller).await?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move {
         // The account is removed also where the caller hangs up.

@@ -7,7 +7,6 @@ use secrecy::ExposeSecret;
 
 use super::apply::NewClient;
 use crate::api::answer::{Answer, Keep};
-use crate::api::audit::may_read;
 use crate::api::idempotency::once_reserved;
 use crate::api::wire::common::Empty;
 use crate::bearer::ApiCaller;
@@ -25,7 +24,7 @@ pub async fn rotate(
     who: ApiCaller,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    may_read(&who.caller)?;
+    let _readable = state.broker.overseen(&who.caller).await?;
     let Empty {} = body.json(req.headers())?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     // Done twice, the second secret would kill the first: the key is reserved before the work.

@@ -7,7 +7,6 @@ use hallpass_domain::ids::FindingId;
 use hallpass_domain::refusal::Refusal;
 
 use crate::api::answer::{self, Answer};
-use crate::api::audit::may_read;
 use crate::api::idempotency::once;
 use crate::api::shapes::common::page_by_name;
 use crate::api::wire::admin::Finding;
@@ -42,10 +41,9 @@ pub async fn list(
     req: HttpRequest,
     who: ApiCaller,
 ) -> Result<HttpResponse, Problem> {
-    may_read(&who.caller)?;
+    let rows = state.broker.findings_view(&who.caller).await?;
     let params = Params::of(&req)?;
     let limit = params.limit()?;
-    let rows = state.broker.findings_view(&who.caller).await?;
     let items = rows.into_iter().map(|f| (f.id.clone(), shape(f))).collect();
     answer::show(&page_by_name(items, params.text("after"), limit))
 }
@@ -60,7 +58,7 @@ pub async fn remove(
     who: ApiCaller,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    may_read(&who.caller)?;
+    let _readable = state.broker.overseen(&who.caller).await?;
     let id: FindingId = params::id(&id, "finding")?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move {

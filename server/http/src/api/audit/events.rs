@@ -7,7 +7,6 @@ use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
 use hallpass_domain::principal::Principal;
 use serde_json::json;
 
-use super::may_read;
 use crate::api::answer;
 use crate::api::shapes::common::page;
 use crate::api::wire::audit::AuditEvent;
@@ -27,7 +26,7 @@ pub async fn events(
     req: HttpRequest,
     who: ApiCaller,
 ) -> Result<HttpResponse, Problem> {
-    may_read(&who.caller)?;
+    state.broker.may_audit(&who.caller)?;
     let params = Params::of(&req)?;
     let (broker, limit) = (&state.broker, params.limit()?);
     let catalogue = broker.catalogue().await?;

@@ -9,7 +9,6 @@ use hallpass_broker::Broker;
 use hallpass_broker::queries::export::Export;
 use hallpass_domain::audit::export::BLOCK;
 
-use super::may_read;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};
@@ -35,7 +34,7 @@ pub async fn export(
     req: HttpRequest,
     who: ApiCaller,
 ) -> Result<HttpResponse, Problem> {
-    may_read(&who.caller)?;
+    state.broker.may_audit(&who.caller)?;
     let from = Params::of(&req)?.read::<u64>("from_index", "a number")?.unwrap_or(0);
     let broker = Arc::clone(&state.broker);
     let export = broker.begin_export().await?;
