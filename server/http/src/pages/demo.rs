@@ -11,6 +11,9 @@ use super::forms::Form;
 use super::visit::{Visit, set_csp, visit};
 use crate::{AppState, DemoHooks, DemoMail};
 
+/// Mails on a page of the viewer.
+const SHOWN: usize = 100;
+
 fn hooks<'a>(v: &'a Visit<'_>) -> Result<&'a dyn DemoHooks, Refusal> {
     if !v.origin.address.to_canonical().is_loopback() {
         return Err(Refusal::not_found("page"));
@@ -45,7 +48,12 @@ pub async fn mails(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
         let hooks = hooks(&v)?;
         let q = Form::read(request.query_string().as_bytes());
         let to = Some(q.get("to")).filter(|t| !t.is_empty());
-        let mails = hooks.mails(q.get("to"), Some(q.get("after")).filter(|a| !a.is_empty()), 100).await?;
+        let after = Some(q.get("after")).filter(|a| !a.is_empty());
+        // One more than is shown says whether there are older ones.
+        let mut mails = hooks.mails(q.get("to"), after, SHOWN + 1).await?;
+        let older = mails.len() > SHOWN;
+        mails.truncate(SHOWN);
+        let next = mails.last().filter(|_| older).map(|m| m.id.clone());
         if request
             .headers()
             .get(header::ACCEPT)
@@ -73,7 +81,7 @@ pub async fn mails(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
             .collect();
         Ok(v.page(hallpass_views::demo::mail_list(
             &v.shell().await,
-            &MailListView { to: choices, messages: rows, next: None },
+            &MailListView { to: choices, messages: rows, next },
         )))
     })
 }
