@@ -29,6 +29,7 @@ mod parts;
 mod release;
 mod replicas;
 mod restored;
+mod restored_command;
 mod restored_many;
 mod rewrap;
 mod slow;

@@ -190,6 +190,15 @@ impl Broker {
                 "Hallpass runs on a restored backup, and nothing is issued until an operator has confirmed that. The administrators know of it.",
             ));
         }
+        self.may_sign_in()
+    }
+
+    /// As [`Self::may_issue`], but not for a restored backup: people sign in to put it right, with a browser or with the
+    /// command. What they get opens Hallpass alone.
+    ///
+    /// # Errors
+    /// `Unavailable` `store_unavailable`, `clock_skew`.
+    pub fn may_sign_in(&self) -> Result<(), Refusal> {
         if !self.health.is_writable() {
             return Err(Refusal::unavailable(
                 "store_unavailable",

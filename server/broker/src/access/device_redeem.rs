@@ -85,7 +85,7 @@ impl Broker {
         user: UserId,
         now: Timestamp,
     ) -> Result<Decided<Result<IssuedApiToken, Refusal>>, Refusal> {
-        self.may_issue()?;
+        self.may_sign_in()?;
         let catalogue = self.catalogue().await?;
         let enabled = catalogue.is_enabled(Principal::User(user));
         let account = self.store.account(user).await.map_err(unreadable)?;
