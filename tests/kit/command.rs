@@ -215,10 +215,21 @@ impl Shell {
     /// # Panics
     /// Where no terminal can be had.
     pub async fn at_terminal(&self, line: &str, question: &str, input: &str) -> (i32, String) {
+        self.command_at_terminal(&format!("exec hallpass {line}"), question, input).await
+    }
+
+    /// The same for a line of shell.
+    ///
+    /// # Panics
+    /// Where no terminal can be had.
+    pub async fn command_at_terminal(&self, line: &str, question: &str, input: &str) -> (i32, String) {
         use tokio::io::AsyncWriteExt as _;
         let mut command = self.command(Path::new("script"));
-        let _ = command.args(["-qec", &format!("exec hallpass {line}"), "/dev/null"]).stdin(Stdio::piped());
-        let mut child = command.env("TERM", "xterm").spawn().expect("a terminal");
+        let _ = command.args(["-qec", line, "/dev/null"]).stdin(Stdio::piped());
+        if !self.environment.iter().any(|(name, _)| name == "TERM") {
+            let _ = command.env("TERM", "xterm");
+        }
+        let mut child = command.spawn().expect("a terminal");
         let (mut output, mut keys) =
             (child.stdout.take().expect("stdout"), child.stdin.take().expect("stdin"));
         let mut seen = Vec::new();

@@ -7,6 +7,7 @@ use hallpass_tests::wait::eventually;
 
 mod admin;
 mod answers;
+mod environment;
 mod evidence;
 mod run;
 mod story;
