@@ -36,7 +36,7 @@ fn imports_run_one_way() {
         ("server/store", &["hallpass-domain"]),
         ("server/adapters", &["hallpass-domain"]),
         ("server/views", &["hallpass-domain", "hallpass-broker"]),
-        ("server/http", &["hallpass-domain", "hallpass-broker", "hallpass-views"]),
+        ("server/http", &["hallpass-domain", "hallpass-broker", "hallpass-views", "hallpass-client"]),
         (
             "server/hallpassd",
             &[
@@ -94,6 +94,26 @@ fn heavy_dependencies_stand_in_one_manifest() {
         ["client", "cli", "server/domain", "server/broker", "server/store", "server/adapters", "server/views"]
     {
         assert!(!dependencies(&format!("{folder}/Cargo.toml")).contains("actix-web"), "{folder}");
+    }
+}
+
+/// What the API says and reads stands in the client's crate, which brings the server these types and no HTTP client.
+#[test]
+fn wire_types_are_written_once() {
+    let line = |manifest: &str| {
+        let text = read(manifest);
+        text.lines().find(|l| l.starts_with("hallpass-client = ")).unwrap().to_owned()
+    };
+    assert_eq!(line("Cargo.toml"), r#"hallpass-client = { path = "client", default-features = false }"#);
+    assert_eq!(
+        line("server/http/Cargo.toml"),
+        r#"hallpass-client = { workspace = true, features = ["openapi"] }"#
+    );
+    let mut files = Vec::new();
+    rust_files(&root().join("server/http/src/api"), &mut files);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("ToSchema"), "{} has a wire type of its own", file.display());
     }
 }
 

@@ -22,7 +22,7 @@ impl Client {
     }
 
     /// `GET /admin/catalogue/{noun}`: `targets`, `roles`, `workflows`, `groups`, `people` or `workloads`, as the item of
-    /// [`crate::wire::admin`] that goes with it.
+    /// [`crate::wire::objects`] that goes with it.
     pub async fn catalogue_objects<T: DeserializeOwned>(
         &self,
         noun: &str,

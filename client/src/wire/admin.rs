@@ -1,8 +1,6 @@
-//! The catalogue: config as code, and its objects to read.
+//! The catalogue as code, client secrets, and how targets are.
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-
-use super::common::{Proof, Span};
 
 /// Body of `POST /api/v1/admin/catalogue`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,7 +74,7 @@ impl std::fmt::Debug for NewClient {
 pub struct CatalogueChange {
     /// What happens.
     pub action: ChangeAction,
-    /// `user`, `group`, `workload`, `target`, `role`, `workflow`, `client`.
+    /// `person`, `group`, `workload`, `target`, `role`, `workflow`, `client`.
     pub noun: String,
     /// Name of the object.
     pub name: String,
@@ -94,124 +92,6 @@ pub struct FieldChange {
     pub before: Option<String>,
     /// After, as text; none where it is taken away.
     pub after: Option<String>,
-}
-
-/// `GET /api/v1/admin/catalogue/targets`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TargetItem {
-    /// Name.
-    pub name: String,
-    /// Title.
-    pub title: String,
-    /// `postgresql` or `oauth`.
-    pub kind: String,
-    /// Environment.
-    pub environment: String,
-    /// Host and port, or audience; never with credentials.
-    pub address: String,
-    /// `introspect` or `offline`, for targets that check tokens.
-    pub verification: Option<String>,
-    /// Names of its owners.
-    pub owners: Vec<String>,
-    /// Roles on it.
-    pub roles: Vec<String>,
-    /// `reachable`, `unreachable`, `observing` or `unknown`.
-    pub health: String,
-    /// Nothing new is issued.
-    pub disabled: bool,
-    /// Counts changes.
-    pub revision: i64,
-}
-
-/// `GET /api/v1/admin/catalogue/workflows`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct WorkflowItem {
-    /// Name.
-    pub name: String,
-    /// Stages, in order.
-    pub stages: Vec<WorkflowStage>,
-    /// Roles that use it.
-    pub roles: Vec<String>,
-    /// Counts changes.
-    pub revision: i64,
-}
-
-/// One stage of a workflow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct WorkflowStage {
-    /// Title.
-    pub name: String,
-    /// How many distinct people must approve.
-    pub need: u32,
-    /// Groups and people who may decide, by name.
-    pub deciders: Vec<String>,
-    /// Proof asked for; none: the tier's default.
-    pub proof: Option<Proof>,
-    /// It lapses after so long.
-    pub lapses_after: Span,
-}
-
-/// `GET /api/v1/admin/catalogue/groups`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct GroupItem {
-    /// Name.
-    pub name: String,
-    /// Title.
-    pub title: String,
-    /// Handles of its members.
-    pub members: Vec<String>,
-    /// Workflows in which it decides.
-    pub decides_in: Vec<String>,
-    /// Roles that its members may ask for.
-    pub eligible_for: Vec<String>,
-}
-
-/// `GET /api/v1/admin/catalogue/people`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct PersonItem {
-    /// Mail address.
-    pub email: String,
-    /// Full name.
-    pub name: String,
-    /// Duties.
-    pub duties: Vec<String>,
-    /// Groups.
-    pub groups: Vec<String>,
-    /// Has a second factor.
-    pub second_factor: bool,
-    /// Cannot sign in, decide or hold access.
-    pub disabled: bool,
-    /// Last sign-in.
-    pub last_sign_in_at: Option<DateTime<Utc>>,
-    /// Grants that are active now.
-    pub active_grants: u32,
-}
-
-/// `GET /api/v1/admin/catalogue/workloads`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct WorkloadItem {
-    /// Name.
-    pub name: String,
-    /// Title.
-    pub title: String,
-    /// OAuth client id; none until a secret was made.
-    pub client_id: Option<String>,
-    /// Handles of its owners.
-    pub owners: Vec<String>,
-    /// Roles that it may ask for.
-    pub eligible_for: Vec<String>,
-    /// Gets nothing.
-    pub disabled: bool,
-    /// When it last authenticated.
-    pub last_seen_at: Option<DateTime<Utc>>,
-    /// Grants that are active now.
-    pub active_grants: u32,
 }
 
 words! {

@@ -223,6 +223,12 @@ pub struct TimelineEvent {
     pub event_id: Option<String>,
 }
 
+/// A body without members: `{}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -114,6 +114,7 @@ pub struct GrantLink {
 
 /// A mail about a request, and whether it has left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MailDelivery {
     /// Name of the person.
     pub to: String,

@@ -1,6 +1,11 @@
 //! Text that people type, made safe once, at the edge.
 use serde::{Deserialize, Serialize};
 
+/// Longest reason or comment, characters: in the form, over the API and in the rules alike.
+pub const LONGEST_REASON: usize = 2_000;
+/// Longest reference of a ticket, characters.
+pub const LONGEST_TICKET: usize = 200;
+
 /// Why a piece of text was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {

@@ -87,7 +87,9 @@ mod tests {
     #[test]
     fn schemas_are_there() {
         let doc = serde_json::to_value(document()).unwrap();
-        for name in ["Request", "Grant", "Issued", "GrantReceipt", "Problem", "Role", "CatalogueApplied"] {
+        for name in
+            ["Request", "Grant", "Issued", "GrantReceipt", "Problem", "Role", "CatalogueDiff", "NewClient"]
+        {
             assert!(doc["components"]["schemas"][name].is_object(), "{name}");
         }
     }

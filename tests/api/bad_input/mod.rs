@@ -1,4 +1,5 @@
 //! Bad input gets a clear error that says what to do, and loses nothing.
 mod api;
+mod longest;
 mod odd;
 mod portal;

@@ -30,4 +30,5 @@ pub use check::check_text;
 pub use mistake::Mistake;
 pub use plan::{Action, Difference, FieldChange};
 pub use secrets::{MemorySecrets, SecretRef, SecretSource, ServerSecrets};
+pub use settle::EndedAccess;
 pub use trial::{Outcome, TargetTried};

@@ -37,7 +37,7 @@ impl Broker {
                 "Only an administrator, or somebody who approved it, may revoke this grant.",
             ));
         }
-        let why = text::multiline("the reason", why, 2_000).map_err(|e| {
+        let why = text::multiline("the reason", why, text::LONGEST_REASON).map_err(|e| {
             Refusal::invalid("bad_reason", "reason", format!("{e}. Say why: the holder reads this."))
         })?;
         self.end_grant(id, EndReason::Revoked, caller, &why).await

@@ -129,7 +129,7 @@ pub fn decide(
     }
     let comment = match command.comment.trim() {
         "" => None,
-        raw => Some(text::multiline("the comment", raw, 2_000).map_err(|e| {
+        raw => Some(text::multiline("the comment", raw, text::LONGEST_REASON).map_err(|e| {
             Refusal::invalid("bad_comment", "comment", super::submit::sentence(&e.to_string()))
         })?),
     };

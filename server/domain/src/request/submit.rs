@@ -60,7 +60,7 @@ pub fn submit(
         .scope
         .check(&role.scope_schema)
         .map_err(|e| Refusal::invalid("bad_scope", "scope", sentence(&e.to_string())))?;
-    let reason = text::multiline("the reason", asked.reason, 2_000).map_err(|e| {
+    let reason = text::multiline("the reason", asked.reason, text::LONGEST_REASON).map_err(|e| {
         Refusal::invalid(
             "bad_reason",
             "reason",
@@ -73,7 +73,7 @@ pub fn submit(
     let ticket = match asked.ticket.trim() {
         "" => None,
         raw => Some(
-            text::line("the ticket", raw, 200)
+            text::line("the ticket", raw, text::LONGEST_TICKET)
                 .map_err(|e| Refusal::invalid("bad_ticket", "ticket", sentence(&e.to_string())))?,
         ),
     };

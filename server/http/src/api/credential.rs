@@ -1,11 +1,11 @@
 //! `GET /api/v1/credentials/{id}`: an account at a target, or a token by its `jti`. Never the secret.
 use actix_web::{HttpResponse, web};
 use hallpass_broker::broker::unreadable;
+use hallpass_client::wire::credentials::Credential;
 use uuid::Uuid;
 
 use super::answer;
 use super::shapes::credential::{account, token};
-use super::wire::credentials::Credential;
 use crate::bearer::ApiCaller;
 use crate::params;
 use crate::problem::{Problem, ProblemBody};

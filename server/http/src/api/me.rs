@@ -1,6 +1,8 @@
 //! `GET /api/v1/me`.
 use actix_web::{HttpResponse, web};
 use hallpass_broker::broker::unreadable;
+use hallpass_client::wire::common::PrincipalKind;
+use hallpass_client::wire::me::Me;
 use hallpass_domain::grant::GrantState;
 use hallpass_domain::ports::grants::GrantFilter;
 use hallpass_domain::ports::store::Page;
@@ -8,8 +10,6 @@ use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 
 use super::answer;
-use super::wire::common::PrincipalKind;
-use super::wire::me::Me;
 use crate::bearer::ApiCaller;
 use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;

@@ -9,4 +9,3 @@ pub mod me;
 pub mod requests;
 pub mod roles;
 pub mod shapes;
-pub mod wire;

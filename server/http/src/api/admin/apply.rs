@@ -1,43 +1,24 @@
 //! `POST /api/v1/admin/catalogue`: the difference, or apply it.
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::Caller;
-use hallpass_broker::admin::{Action, Applied, ApplyError, By};
+use hallpass_broker::admin::{self as broker, Action, Applied, ApplyError, By, EndedAccess};
+use hallpass_client::wire::admin::{
+    ApplyCatalogue, CatalogueChange, CatalogueDiff, ChangeAction, FieldChange, NewClient,
+};
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 use secrecy::ExposeSecret;
-use serde::Serialize;
 
 use crate::api::answer::{Answer, Keep};
 use crate::api::idempotency::once;
-use crate::api::wire::admin::{ApplyCatalogue, CatalogueChange, CatalogueDiff, ChangeAction, FieldChange};
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::problem::{Mistake, Problem, ProblemBody};
 use crate::state::AppState;
 
-/// The difference, with the secrets of new clients: the only time that they leave.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct CatalogueApplied {
-    /// The difference.
-    #[serde(flatten)]
-    pub diff: CatalogueDiff,
-    /// Clients whose secret was just made; left out where there is none. A repeat does not have them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub new_clients: Vec<NewClient>,
-}
-
-/// A client whose secret was just made.
-#[derive(Serialize, utoipa::ToSchema)]
-pub struct NewClient {
-    /// `client_id`.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: String,
-}
-
 /// Says what a catalogue file would change, or changes it, in one transaction.
 #[utoipa::path(post, path = "/api/v1/admin/catalogue", tag = "Catalogue", request_body = ApplyCatalogue,
-    responses((status = 200, body = CatalogueApplied), (status = "default", body = ProblemBody)))]
+    responses((status = 200, body = CatalogueDiff), (status = "default", body = ProblemBody)))]
 pub async fn apply(
     state: web::Data<AppState>,
     req: HttpRequest,
@@ -61,16 +42,13 @@ async fn applied(state: &AppState, caller: &Caller, asked: &ApplyCatalogue) -> R
         .apply_catalogue_at(asked.if_revision, By::Person(caller), &asked.toml, !asked.apply, &*state.secrets)
         .await
         .map_err(refused)?;
-    let secrets = done
-        .new_clients
-        .iter()
-        .map(|c| NewClient {
-            client_id: c.client_id.clone(),
-            client_secret: c.secret.expose_secret().to_owned(),
-        })
-        .collect();
-    let answer = Answer::ok(&CatalogueApplied { diff: diff(&done), new_clients: secrets })?;
-    let without = Answer::ok(&CatalogueApplied { diff: diff(&done), new_clients: Vec::new() })?;
+    let with = |secret: fn(&broker::NewClient) -> Option<String>| {
+        let made =
+            |c: &broker::NewClient| NewClient { client_id: c.client_id.clone(), client_secret: secret(c) };
+        CatalogueDiff { new_clients: done.new_clients.iter().map(made).collect(), ..diff(&done) }
+    };
+    let answer = Answer::ok(&with(|c| Some(c.secret.expose_secret().to_owned())))?;
+    let without = Answer::ok(&with(|_| None))?;
     Ok(answer.keeping(Keep::Without(without.body)))
 }
 
@@ -122,5 +100,17 @@ fn diff(done: &Applied) -> CatalogueDiff {
             .collect(),
         warnings: done.warnings.clone(),
         checks: done.checks.iter().map(super::check::shape).collect(),
+        new_clients: Vec::new(),
+        ended: done.ended.iter().map(ended).collect(),
     }
+}
+
+/// What ended for one holder, in a sentence.
+fn ended(ended: &EndedAccess) -> String {
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let grants = (ended.grants > 0).then(|| format!("{} ended", count(ended.grants, "grant")));
+    let requests =
+        (ended.requests > 0).then(|| format!("{} taken back", count(ended.requests, "pending request")));
+    let what: Vec<String> = [grants, requests].into_iter().flatten().collect();
+    format!("{}: {}.", ended.name, what.join(", "))
 }

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::admin::TargetTried;
+use hallpass_client::wire::admin::{CheckOutcome, TargetCheck};
 
 use crate::api::answer::Answer;
 use crate::api::idempotency::once;
-use crate::api::wire::admin::{CheckOutcome, TargetCheck};
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::problem::{Problem, ProblemBody};

@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::admin::By;
+use hallpass_client::wire::admin::NewClient;
+use hallpass_client::wire::common::Empty;
 use secrecy::ExposeSecret;
 
-use super::apply::NewClient;
 use crate::api::answer::{Answer, Keep};
 use crate::api::idempotency::once_reserved;
-use crate::api::wire::common::Empty;
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::problem::{Problem, ProblemBody};
@@ -31,8 +31,10 @@ pub async fn rotate(
     once_reserved(&state, &req, &who, &body.0, || async move {
         let made = broker.rotate_client_secret(By::Person(&caller), &client_id).await?;
         let id = made.client_id.clone();
-        let answer =
-            NewClient { client_id: made.client_id, client_secret: made.secret.expose_secret().to_owned() };
+        let answer = NewClient {
+            client_id: made.client_id,
+            client_secret: Some(made.secret.expose_secret().to_owned()),
+        };
         Ok(Answer::ok(&answer)?.keeping(Keep::Issued(id)))
     })
     .await

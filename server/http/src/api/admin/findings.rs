@@ -3,14 +3,14 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::views::reports::FindingRow;
+use hallpass_client::wire::admin::Finding;
+use hallpass_client::wire::common::Page;
 use hallpass_domain::ids::FindingId;
 use hallpass_domain::refusal::Refusal;
 
 use crate::api::answer::{self, Answer};
 use crate::api::idempotency::once;
 use crate::api::shapes::common::page_by_name;
-use crate::api::wire::admin::Finding;
-use crate::api::wire::common::Page;
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::params::{self, Params};

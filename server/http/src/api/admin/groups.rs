@@ -1,12 +1,12 @@
 //! `GET /api/v1/admin/catalogue/groups`.
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::common::Page;
+use hallpass_client::wire::objects::GroupItem;
 use hallpass_domain::principal::Principal;
 
 use super::{handle, roles_where};
 use crate::api::answer;
 use crate::api::shapes::common::{has, page_by_name};
-use crate::api::wire::admin::GroupItem;
-use crate::api::wire::common::Page;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};

@@ -1,13 +1,13 @@
 //! `GET /api/v1/admin/catalogue/people`.
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::broker::unreadable;
+use hallpass_client::wire::common::Page;
+use hallpass_client::wire::objects::PersonItem;
 use hallpass_domain::principal::Principal;
 
 use super::active_grants;
 use crate::api::answer;
 use crate::api::shapes::common::{has, page_by_name};
-use crate::api::wire::admin::PersonItem;
-use crate::api::wire::common::Page;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};

@@ -1,12 +1,13 @@
 //! `GET /api/v1/admin/catalogue/roles`.
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::common::{Page, Span};
+use hallpass_client::wire::objects::RoleItem;
 
 use super::handle;
 use crate::api::answer;
 use crate::api::roles::scope_params;
 use crate::api::shapes::common::{has, page_by_name};
-use crate::api::wire::admin::RoleItem;
-use crate::api::wire::common::{Page, Span};
+use crate::api::shapes::words::OnWire;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};
@@ -35,7 +36,7 @@ pub async fn list(
                     name: r.name.to_string(),
                     purpose: r.purpose.clone(),
                     target: name_of_target(r.target_id),
-                    tier: r.tier.into(),
+                    tier: r.tier.on_wire(),
                     eligible: r.eligible.iter().map(|p| handle(&catalogue, *p)).collect(),
                     usual: Span::new(r.usual_seconds),
                     longest: Span::new(r.max_seconds),

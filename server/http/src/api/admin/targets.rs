@@ -1,13 +1,13 @@
 //! `GET /api/v1/admin/catalogue/targets`.
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::common::Page;
+use hallpass_client::wire::objects::TargetItem;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::target::{TargetSettings, Verification};
 
 use super::{handle, roles_where};
 use crate::api::answer;
 use crate::api::shapes::common::{has, page_by_name};
-use crate::api::wire::admin::TargetItem;
-use crate::api::wire::common::Page;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};

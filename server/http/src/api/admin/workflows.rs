@@ -1,11 +1,12 @@
 //! `GET /api/v1/admin/catalogue/workflows`.
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::common::{Page, Span};
+use hallpass_client::wire::objects::{WorkflowItem, WorkflowStage};
 
 use super::{handle, roles_where};
 use crate::api::answer;
 use crate::api::shapes::common::{has, page_by_name};
-use crate::api::wire::admin::{WorkflowItem, WorkflowStage};
-use crate::api::wire::common::{Page, Span};
+use crate::api::shapes::words::OnWire;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};
@@ -36,7 +37,7 @@ pub async fn list(
                                 name: s.title.clone(),
                                 need: s.needed,
                                 deciders: s.approvers.iter().map(|p| handle(&catalogue, *p)).collect(),
-                                proof: s.proof.map(Into::into),
+                                proof: s.proof.map(OnWire::on_wire),
                                 lapses_after: Span::new(s.decide_seconds),
                             })
                             .collect(),

@@ -1,13 +1,13 @@
 //! `GET /api/v1/admin/catalogue/workloads`.
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::broker::unreadable;
+use hallpass_client::wire::common::Page;
+use hallpass_client::wire::objects::{BlockedRole, WorkloadItem};
 use hallpass_domain::principal::{ClientOf, Principal};
 
 use super::{active_grants, handle, roles_where};
 use crate::api::answer;
 use crate::api::shapes::common::{has, page_by_name};
-use crate::api::wire::admin::{BlockedRole, WorkloadItem};
-use crate::api::wire::common::Page;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};

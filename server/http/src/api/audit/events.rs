@@ -2,6 +2,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::Broker;
 use hallpass_broker::broker::unreadable;
+use hallpass_client::wire::audit::AuditEvent;
+use hallpass_client::wire::common::Page;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
 use hallpass_domain::principal::Principal;
@@ -9,8 +11,6 @@ use serde_json::json;
 
 use crate::api::answer;
 use crate::api::shapes::common::page;
-use crate::api::wire::audit::AuditEvent;
-use crate::api::wire::common::Page;
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};

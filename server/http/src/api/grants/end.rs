@@ -2,6 +2,8 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::common::Empty;
+use hallpass_client::wire::grants::Grant;
 use hallpass_domain::ids::GrantId;
 use hallpass_domain::refusal::Refusal;
 
@@ -9,8 +11,6 @@ use super::is_over;
 use crate::api::answer::Answer;
 use crate::api::idempotency::once;
 use crate::api::shapes::grant::whole;
-use crate::api::wire::common::Empty;
-use crate::api::wire::grants::Grant;
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::params;

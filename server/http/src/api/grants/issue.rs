@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::{Broker, Caller};
+use hallpass_client::wire::common::CredentialKind;
+use hallpass_client::wire::credentials::{Issued, IssuedLogin, IssuedToken, NewCredential};
 use hallpass_domain::grant as domain;
 use hallpass_domain::ids::GrantId;
 use hallpass_domain::refusal::Refusal;
@@ -13,7 +15,7 @@ use secrecy::ExposeSecret;
 use crate::api::answer::{Answer, Keep};
 use crate::api::idempotency::once_reserved;
 use crate::api::shapes::credential::probe;
-use crate::api::wire::credentials::{Issued, IssuedLogin, IssuedToken, NewCredential};
+use crate::api::shapes::words::{self, OnWire};
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::params;
@@ -34,6 +36,9 @@ pub async fn issue(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new: NewCredential = body.json(req.headers())?;
+    if new.kind == Some(CredentialKind::Unknown) {
+        return Err(words::unknown("kind", CredentialKind::WORDS));
+    }
     let grant: GrantId = params::id(&id, "grant")?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once_reserved(&state, &req, &who, &body.0, || async move {
@@ -79,7 +84,7 @@ async fn issued(
         .get(&grant.role_id)
         .map(|r| r.settings.kind())
         .ok_or_else(|| Refusal::not_found("role"))?;
-    if new.kind.is_some_and(|wanted| wanted != kind.into()) {
+    if new.kind.is_some_and(|wanted| wanted != kind.on_wire()) {
         return Err(Problem::wrong(
             "wrong_value",
             "kind",

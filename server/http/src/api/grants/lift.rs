@@ -2,12 +2,12 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::grants::Grant;
 use hallpass_domain::ids::GrantId;
 
 use crate::api::answer::Answer;
 use crate::api::idempotency::once;
 use crate::api::shapes::grant::whole;
-use crate::api::wire::grants::Grant;
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::params;

@@ -2,6 +2,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::Broker;
 use hallpass_broker::broker::unreadable;
+use hallpass_client::wire::common::Page;
+use hallpass_client::wire::grants::{Grant, GrantState as Word};
 use hallpass_domain::grant as domain;
 use hallpass_domain::grant::GrantState;
 use hallpass_domain::ports::grants::GrantFilter;
@@ -13,8 +15,6 @@ use crate::api::answer;
 use crate::api::requests::list::{only_duties, role_id};
 use crate::api::shapes::common::page;
 use crate::api::shapes::grant::item;
-use crate::api::wire::common::Page;
-use crate::api::wire::grants::{Grant, GrantState as Word};
 use crate::bearer::ApiCaller;
 use crate::params::{Params, bad_cursor};
 use crate::problem::{Problem, ProblemBody};

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use hallpass_broker::broker::unreadable;
 use hallpass_broker::{Broker, Caller};
+use hallpass_client::wire::receipt::{GrantReceipt, ProvedEvent};
 use hallpass_domain::audit::nodes::{NodeId, NodeMap};
 use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
 use hallpass_domain::audit::receipt::Receipt;
@@ -13,7 +14,6 @@ use hallpass_domain::refusal::Refusal;
 
 use crate::api::answer;
 use crate::api::shapes::{grant, request};
-use crate::api::wire::receipt::{GrantReceipt, ProvedEvent};
 use crate::bearer::ApiCaller;
 use crate::params;
 use crate::problem::{Problem, ProblemBody};

@@ -2,16 +2,17 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::grants::{Grant, Revoke};
 use hallpass_domain::ids::GrantId;
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
+use hallpass_domain::text::LONGEST_REASON;
 
 use super::is_over;
 use crate::api::answer::Answer;
 use crate::api::idempotency::once;
-use crate::api::requests::ask::{MAX_REASON, text_problem};
+use crate::api::requests::ask::text_problem;
 use crate::api::shapes::grant::whole;
-use crate::api::wire::grants::{Grant, Revoke};
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::params;
@@ -41,7 +42,7 @@ pub async fn revoke(
             )
             .into());
         }
-        text_problem("reason", &asked.reason, MAX_REASON, true)?;
+        text_problem("reason", &asked.reason, LONGEST_REASON, true)?;
         let now = if is_over(&held, broker.now()) {
             held
         } else {

@@ -1,9 +1,9 @@
 //! `GET /api/v1/grants/{id}`.
 use actix_web::{HttpResponse, web};
+use hallpass_client::wire::grants::Grant;
 
 use crate::api::answer;
 use crate::api::shapes::grant::whole;
-use crate::api::wire::grants::Grant;
 use crate::bearer::ApiCaller;
 use crate::params;
 use crate::problem::{Problem, ProblemBody};

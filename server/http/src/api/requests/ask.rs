@@ -1,22 +1,18 @@
 //! The mistakes that one can make in asking, each with the code of `docs/api.md`; the use case checks all of it again.
 use hallpass_broker::Caller;
 use hallpass_broker::requests::submit::AskForm;
+use hallpass_client::wire::requests::NewRequest;
 use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::request::submit::sentence;
 use hallpass_domain::role::Role;
 use hallpass_domain::scope::Scope;
-use hallpass_domain::text::{clean_line, clean_multiline};
+use hallpass_domain::text::{LONGEST_REASON, LONGEST_TICKET, clean_line, clean_multiline};
 use hallpass_domain::window::{Ask, WindowError, parse_duration};
 
 use crate::api::roles::{is_visible, why_not};
-use crate::api::wire::requests::NewRequest;
 use crate::problem::Problem;
 use actix_web::http::StatusCode;
-
-/// Longest reason, characters.
-pub const MAX_REASON: usize = 500;
-const MAX_TICKET: usize = 100;
 
 /// A time that cannot be asked for, about the member `field`.
 pub fn time_problem(error: &WindowError, field: &'static str) -> Problem {
@@ -130,8 +126,8 @@ pub fn read(
     scope
         .check(&role.scope_schema)
         .map_err(|e| Problem::wrong("scope", "scope", sentence(&e.to_string())))?;
-    text_problem("reason", &asked.reason, MAX_REASON, true)?;
-    text_problem("ticket", asked.ticket.as_deref().unwrap_or_default(), MAX_TICKET, false)?;
+    text_problem("reason", &asked.reason, LONGEST_REASON, true)?;
+    text_problem("ticket", asked.ticket.as_deref().unwrap_or_default(), LONGEST_TICKET, false)?;
     let time = match ask {
         Ask::Seconds(seconds) => format!("{seconds}s"),
         Ask::Until(end) => end.to_rfc3339(),

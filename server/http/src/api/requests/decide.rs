@@ -6,18 +6,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::broker::unreadable;
 use hallpass_broker::requests::decide::DecisionForm;
 use hallpass_broker::{Broker, Caller};
+use hallpass_client::wire::common::Verdict;
+use hallpass_client::wire::requests::{NewDecision, Request};
 use hallpass_domain::refusal::Class;
 use hallpass_domain::request as domain;
 use hallpass_domain::request::decide::{closed, may_decide};
+use hallpass_domain::text::LONGEST_REASON;
 use hallpass_domain::window::{Ask, WindowError, describe_seconds, parse_duration};
 
-use super::ask::{MAX_REASON, text_problem, time_problem};
+use super::ask::{text_problem, time_problem};
 use super::readable;
 use crate::api::answer::Answer;
 use crate::api::idempotency::once;
-use crate::api::shapes::request;
-use crate::api::wire::common::Verdict;
-use crate::api::wire::requests::{NewDecision, Request};
+use crate::api::shapes::{request, words};
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::problem::{Problem, ProblemBody};
@@ -36,13 +37,14 @@ pub async fn decide(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new: NewDecision = body.json(req.headers())?;
+    let verdict = words::verdict(new.verdict)?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move {
         let asked = readable(&broker, &caller, &reference).await?;
         let human = caller.human()?;
         let cap_seconds = check(&broker, &caller, &asked, &new).await?;
         let form = DecisionForm {
-            verdict: new.verdict.into(),
+            verdict,
             cap_seconds,
             comment: new.comment.unwrap_or_default(),
             digest: new.digest,
@@ -94,7 +96,7 @@ async fn check(
     text_problem(
         "comment",
         new.comment.as_deref().unwrap_or_default(),
-        MAX_REASON,
+        LONGEST_REASON,
         new.verdict == Verdict::Deny,
     )?;
     let Some(length) = new.length.as_deref() else { return Ok(None) };

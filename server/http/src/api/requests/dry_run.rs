@@ -1,11 +1,11 @@
 //! What a request would lead to, from the same checks that the real one runs through.
 use hallpass_broker::requests::submit::AskForm;
 use hallpass_broker::{Broker, Caller};
+use hallpass_client::wire::requests::DryRun;
 use hallpass_domain::catalogue::Catalogue;
 
 use crate::api::shapes::common::{role, scope, stages};
 use crate::api::shapes::request::{ask_of, ends};
-use crate::api::wire::requests::DryRun;
 use crate::problem::Problem;
 
 /// Nothing is written, no mail is sent.

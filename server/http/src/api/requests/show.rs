@@ -2,11 +2,11 @@
 use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::requests::{Request, RequestState};
 
 use super::readable;
 use crate::api::answer;
 use crate::api::shapes::request::{request, state_of};
-use crate::api::wire::requests::{Request, RequestState};
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};

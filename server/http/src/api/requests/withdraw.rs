@@ -3,14 +3,14 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::common::Empty;
+use hallpass_client::wire::requests::Request;
 use hallpass_domain::request::RequestState;
 
 use super::readable;
 use crate::api::answer::Answer;
 use crate::api::idempotency::once;
 use crate::api::shapes::request;
-use crate::api::wire::common::Empty;
-use crate::api::wire::requests::Request;
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::problem::{Problem, ProblemBody};

@@ -1,11 +1,11 @@
 //! `GET /api/v1/roles`.
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_client::wire::common::Page;
+use hallpass_client::wire::roles::{Role, RoleState};
 
 use super::{holdings, is_visible, shape};
 use crate::api::answer;
 use crate::api::shapes::common::{has, page_by_name};
-use crate::api::wire::common::Page;
-use crate::api::wire::roles::{Role, RoleState};
 use crate::bearer::ApiCaller;
 use crate::params::Params;
 use crate::problem::{Problem, ProblemBody};

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use hallpass_broker::broker::unreadable;
 use hallpass_broker::{Broker, Caller};
+use hallpass_client::wire::common::Span;
+use hallpass_client::wire::roles::{Role, RoleStage, RoleState, ScopeParam};
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::ids::RoleId;
@@ -20,8 +22,7 @@ use hallpass_domain::target::{TargetSettings, Verification};
 use hallpass_domain::workflow::Proof;
 
 use super::shapes::common;
-use super::wire::common::Span;
-use super::wire::roles::{Role, RoleStage, RoleState, ScopeParam};
+use super::shapes::words::OnWire;
 
 /// What a caller has and waits for, by role.
 pub struct Holdings {
@@ -151,7 +152,7 @@ fn stages(catalogue: &Catalogue, role: &domain::Role) -> Vec<RoleStage> {
             name: s.title.clone(),
             need: s.needed,
             deciders: s.approvers.iter().map(|p| catalogue.name_of(*p)).collect(),
-            proof: s.proof.unwrap_or_else(|| Proof::default_for(role.tier)).into(),
+            proof: s.proof.unwrap_or_else(|| Proof::default_for(role.tier)).on_wire(),
         })
         .collect()
 }

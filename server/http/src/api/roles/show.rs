@@ -1,9 +1,9 @@
 //! `GET /api/v1/roles/{name}`.
 use actix_web::{HttpResponse, web};
+use hallpass_client::wire::roles::Role;
 
 use super::{holdings, is_visible, shape};
 use crate::api::answer;
-use crate::api::wire::roles::Role;
 use crate::bearer::ApiCaller;
 use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;

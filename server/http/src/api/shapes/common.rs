@@ -1,59 +1,16 @@
 //! What several answers carry.
 use hallpass_broker::queries::lines;
+use hallpass_client::wire::common::{
+    CredentialKind, Decision, Page, PrincipalKind, PrincipalLine, RoleLine, Scope, Span, Stage, StageState,
+};
 use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ids::{RoleId, TargetId};
 use hallpass_domain::principal::Principal;
 use hallpass_domain::request as domain;
 use hallpass_domain::role as role_rules;
-use hallpass_domain::workflow as workflow_rules;
 
-use crate::api::wire::common::{
-    CredentialKind, Decision, Page, PrincipalKind, PrincipalLine, Proof, RoleLine, Scope, Span, Stage,
-    StageState, Tier, Verdict,
-};
-
-impl From<role_rules::Tier> for Tier {
-    fn from(tier: role_rules::Tier) -> Self {
-        match tier {
-            role_rules::Tier::Low => Self::Low,
-            role_rules::Tier::Medium => Self::Medium,
-            role_rules::Tier::High => Self::High,
-        }
-    }
-}
-impl From<role_rules::CredentialKind> for CredentialKind {
-    fn from(kind: role_rules::CredentialKind) -> Self {
-        match kind {
-            role_rules::CredentialKind::AccessToken => Self::AccessToken,
-            role_rules::CredentialKind::PostgresqlLogin => Self::PostgresqlLogin,
-        }
-    }
-}
-impl From<workflow_rules::Proof> for Proof {
-    fn from(proof: workflow_rules::Proof) -> Self {
-        match proof {
-            workflow_rules::Proof::Session => Self::Session,
-            workflow_rules::Proof::StepUp => Self::StepUp,
-        }
-    }
-}
-impl From<domain::Verdict> for Verdict {
-    fn from(verdict: domain::Verdict) -> Self {
-        match verdict {
-            domain::Verdict::Approve => Self::Approve,
-            domain::Verdict::Deny => Self::Deny,
-        }
-    }
-}
-impl From<Verdict> for domain::Verdict {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Approve => Self::Approve,
-            Verdict::Deny => Self::Deny,
-        }
-    }
-}
+use super::words::OnWire;
 
 /// A principal in one line.
 pub fn principal(catalogue: &Catalogue, who: Principal) -> PrincipalLine {
@@ -76,9 +33,9 @@ pub fn role(catalogue: &Catalogue, id: RoleId, target: TargetId, tier: role_rule
         target: line.target,
         target_kind: place.map(|t| t.settings.kind().to_owned()).unwrap_or_default(),
         environment: line.environment,
-        tier: role.map_or(tier, |r| r.tier).into(),
+        tier: role.map_or(tier, |r| r.tier).on_wire(),
         credential_kind: match (role, place.map(|t| t.settings.kind())) {
-            (Some(r), _) => r.settings.kind().into(),
+            (Some(r), _) => r.settings.kind().on_wire(),
             (None, Some("postgresql")) => CredentialKind::PostgresqlLogin,
             (None, _) => CredentialKind::AccessToken,
         },
@@ -122,7 +79,7 @@ pub fn stages(
                 need: stage.needed,
                 have: u32::try_from(line.have).unwrap_or(u32::MAX),
                 deciders: deciders.map(|id| principal(catalogue, Principal::User(id))).collect(),
-                proof: request.proof(stage).into(),
+                proof: request.proof(stage).on_wire(),
                 decide_by: line.decide_by,
                 decisions: decisions
                     .iter()
@@ -137,9 +94,9 @@ pub fn stages(
 fn decision(catalogue: &Catalogue, d: &domain::Decision) -> Decision {
     Decision {
         by: principal(catalogue, Principal::User(d.approver)),
-        verdict: d.verdict.into(),
+        verdict: d.verdict.on_wire(),
         at: d.decided_at,
-        proof: d.proof.into(),
+        proof: d.proof.on_wire(),
         comment: d.comment.clone(),
         shortened_to: d.cap_seconds.map(Span::new),
         digest: d.digest.clone(),

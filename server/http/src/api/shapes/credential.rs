@@ -1,13 +1,14 @@
 //! Credentials on the wire; never with a secret.
 use hallpass_broker::reconcile::alert_overdue::ALERT_SECONDS;
+use hallpass_client::wire::common::CredentialKind;
+use hallpass_client::wire::credentials::{Credential, CredentialState, Probe};
 use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential as domain;
 use hallpass_domain::grant::Grant;
 use hallpass_domain::target::{TargetSettings, Verification};
 
-use crate::api::wire::common::CredentialKind;
-use crate::api::wire::credentials::{Credential, CredentialState, Probe};
+use super::words::OnWire;
 
 fn target_name(catalogue: &Catalogue, id: hallpass_domain::ids::TargetId) -> String {
     catalogue.targets.get(&id).map_or_else(|| "removed target".to_owned(), |t| t.name.to_string())
@@ -37,7 +38,7 @@ pub fn account(catalogue: &Catalogue, c: &domain::Credential, now: Timestamp) ->
         id: c.id.to_string(),
         grant_id: c.grant_id.to_string(),
         target: target_name(catalogue, c.target_id),
-        kind: c.kind.into(),
+        kind: c.kind.on_wire(),
         name: c.external_name.clone(),
         state: CredentialState::parse(c.state.as_str()).unwrap_or(CredentialState::Revoking),
         issued_at: c.live_at,

@@ -2,6 +2,9 @@
 use hallpass_broker::broker::unreadable;
 use hallpass_broker::views::access::GrantCard;
 use hallpass_broker::{Broker, Caller};
+use hallpass_client::wire::grants::{
+    AtTarget, AtTargetState, EndReason, Grant, GrantState, Works, WorksState,
+};
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant as domain;
 use hallpass_domain::principal::{Duty, Principal};
@@ -9,7 +12,6 @@ use hallpass_domain::refusal::Refusal;
 
 use super::common::{principal, role, scope};
 use super::credential;
-use crate::api::wire::grants::{AtTarget, AtTargetState, EndReason, Grant, GrantState, Works, WorksState};
 
 /// Credentials listed under a grant.
 const MOST: usize = 100;

@@ -3,3 +3,4 @@ pub mod common;
 pub mod credential;
 pub mod grant;
 pub mod request;
+pub mod words;

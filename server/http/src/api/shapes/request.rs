@@ -1,6 +1,9 @@
 //! Requests on the wire.
 use hallpass_broker::broker::unreadable;
 use hallpass_broker::{Broker, Caller};
+use hallpass_client::wire::common::{Span, Stage, StageState, TimelineEvent};
+use hallpass_client::wire::grants::GrantState;
+use hallpass_client::wire::requests::{GrantLink, MailDelivery, Request, RequestItem, RequestState};
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant as grant_rules;
 use hallpass_domain::principal::Principal;
@@ -11,9 +14,7 @@ use hallpass_domain::request::decide::may_decide;
 use hallpass_domain::window::Ask;
 
 use super::common::{principal, role, scope, stages};
-use crate::api::wire::common::{Span, Stage, StageState, TimelineEvent};
-use crate::api::wire::grants::GrantState;
-use crate::api::wire::requests::{GrantLink, MailDelivery, Request, RequestItem, RequestState};
+use super::words::OnWire;
 
 /// One request as this caller sees it; that he may read it was checked.
 ///
@@ -81,7 +82,7 @@ pub async fn request(broker: &Broker, caller: &Caller, asked: &domain::Request) 
         grant: grant.as_ref().map(|g| grant_link(broker, g)),
         can_withdraw: model.can_withdraw,
         can_decide,
-        proof: asked.open_stage().filter(|_| can_decide).map(|s| asked.proof(s).into()),
+        proof: asked.open_stage().filter(|_| can_decide).map(|s| asked.proof(s).on_wire()),
         url: format!("{}/requests/{}", broker.settings.base_url, asked.reference),
     })
 }
@@ -170,7 +171,9 @@ fn standing(stages: &[Stage], state: RequestState, because: Option<CloseCause>) 
             last_by("deny").map_or_else(|| "denied".to_owned(), |n| format!("denied by {n}"))
         }
         RequestState::Withdrawn => because.map_or("taken back", CloseCause::in_words).to_owned(),
-        RequestState::Lapsed => because.unwrap_or(CloseCause::Undecided).in_words().to_owned(),
+        RequestState::Lapsed | RequestState::Unknown => {
+            because.unwrap_or(CloseCause::Undecided).in_words().to_owned()
+        }
     }
 }
 
