@@ -75,10 +75,10 @@ async fn an_account_that_no_record_knows_waits_for_a_yes(backend: Backend) {
     let ada = server.sign_in("ada").await;
     let api = server.api_with(&ada).await;
     let words = ada.get("/reports").await.expect(200).words();
-    assert!(words.contains("not compared yet"), "{words}");
+    assert!(words.contains("Not compared yet"), "{words}");
     compare(&server).await;
     let words = ada.get("/reports").await.expect(200).words();
-    assert!(words.contains("the same since"), "{words}");
+    assert!(words.contains("The same since"), "{words}");
 
     // What a restored backup leaves behind: our mark, and no row. Beside it another installation's account, and one of
     // the same shape without a mark, in the same group.
@@ -147,7 +147,7 @@ async fn an_account_that_no_record_knows_waits_for_a_yes(backend: Backend) {
         superuser.batch_execute(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{name}'; DROP ROLE {name}")).await.unwrap();
     }
     compare(&server).await;
-    assert!(ada.get("/reports").await.expect(200).words().contains("the same since"));
+    assert!(ada.get("/reports").await.expect(200).words().contains("The same since"));
     server.stop_without_mail().await;
 }
 
@@ -172,14 +172,14 @@ async fn what_was_changed_at_the_target_is_told_once(backend: Backend) {
     );
     let ada = server.sign_in("ada").await;
     let words = ada.get("/reports").await.expect(200).words();
-    for said in ["has CREATEDB", "may log in for longer", "1 account differs"] {
+    for said in ["Has CREATEDB", "may log in for longer", "1 account differs"] {
         assert!(words.contains(said), "{said}: {words}");
     }
     let until = "2026-01-01";
     superuser.batch_execute(&format!("ALTER ROLE {login} NOCREATEDB VALID UNTIL '{until}'")).await.unwrap();
     compare(&server).await;
     assert_eq!(events(&server, "account.finding_closed").await, 1);
-    assert!(ada.get("/reports").await.expect(200).words().contains("the same since"));
+    assert!(ada.get("/reports").await.expect(200).words().contains("The same since"));
     end(&server, &dana, &grant).await;
     server.stop_without_mail().await;
 }
