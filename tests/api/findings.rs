@@ -172,7 +172,7 @@ async fn what_was_changed_at_the_target_is_told_once(backend: Backend) {
     );
     let ada = server.sign_in("ada").await;
     let words = ada.get("/reports").await.expect(200).words();
-    for said in ["Has CREATEDB", "may log in for longer", "1 account differs"] {
+    for said in ["Has CREATEDB", "May log in for longer", "1 account differs"] {
         assert!(words.contains(said), "{said}: {words}");
     }
     let until = "2026-01-01";

@@ -133,6 +133,19 @@ async fn hundreds_hang_at_a_dead_target(store: Store) {
     let alerts = mailbox.to(OWNER, "failed to revoke");
     assert!(alerts.len() < 30, "{} mails", alerts.len());
     assert!(alerts[0].text.contains("more, on the reports page"), "{}", alerts[0].text);
+
+    dead.start_again();
+    eventually_within(2 * SOON, "all of them to be verified gone", || async {
+        let left = world.broker.store.count_overdue(world.broker.now()).await.expect("the store");
+        (left == 0).then_some(())
+    })
+    .await;
+    eventually_within(SOON, "the all-clear", || async {
+        (!mailbox.to(OWNER, "resolved").is_empty()).then_some(())
+    })
+    .await;
+    let clear = mailbox.to(OWNER, "resolved");
+    assert!(clear.len() < 30, "{} mails", clear.len());
 }
 
 /// The same login under the same grant, so many times more.
@@ -143,8 +156,16 @@ async fn copy(world: &World, grant: &Grant, login: &Credential, times: usize) {
         let id = CredentialId::new(now);
         let external_name = format!("{}_{n}", login.external_name);
         let (grant_id, state) = (copy.id, CredentialState::Intended);
-        let first =
-            Credential { id, grant_id, state, external_name, version: 1, live_at: None, ..login.clone() };
+        let first = Credential {
+            id,
+            grant_id,
+            state,
+            external_name,
+            version: 1,
+            live_at: None,
+            external_oid: None,
+            ..login.clone()
+        };
         let live =
             Credential { state: CredentialState::Live, live_at: login.live_at, version: 2, ..first.clone() };
         let made = Transition::new(now)

@@ -106,7 +106,7 @@ async fn offline_tokens_say_until_when_they_may_be_accepted(backend: Backend) {
     let until: hallpass_domain::Timestamp =
         shown["at_target"]["may_work_until"].as_str().expect("until when").parse().unwrap();
     assert_eq!(until.timestamp(), exp + 5, "{shown}");
-    assert!(dana.get(&path).await.words().contains("may still"), "the page says so, too");
+    assert!(dana.get(&path).await.words().contains("May still"), "the page says so, too");
     assert!(server.mailbox.recipients("Ended and checked").is_empty());
 
     server.set_clock(until - TimeDelta::microseconds(1));

@@ -2,6 +2,7 @@
 pub mod introspect;
 pub mod login;
 pub mod perform;
+pub mod recording;
 pub mod revoke_token;
 pub mod token;
 pub mod token_cache;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::reports::Report;
 use crate::broker::Broker;
-use crate::credentials::perform::backoff;
+use crate::credentials::recording::backoff;
 use crate::events::event;
 
 /// Mails claimed at a time.

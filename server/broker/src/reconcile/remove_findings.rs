@@ -15,7 +15,7 @@ use crate::admin::By;
 use crate::admin::actor;
 use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
-use crate::credentials::perform::backoff;
+use crate::credentials::recording::backoff;
 use crate::events::event;
 
 const ACTOR: &str = "system:comparer";
