@@ -132,7 +132,8 @@ async fn hundreds_hang_at_a_dead_target(store: Store) {
     .await;
     let alerts = mailbox.to(OWNER, "failed to revoke");
     assert!(alerts.len() < 30, "{} mails", alerts.len());
-    assert!(alerts[0].text.contains("more, on the reports page"), "{}", alerts[0].text);
+    // A row that moved beside it is told on its own; the most are told together.
+    assert!(alerts.iter().any(|a| a.text.contains("more, on the reports page")), "{}", alerts[0].text);
 
     dead.start_again();
     eventually_within(2 * SOON, "all of them to be verified gone", || async {

@@ -10,8 +10,9 @@ use hallpass_tests::world::DATABASE;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Config, NoTls};
 
-/// Time between two tries to come in: each costs the target a process, and there are dozens who try.
-const AGAIN: Duration = Duration::from_millis(250);
+/// Time between two tries to come in while that works, and the longest after many refusals: each try costs the target a
+/// process, and hundreds try.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(60), Duration::from_secs(2));
 
 /// One login's sessions.
 struct Holder {
@@ -124,16 +125,18 @@ async fn idle(config: Config, owns: bool, entered: Arc<AtomicUsize>) {
 /// Comes in again and again, and keeps the last session that worked.
 async fn returning(config: Config, stop: Arc<AtomicBool>, entered: Arc<AtomicUsize>) {
     let mut kept = None;
-    let mut tick = tokio::time::interval(AGAIN);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut wait = AGAIN.0;
     while !stop.load(Ordering::SeqCst) {
-        tick.tick().await;
+        tokio::time::sleep(wait).await;
         if let Ok((client, connection)) = config.connect(NoTls).await {
+            wait = AGAIN.0;
             let driver = tokio::spawn(connection);
             if client.simple_query("SELECT 1").await.is_ok() {
                 entered.fetch_add(1, Ordering::SeqCst);
             }
             kept = Some((client, driver));
+        } else {
+            wait = (wait * 2).min(AGAIN.1);
         }
     }
     if let Some((client, driver)) = kept {

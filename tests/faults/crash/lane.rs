@@ -87,12 +87,12 @@ impl Lane {
         }
     }
 
-    /// Kills one server after the other at these hits of a point, and then checks.
-    pub(crate) async fn kill_at(&mut self, point: &'static str, hits: &[u32]) {
-        for hit in hits {
+    /// Kills one server after the other at these hits of points, and then checks.
+    pub(crate) async fn kill_at(&mut self, points: &[(&'static str, u32)]) {
+        for (point, hit) in points {
             self.kill_at_hit(point, *hit).await;
         }
-        self.recover(&format!("{point}:{hits:?}")).await;
+        self.recover(&format!("{points:?}")).await;
     }
 
     async fn kill_at_hit(&mut self, point: &'static str, hit: u32) {

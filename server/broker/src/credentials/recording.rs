@@ -112,7 +112,10 @@ impl Broker {
                 Ok(revoked) => return revoked,
                 Err(CommitError::Conflict(_)) => match self.still_ours(&work.credential).await {
                     Some(row) => work.credential = on_top_of(row, &work.credential),
-                    None => return false,
+                    None => {
+                        tracing::warn!(credential = %work.credential.id, "the outcome was not recorded: somebody else has it now");
+                        return false;
+                    }
                 },
                 Err(error) => {
                     tracing::warn!(credential = %work.credential.id, %error, "the outcome was not recorded; it is looked at again");
