@@ -6,7 +6,7 @@ use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::DATABASE;
 
 use crate::bed::{Bed, Store, server, started, target};
-use crate::parts::{SOON, gone, is_there};
+use crate::parts::{SOON, gone, is_there, ready};
 
 /// Starts a server and fetches a login for so long, with a session that is left open; name and credential.
 async fn with_a_login(bed: &Bed, time: &str) -> (Process, String, String, tokio_postgres::Client) {
@@ -29,10 +29,6 @@ async fn with_a_login(bed: &Bed, time: &str) -> (Process, String, String, tokio_
     // Once more: what went live after the row was written ahead.
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     (server, name, credential.to_string(), session)
-}
-
-async fn ready(server: &mut Process) {
-    while !matches!(server.line::<Said>().await.expect("a server"), Said::Ready { .. }) {}
 }
 
 /// Verified absent only after its create cannot land any more; then it is journalled.

@@ -8,7 +8,7 @@ use hallpass_tests::process::Process;
 use hallpass_tests::wait::eventually_within;
 
 use crate::bed::{Bed, Store, target};
-use crate::parts::{SOON, gone};
+use crate::parts::{SOON, gone, said};
 
 /// Size of the disk: enough for the database and its log, and soon filled.
 const DISK: &str = "size=24m";
@@ -38,17 +38,6 @@ fn fill(path: &Path) {
     for size in [1 << 20, 1 << 12, 1] {
         let block = vec![0u8; size];
         while file.write_all(&block).is_ok() {}
-    }
-}
-
-async fn said<T>(server: &mut Process, what: &str, mut fits: impl FnMut(Said) -> Option<T>) -> T {
-    loop {
-        let Some(said) = server.line().await else {
-            panic!("the server ended before {what}:\n{}", server.log())
-        };
-        if let Some(found) = fits(said) {
-            return found;
-        }
     }
 }
 

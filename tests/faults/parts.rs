@@ -9,7 +9,9 @@ use hallpass_domain::credential::Credential;
 use hallpass_domain::ids::CredentialId;
 use hallpass_domain::ports::clock::{Clock, Trust};
 use hallpass_domain::ports::notifier::{Notifier, NotifyError, RenderedMail};
+use hallpass_tests::fault_server::Said;
 use hallpass_tests::pg::Cluster;
+use hallpass_tests::process::Process;
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::World;
 
@@ -110,4 +112,21 @@ pub(crate) async fn gone(target: &Cluster, name: &str) {
         .expect("sessions")
         .get(0);
     assert_eq!(orphans, 0, "sessions outlived {name}");
+}
+
+/// Hears what a server says until it is what the test waits for.
+pub(crate) async fn said<T>(server: &mut Process, what: &str, mut fits: impl FnMut(Said) -> Option<T>) -> T {
+    loop {
+        let Some(said) = server.line().await else {
+            panic!("the server ended before {what}:\n{}", server.log())
+        };
+        if let Some(found) = fits(said) {
+            return found;
+        }
+    }
+}
+
+/// Waits until a server is ready.
+pub(crate) async fn ready(server: &mut Process) {
+    said(server, "it was ready", |said| matches!(said, Said::Ready { .. }).then_some(())).await;
 }

@@ -5,35 +5,16 @@ use std::time::Duration;
 use hallpass_domain::ids::CredentialId;
 use hallpass_tests::fault_server::{Said, Tell};
 use hallpass_tests::outsider::{Outsider, Row};
-use hallpass_tests::process::Process;
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::{Place, World};
 use hallpassd::compose::Given;
 
 use crate::bed::{Bed, Store, server, target};
 use crate::ledger::{Ledger, log_verifies, published};
-use crate::parts::{SOON, gone, is_there};
+use crate::parts::{SOON, gone, is_there, ready, said};
 
 /// A lease must run out before the other server takes over.
 const LEASE: Duration = Duration::from_secs(60);
-
-async fn ready(server: &mut Process) {
-    match server.line().await {
-        Some(Said::Ready { .. }) => {}
-        other => panic!("{other:?}: {}", server.log()),
-    }
-}
-
-async fn said<T>(server: &mut Process, what: &str, mut fits: impl FnMut(Said) -> Option<T>) -> T {
-    loop {
-        let Some(said) = server.line().await else {
-            panic!("the server ended before {what}:\n{}", server.log())
-        };
-        if let Some(found) = fits(said) {
-            return found;
-        }
-    }
-}
 
 /// Everything of a credential's row but what leases move.
 async fn credential(outsider: &mut Outsider) -> Row {

@@ -40,11 +40,10 @@ impl Cache {
         kept.as_ref().map(|(_, catalogue)| Arc::clone(catalogue))
     }
 
+    /// Whatever was read last: a backup put back under a running server has a lower revision than what was kept.
     fn keep(&self, revision: i64, catalogue: &Arc<Catalogue>) {
         let mut kept = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if kept.as_ref().is_none_or(|(at, _)| *at < revision) {
-            *kept = Some((revision, Arc::clone(catalogue)));
-        }
+        *kept = Some((revision, Arc::clone(catalogue)));
     }
 }
 
@@ -129,4 +128,20 @@ async fn assemble(db: &mut Db<'_>) -> Read<Catalogue> {
         }
     }
     Ok(catalogue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else every decision that rests on what was seen would conflict for ever.
+    #[test]
+    fn a_lower_revision_replaces_a_higher_one() {
+        let cache = Cache::default();
+        for revision in [7, 3] {
+            cache.keep(revision, &Arc::new(Catalogue { revision, ..Catalogue::default() }));
+        }
+        assert_eq!(cache.last().map(|c| c.revision), Some(3));
+        assert!(cache.at(7).is_none() && cache.at(3).is_some());
+    }
 }
