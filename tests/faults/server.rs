@@ -14,7 +14,7 @@ use hallpass_domain::ports::notifier::{Notifier, NotifyError, RenderedMail};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::SecretHash;
 use hallpass_tests::fault_server::{PLACE, Said, Tell};
-use hallpass_tests::world::{ADMINISTRATOR, Place, REQUESTER, World};
+use hallpass_tests::world::{ADMINISTRATOR, APPROVER, Place, REQUESTER, World};
 use hallpassd::commands::{Cli, run};
 use hallpassd::compose::{self, Given, StartError, mail};
 use secrecy::ExposeSecret as _;
@@ -75,6 +75,19 @@ async fn serve() -> Result<(), StartError> {
     Ok(())
 }
 
+/// The administrator applies a catalogue.
+async fn apply(world: &World, catalogue: &str) -> Result<(), Refusal> {
+    let ada = world.caller(ADMINISTRATOR).await?;
+    let applied = world.broker.apply_catalogue(By::Person(&ada), catalogue, false, &World::secrets()).await;
+    applied.map(drop).map_err(|error| match error {
+        ApplyError::Refused(refusal) => refusal,
+        ApplyError::Mistakes(all) => {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            Refusal::invalid("catalogue_invalid", "toml", all.join("\n"))
+        }
+    })
+}
+
 /// Lines of standard input, read by a thread of its own.
 fn lines() -> tokio::sync::mpsc::UnboundedReceiver<String> {
     let (tell, lines) = tokio::sync::mpsc::unbounded_channel();
@@ -104,18 +117,7 @@ async fn obey(
             say(&Said::Active { active: world.is_active(token).await });
             Ok(())
         }
-        Tell::Apply { catalogue } => {
-            let ada = world.caller(ADMINISTRATOR).await?;
-            let applied =
-                world.broker.apply_catalogue(By::Person(&ada), &catalogue, false, &World::secrets()).await;
-            applied.map(drop).map_err(|error| match error {
-                ApplyError::Refused(refusal) => refusal,
-                ApplyError::Mistakes(all) => {
-                    let all: Vec<String> = all.iter().map(ToString::to_string).collect();
-                    Refusal::invalid("catalogue_invalid", "toml", all.join("\n"))
-                }
-            })
-        }
+        Tell::Apply { catalogue } => apply(world, &catalogue).await,
         Tell::Trials => {
             let ada = world.caller(ADMINISTRATOR).await?;
             for (name, _) in targets.iter().cycle() {
@@ -168,20 +170,38 @@ async fn login(world: &World, role: &str, time: &str) -> Result<hallpass_domain:
     Ok(grant)
 }
 
-/// One person's story without end. Every third grant is released early, every fourth story is about a token.
+/// One person's story without end. Every third grant is ended early, by its holder or by its approver; every fourth story
+/// begins with a token, every fifth with a request that comes to nothing, and the first person's with a catalogue that is
+/// applied anew.
 async fn live(world: &World, actor: usize, roles: &[String]) {
     for round in actor.. {
         let role = roles.get(round % roles.len()).map_or("", String::as_str);
         let time = format!("{}s", 1 + round % 2);
         let lived = async {
+            if actor == 0 && round % 3 == 0 {
+                rename_a_role(world, round).await?;
+            }
+            if round % 5 < 2 {
+                come_to_nothing(world, round % 5 == 0, role).await?;
+            }
             if round % 4 == 3 {
                 let grant = world.grant("api-read", &time).await?;
                 let token = world.token(&grant).await?;
-                say(&Said::Token { token: token.token.expose_secret().to_owned() });
+                let text = token.token.expose_secret().to_owned();
+                say(&Said::Token { token: text.clone() });
+                if world.broker.revoke_token(&world.caller(REQUESTER).await?, &text).await? {
+                    say(&Said::TokenRevoked { token: text });
+                }
             }
             let grant = login(world, role, &time).await?;
-            if round % 3 == 0 {
+            if round % 6 == 0 {
                 world.broker.release_grant(&world.caller(REQUESTER).await?, grant.id).await?;
+                say(&Said::Ended { grant: grant.id });
+            } else if round % 6 == 3 {
+                world
+                    .broker
+                    .revoke_grant(&world.caller(APPROVER).await?, grant.id, "no longer needed")
+                    .await?;
                 say(&Said::Ended { grant: grant.id });
             }
             Ok::<(), Refusal>(())
@@ -192,6 +212,23 @@ async fn live(world: &World, actor: usize, roles: &[String]) {
         // A pace that two processors hold with several servers.
         tokio::time::sleep(std::time::Duration::from_millis(400)).await;
     }
+}
+
+/// A request that is denied or taken back.
+async fn come_to_nothing(world: &World, denied: bool, role: &str) -> Result<(), Refusal> {
+    let request = world.ask(role, "1s").await?;
+    say(&Said::Asked { reference: request.reference.clone() });
+    let closed = if denied { world.deny(&request).await? } else { world.withdraw(&request).await? };
+    say(&Said::Closed { reference: closed.reference, state: closed.state });
+    Ok(())
+}
+
+/// A change of the catalogue that changes nobody's rights.
+async fn rename_a_role(world: &World, round: usize) -> Result<(), Refusal> {
+    let place = std::env::var(PLACE).ok().and_then(|place| serde_json::from_str::<Place>(&place).ok());
+    let Some(place) = place else { return Ok(()) };
+    let catalogue = place.catalogue().replace("Read from the API.", &format!("Read from the API ({round})."));
+    apply(world, &catalogue).await
 }
 
 /// Writes down every delivery before it answers: a mail may be delivered again, and then is the same mail.

@@ -1,6 +1,7 @@
 //! What `hallpassd-faults` is told and what it says, a line of JSON each.
 use hallpass_domain::Timestamp;
 use hallpass_domain::ids::{CredentialId, GrantId};
+use hallpass_domain::request::RequestState;
 use serde::{Deserialize, Serialize};
 
 /// Where the server finds its [`crate::world::Place`], as JSON.
@@ -54,6 +55,18 @@ pub enum Said {
     Asked {
         /// Its reference.
         reference: String,
+    },
+    /// A request was denied or taken back.
+    Closed {
+        /// Its reference.
+        reference: String,
+        /// What it is now.
+        state: RequestState,
+    },
+    /// A token was revoked by its holder.
+    TokenRevoked {
+        /// The token.
+        token: String,
     },
     /// It was approved.
     Granted {

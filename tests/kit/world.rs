@@ -220,6 +220,23 @@ impl World {
         }
     }
 
+    /// The approver denies.
+    pub async fn deny(&self, request: &Request) -> Result<Request, Refusal> {
+        let human = self.caller(APPROVER).await?.human()?;
+        let form = DecisionForm {
+            verdict: Verdict::Deny,
+            cap_seconds: None,
+            comment: "Not now.".to_owned(),
+            digest: request.digest.clone(),
+        };
+        self.broker.decide_request(&human, &request.reference, &form, None).await.map(|(request, _)| request)
+    }
+
+    /// The requester takes it back.
+    pub async fn withdraw(&self, request: &Request) -> Result<Request, Refusal> {
+        self.broker.withdraw_request(&self.caller(REQUESTER).await?, &request.reference).await
+    }
+
     /// Both.
     pub async fn grant(&self, role: &str, time: &str) -> Result<Grant, Refusal> {
         let request = self.ask(role, time).await?;

@@ -38,7 +38,7 @@ impl Log {
                 .unwrap()
             })
             .collect();
-        let leaves: Vec<Hash> = events.iter().map(|event| event.leaf_hash().unwrap()).collect();
+        let leaves: Vec<Hash> = events.iter().map(|event| event.leaf_hash()).collect();
         let nodes = append_nodes(&mut Frontier::new(), &leaves).into_iter().collect();
         Self {
             events,

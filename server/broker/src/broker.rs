@@ -19,6 +19,7 @@ use hallpass_domain::transition::Transition;
 use crate::access::Access;
 use crate::credentials::token_cache::TokenCache;
 use crate::health::Health;
+use crate::known::KnownCatalogue;
 use crate::nudge::Nudges;
 use crate::reconcile::reports::Reports;
 use crate::restored::{ObservedTargets, Observing};
@@ -95,6 +96,8 @@ pub struct Broker {
     pub settings: Settings,
     /// Tokens as introspection sees them.
     pub tokens: TokenCache,
+    /// The catalogue as [`Self::catalogue_known`] last read it.
+    known: KnownCatalogue,
     /// Wakes reconcilers.
     pub nudges: Nudges,
     /// What the reconcilers did last.
@@ -149,6 +152,7 @@ impl Broker {
             checkpoint_sinks: parts.checkpoint_sinks,
             settings: parts.settings,
             tokens: TokenCache::new(),
+            known: KnownCatalogue::default(),
             nudges: Nudges::new(),
             reports: Reports::new(),
             session_counts: crate::reconcile::count_sessions::SessionCounts::default(),
@@ -175,10 +179,21 @@ impl Broker {
         self.store.catalogue().await.map_err(unreadable)
     }
 
-    /// The catalogue as it was last read, without asking the store whether it moved: as new as the last
-    /// [`Self::catalogue`] on this server, for decisions whose commit rests on its revision.
-    pub async fn catalogue_seen(&self) -> Result<Arc<Catalogue>, Refusal> {
-        self.store.catalogue_seen().await.map_err(unreadable)
+    /// The catalogue from memory, as new as what introspection answers from: a change made here is seen at once, one made
+    /// on another server before whoever made it is answered.
+    pub async fn catalogue_known(&self) -> Result<Arc<Catalogue>, Refusal> {
+        if let Some(known) = self.known.at(self.tokens.resets()).filter(|_| self.tokens.is_fresh()) {
+            return Ok(known);
+        }
+        self.catalogue_anew().await
+    }
+
+    /// The catalogue as committed, from now on the one that is known.
+    async fn catalogue_anew(&self) -> Result<Arc<Catalogue>, Refusal> {
+        let resets = self.tokens.resets();
+        let read = self.catalogue().await?;
+        self.known.keep(resets, &read);
+        Ok(read)
     }
 
     /// Refuses while the clock may not be trusted for issuing, the store cannot be written (fail closed), or a restored
@@ -237,8 +252,8 @@ impl Broker {
                     Ok(()) => return Ok(answer),
                     Err(CommitError::Conflict(what)) => {
                         last = what;
-                        // What moved may be the catalogue that the decision saw.
-                        let _ = self.catalogue().await?;
+                        // What moved may be the catalogue that the decision knew.
+                        let _ = self.catalogue_anew().await?;
                     }
                     Err(other) => return Err(uncommitted(other)),
                 },

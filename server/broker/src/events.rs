@@ -23,8 +23,9 @@ pub fn event(
     let id = hallpass_domain::ids::v7(now);
     let new =
         NewEvent { id, at: now, kind: kind.to_owned(), actor: actor.into(), subjects, data, private, salt };
-    Event::new(new).unwrap_or_else(|error| {
-        tracing::error!(kind, %error, "an event could not be represented");
-        Event::unrepresentable(id, now, &error)
-    })
+    let (event, mistake) = Event::told(new);
+    if let Some(error) = mistake {
+        tracing::error!(kind, %error, "an event could not be told whole");
+    }
+    event
 }

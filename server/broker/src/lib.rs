@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod events;
 pub mod grants;
 pub mod health;
+mod known;
 pub mod mails;
 pub mod nudge;
 pub mod queries;

@@ -167,10 +167,14 @@ impl Notices {
         self.began.checked_add(Duration::from_micros(micros))
     }
 
-    /// Whether another server was heard lately.
+    /// Whether another server was heard lately, or may not have been heard because nothing was.
     pub(crate) fn has_company(&self) -> bool {
+        let lately = |at: Instant| at.elapsed() < COMPANY;
+        if !self.heard().is_some_and(lately) {
+            return true;
+        }
         let Some(micros) = self.company.load(Ordering::Acquire).checked_sub(1) else { return false };
-        self.began.checked_add(Duration::from_micros(micros)).is_some_and(|at| at.elapsed() < COMPANY)
+        self.began.checked_add(Duration::from_micros(micros)).is_some_and(lately)
     }
 
     fn meet(&self) {

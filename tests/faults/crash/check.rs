@@ -77,6 +77,15 @@ async fn what_was_answered_holds(after: &str, world: &World, ledger: &Ledger, sa
     for said in said {
         let holds = match said {
             Said::Asked { reference } => ledger.requests.iter().any(|r| r.reference == *reference),
+            Said::Closed { reference, state } => {
+                ledger.requests.iter().any(|r| r.reference == *reference && r.state == *state)
+            }
+            Said::TokenRevoked { token } => {
+                let found = world.broker.store.token_by_hash(&SecretHash::of(token)).await.expect("tokens");
+                found.is_some_and(|(t, _)| {
+                    t.revoked_at.is_some() && ledger.count("token.revoked", "token", t.id) == 1
+                })
+            }
             Said::Granted { grant, ends_at } => {
                 ledger.grants.iter().any(|g| g.id == *grant && g.ends_at <= *ends_at)
             }

@@ -38,11 +38,8 @@ pub(super) fn events(
         .into_iter()
         .enumerate()
         .map(|(i, part)| {
-            let data: Vec<Value> = part
-                .iter()
-                .map(|d| json!({ "noun": d.noun, "id": d.id, "action": d.action.as_str(), "fields": d.fields.iter().map(|f| cut(&f.field)).collect::<Vec<_>>() }))
-                .collect();
-            let private: Vec<Value> = part.iter().map(|d| json!({ "noun": d.noun, "name": d.name, "action": d.action.as_str(), "fields": fields(d) })).collect();
+            let data: Vec<Value> = part.iter().map(Piece::leaf).collect();
+            let private: Vec<Value> = part.iter().map(Piece::beside).collect();
             event(
                 now,
                 "catalogue.changed",
@@ -55,29 +52,59 @@ pub(super) fn events(
         .collect()
 }
 
-fn fields(d: &Difference) -> Vec<Value> {
-    let side = |text: &Option<String>| text.as_deref().map(cut);
-    d.fields
-        .iter()
-        .map(|f| json!({ "field": cut(&f.field), "before": side(&f.before), "after": side(&f.after) }))
-        .collect()
+/// A difference, or some of the fields of one that no event can hold as a whole.
+struct Piece<'a> {
+    of: &'a Difference,
+    fields: Vec<&'a FieldChange>,
 }
 
-/// Differences in groups that an event can hold.
-fn parts(differences: &[Difference]) -> Vec<Vec<&Difference>> {
+impl Piece<'_> {
+    fn leaf(&self) -> Value {
+        let names: Vec<String> = self.fields.iter().map(|f| cut(&f.field)).collect();
+        json!({ "noun": self.of.noun, "id": self.of.id, "action": self.of.action.as_str(), "fields": names })
+    }
+
+    fn beside(&self) -> Value {
+        let side = |text: &Option<String>| text.as_deref().map(cut);
+        let fields: Vec<Value> = self
+            .fields
+            .iter()
+            .map(|f| json!({ "field": cut(&f.field), "before": side(&f.before), "after": side(&f.after) }))
+            .collect();
+        json!({ "noun": self.of.noun, "name": cut(&self.of.name), "action": self.of.action.as_str(), "fields": fields })
+    }
+}
+
+/// Differences in groups that an event can hold; one with many fields goes on in the next.
+fn parts(differences: &[Difference]) -> Vec<Vec<Piece<'_>>> {
     let side = |text: &Option<String>| text.as_ref().map_or(0, |t| t.len().min(FIELD_BYTES + 100));
     let size_of = |f: &FieldChange| 60 + f.field.len().min(FIELD_BYTES) + side(&f.before) + side(&f.after);
-    let mut parts: Vec<Vec<&Difference>> = Vec::new();
+    let mut parts: Vec<Vec<Piece<'_>>> = Vec::new();
     let mut size = usize::MAX;
     for d in differences {
-        let more = 200 + d.name.len() + d.fields.iter().map(size_of).sum::<usize>();
-        if size.saturating_add(more) > EVENT_BYTES {
+        let head = 200 + d.name.len().min(FIELD_BYTES);
+        let whole = head + d.fields.iter().map(size_of).sum::<usize>();
+        if size.saturating_add(whole) > EVENT_BYTES {
             parts.push(Vec::new());
             size = 0;
         }
-        size += more;
+        size += head;
+        let mut piece = Piece { of: d, fields: Vec::new() };
+        for field in &d.fields {
+            let more = size_of(field);
+            if size.saturating_add(more) > EVENT_BYTES && !piece.fields.is_empty() {
+                let full = std::mem::replace(&mut piece, Piece { of: d, fields: Vec::new() });
+                if let Some(last) = parts.last_mut() {
+                    last.push(full);
+                }
+                parts.push(Vec::new());
+                size = head;
+            }
+            size += more;
+            piece.fields.push(field);
+        }
         if let Some(last) = parts.last_mut() {
-            last.push(d);
+            last.push(piece);
         }
     }
     parts
@@ -193,11 +220,35 @@ mod tests {
         for text in ["x".to_owned(), "\"".repeat(200_000), "äß€𝄞".repeat(50_000)] {
             let all: Vec<Difference> = (0..40).map(|i| difference(&format!("g{i}"), &text)).collect();
             let events = events("2026-11-23T16:00:00Z".parse().unwrap(), "system:test", "Test", 3, "0", &all);
-            assert!(events.iter().all(|e| e.parts().kind == "catalogue.changed"), "none was too large");
+            assert!(events.iter().all(|e| e.parts().data["file_sha256"] == "0"), "none was curtailed");
             let told: usize =
                 events.iter().map(|e| e.parts().data["differences"].as_array().unwrap().len()).sum();
             assert_eq!(told, 40);
         }
+    }
+
+    #[test]
+    fn every_field_is_in_an_event_however_many() {
+        let mut role = difference("wide", &"\"".repeat(600));
+        role.fields = (0..300)
+            .map(|i| FieldChange { field: format!("scope.p{i}"), ..role.fields[0].clone() })
+            .collect();
+        let all = [difference("small", "x"), role, difference("last", "y")];
+        let events = events("2026-11-23T16:00:00Z".parse().unwrap(), "system:test", "Test", 3, "0", &all);
+        assert!(events.iter().all(|e| e.parts().data["file_sha256"] == "0"), "none was curtailed");
+        let told = |part: &Value| {
+            part["differences"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|d| d["fields"].as_array().unwrap().len())
+                .sum::<usize>()
+        };
+        assert_eq!(events.iter().map(|e| told(&e.parts().data)).sum::<usize>(), 12 + 300 + 12);
+        assert_eq!(
+            events.iter().map(|e| told(&e.parts().opening.as_ref().unwrap().private)).sum::<usize>(),
+            12 + 300 + 12
+        );
     }
 
     #[test]

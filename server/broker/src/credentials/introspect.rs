@@ -2,6 +2,7 @@
 use hallpass_domain::ids::TargetId;
 use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::TargetSettings;
+use hallpass_domain::terms::Terms;
 use serde_json::json;
 
 use super::token::{authorization_details, client_name};
@@ -45,7 +46,7 @@ impl Broker {
             .await
             .inspect_err(|e| tracing::error!(error = %e, "introspection answers inactive"))
             .ok()??;
-        let catalogue = self.store.catalogue().await.ok()?;
+        let catalogue = self.catalogue_known().await.ok()?;
         if token.revoked_at.is_some()
             || now >= token.expires_at
             || !grant.allows_at(now)
@@ -55,6 +56,10 @@ impl Broker {
         }
         let (role, place) = (catalogue.roles.get(&grant.role_id)?, catalogue.targets.get(&token.target_id)?);
         let TargetSettings::Oauth(oauth) = &place.settings else { return None };
+        // Approved and signed for another audience, which the target has had: never active under the new one.
+        if matches!(&grant.terms, Terms::AccessToken { audience, .. } if *audience != oauth.audience) {
+            return None;
+        }
         let client = client_name(&catalogue, token.client_id);
         let answer: std::sync::Arc<str> = json!({
             "active": true, "scope": role.name, "client_id": client,

@@ -39,7 +39,7 @@ impl Broker {
     pub async fn issue_token(&self, caller: &Caller, grant: GrantId) -> Result<IssuedToken, Refusal> {
         self.may_issue()?;
         self.commit_deciding(move || async move {
-            let catalogue = self.catalogue_seen().await?;
+            let catalogue = self.catalogue_known().await?;
             let grant = self
                 .store
                 .grant(grant)
@@ -56,7 +56,7 @@ impl Broker {
     pub async fn issue_token_for_role(&self, caller: &Caller, role: &str) -> Result<IssuedToken, Refusal> {
         self.may_issue()?;
         self.commit_deciding(move || async move {
-            let catalogue = self.catalogue_seen().await?;
+            let catalogue = self.catalogue_known().await?;
             let principal = caller.principal();
             let role = catalogue
                 .role_named(role)

@@ -108,7 +108,7 @@ impl TokenCache {
 
     /// Epoch to be read before a cold read of the store.
     pub fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::Acquire)
+        self.epoch.load(Ordering::SeqCst)
     }
 
     /// How often everything was forgotten: moves with every change of people, clients or the catalogue, made here or heard
@@ -200,8 +200,9 @@ impl TokenCache {
 
     /// Forgets everything.
     pub fn forget_all(&self) {
-        self.epoch.fetch_add(1, Ordering::SeqCst);
+        // In this order: who reads the new epoch also reads the new number of resets, and asks for the catalogue anew.
         self.resets.fetch_add(1, Ordering::SeqCst);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
         self.grants.clear();
         self.young.clear();
         self.old.clear();

@@ -90,10 +90,7 @@ impl Broker {
             }
             None => Frontier::new(),
         };
-        let mut leaves = Vec::with_capacity(events.len());
-        for event in &events {
-            leaves.push((EventId(event.parts().id), event.leaf_hash().map_err(|e| e.to_string())?));
-        }
+        let leaves: Vec<_> = events.iter().map(|e| (EventId(e.parts().id), e.leaf_hash())).collect();
         let hashes: Vec<_> = leaves.iter().map(|(_, h)| *h).collect();
         let nodes = append_nodes(&mut frontier, &hashes)
             .into_iter()

@@ -11,8 +11,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::canonical::CanonicalError;
-use super::leaf::commitment;
-use super::merkle::Hash;
+use super::leaf::{commitment, write_members};
+use super::merkle::{Hash, leaf_hash};
 
 /// Largest leaf in bytes: what a C2SP tlog-tiles entry can carry (16-bit length).
 pub const MAX_LEAF: usize = 65_535;
@@ -127,6 +127,22 @@ pub struct NewEvent {
     pub salt: Salt,
 }
 
+impl NewEvent {
+    /// The columns of it, with a commitment of its private part.
+    pub(super) fn into_parts(self, private_commitment: Hash) -> EventParts {
+        EventParts {
+            id: self.id,
+            at: self.at.trunc_subsecs(6),
+            kind: self.kind,
+            actor: self.actor,
+            subjects: self.subjects,
+            data: self.data,
+            private_commitment,
+            opening: Some(Opening { private: self.private, salt: self.salt }),
+        }
+    }
+}
+
 /// What opens a commitment. Erased as a whole or kept as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opening {
@@ -157,44 +173,18 @@ pub struct EventParts {
     pub opening: Option<Opening>,
 }
 
-/// One thing that happened, of a form that has a leaf.
+/// One thing that happened, of a form that has a leaf; with the hash of that leaf, computed once.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event(EventParts);
+pub struct Event(EventParts, Hash);
 
 impl Event {
     /// Makes the event of something that just happened, with its commitment.
     ///
     /// # Errors
-    /// [`EventError`]: such a transition must not be committed.
+    /// [`EventError`]: it has no leaf. [`Event::told`] makes one of it that says so.
     pub fn new(new: NewEvent) -> Result<Self, EventError> {
-        let private_commitment = commitment(&new.salt, &new.private)?;
-        Self::from_parts(EventParts {
-            id: new.id,
-            at: new.at.trunc_subsecs(6),
-            kind: new.kind,
-            actor: new.actor,
-            subjects: new.subjects,
-            data: new.data,
-            private_commitment,
-            opening: Some(Opening { private: new.private, salt: new.salt }),
-        })
-    }
-
-    /// The event for something that could not be put in words, so that no transition is ever without its event: only
-    /// the fact, the actor's absence and the kind of mistake. Its private part is erased from the start.
-    #[must_use]
-    pub fn unrepresentable(id: Uuid, at: DateTime<Utc>, error: &EventError) -> Self {
-        let name = format!("{error:?}").chars().take_while(char::is_ascii_alphanumeric).collect::<String>();
-        Self(EventParts {
-            id,
-            at: at.trunc_subsecs(6),
-            kind: "event.unrepresentable".to_owned(),
-            actor: "system:audit".to_owned(),
-            subjects: BTreeMap::new(),
-            data: serde_json::json!({ "error": name }),
-            private_commitment: Hash::of_parts(&[b"unrepresentable"]),
-            opening: None,
-        })
+        let committed = commitment(&new.salt, &new.private)?;
+        Self::checked(new.into_parts(committed))
     }
 
     /// Takes the columns of a stored event. Does *not* compare the private part with its commitment: a row that
@@ -204,8 +194,26 @@ impl Event {
     /// # Errors
     /// [`EventError`].
     pub fn from_parts(parts: EventParts) -> Result<Self, EventError> {
+        if let Some(opening) = &parts.opening {
+            commitment(&opening.salt, &opening.private)?;
+        }
+        Self::checked(parts)
+    }
+
+    fn checked(parts: EventParts) -> Result<Self, EventError> {
+        let leaf = Self::check(&parts)?;
+        Ok(Self(parts, leaf))
+    }
+
+    /// The columns, and the hash of their leaf.
+    pub(super) const fn with_leaf(parts: EventParts, leaf: Hash) -> Self {
+        Self(parts, leaf)
+    }
+
+    /// The hash of the leaf of such columns. The private part is not looked at.
+    pub(super) fn check(parts: &EventParts) -> Result<Hash, EventError> {
         if !is_kind(&parts.kind) {
-            return Err(EventError::Kind(parts.kind));
+            return Err(EventError::Kind(parts.kind.clone()));
         }
         let words = parts.subjects.iter().flat_map(|(noun, id)| [noun, id]).chain([&parts.actor]);
         if let Some(bad) = words.into_iter().find(|word| !is_word(word)) {
@@ -215,15 +223,18 @@ impl Event {
         if nanos >= 1_000_000_000 || !nanos.is_multiple_of(1_000) || !(0..=9999).contains(&parts.at.year()) {
             return Err(EventError::Time);
         }
-        if let Some(opening) = &parts.opening {
-            commitment(&opening.salt, &opening.private)?;
-        }
-        let event = Self(parts);
-        let leaf = event.leaf()?;
+        let mut leaf = String::with_capacity(512);
+        write_members(parts, &mut leaf, None)?;
         if leaf.len() > MAX_LEAF {
             return Err(EventError::TooLarge("the leaf"));
         }
-        Ok(event)
+        Ok(leaf_hash(leaf.as_bytes()))
+    }
+
+    /// `SHA-256(0x00 || leaf)` (RFC 6962 §2.1).
+    #[must_use]
+    pub const fn leaf_hash(&self) -> Hash {
+        self.1
     }
 
     /// The columns, to read them.
@@ -252,7 +263,7 @@ impl Event {
     }
 }
 
-fn is_kind(text: &str) -> bool {
+pub(super) fn is_kind(text: &str) -> bool {
     let word = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_lowercase())
             && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-')
@@ -260,7 +271,7 @@ fn is_kind(text: &str) -> bool {
     text.len() <= MAX_WORD && text.split('.').all(word)
 }
 
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     (1..=MAX_WORD).contains(&text.len())
         && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b':' | b'-'))
 }

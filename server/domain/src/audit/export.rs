@@ -43,6 +43,7 @@ use uuid::Uuid;
 use super::canonical::{CanonicalError, write_string};
 use super::event::{Event, EventError, EventParts, Opening, Salt};
 use super::frontier::MAX_SIZE;
+use super::leaf::write_members;
 use super::merkle::Hash;
 use super::nodes::{NodeId, NodeReader, Planner};
 use super::proof::{ProofError, block_proof};
@@ -211,7 +212,7 @@ pub fn block_len(block: u64, size: u64) -> u64 {
 /// None for an event that was built.
 pub fn event_line(index: u64, event: &Event) -> Result<String, EventError> {
     let mut out = String::with_capacity(1_024);
-    event.write_members(&mut out, Some(index))?;
+    write_members(event.parts(), &mut out, Some(index))?;
     out.push('\n');
     Ok(out)
 }

@@ -9,8 +9,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
 use super::canonical::{to_canonical, write_string, write_value};
-use super::event::{Event, EventError, MAX_PRIVATE, Salt};
-use super::merkle::{Hash, leaf_hash};
+use super::event::{Event, EventError, EventParts, MAX_PRIVATE, Salt};
+use super::merkle::Hash;
 
 impl Event {
     /// Whether the private part is the one that was committed to; true for an erased event, which shows none.
@@ -29,61 +29,56 @@ impl Event {
     /// None for an event that was built: every part was checked then.
     pub fn leaf(&self) -> Result<String, EventError> {
         let mut out = String::with_capacity(512);
-        self.write_members(&mut out, None)?;
+        write_members(self.parts(), &mut out, None)?;
         Ok(out)
     }
+}
 
-    /// `SHA-256(0x00 || leaf)` (RFC 6962 §2.1).
-    ///
-    /// # Errors
-    /// As [`Event::leaf`].
-    pub fn leaf_hash(&self) -> Result<Hash, EventError> {
-        Ok(leaf_hash(self.leaf()?.as_bytes()))
+/// The export line is the leaf with members added, so one function writes both, in sorted order.
+pub(super) fn write_members(
+    parts: &EventParts,
+    out: &mut String,
+    index: Option<u64>,
+) -> Result<(), EventError> {
+    let text = |error| EventError::Canonical { part: "text", error };
+    let data = |error| EventError::Canonical { part: "data", error };
+    if !parts.data.is_object() {
+        return Err(EventError::NotObject("data"));
     }
-
-    /// The export line is the leaf with members added, so one function writes both, in sorted order.
-    pub(super) fn write_members(&self, out: &mut String, index: Option<u64>) -> Result<(), EventError> {
-        let text = |error| EventError::Canonical { part: "text", error };
-        let data = |error| EventError::Canonical { part: "data", error };
-        let parts = self.parts();
-        if !parts.data.is_object() {
-            return Err(EventError::NotObject("data"));
-        }
-        out.push_str(r#"{"actor":"#);
-        write_string(out, &parts.actor).map_err(text)?;
-        out.push_str(r#","at":"#);
-        write_string(out, &format_time(parts.at)).map_err(text)?;
-        out.push_str(r#","data":"#);
-        write_value(out, &parts.data).map_err(data)?;
-        out.push_str(&format!(r#","id":"{}""#, parts.id.hyphenated()));
-        if let Some(index) = index {
-            out.push_str(&format!(r#","index":{index}"#));
-        }
-        out.push_str(r#","kind":"#);
-        write_string(out, &parts.kind).map_err(text)?;
-        let opening = if index.is_some() { parts.opening.as_ref() } else { None };
-        if let Some(opening) = opening {
-            out.push_str(r#","private":"#);
-            write_value(out, &opening.private)
-                .map_err(|error| EventError::Canonical { part: "private", error })?;
-        }
-        out.push_str(&format!(r#","private_commitment":"{}""#, parts.private_commitment));
-        if let Some(opening) = opening {
-            out.push_str(&format!(r#","salt":"{}""#, opening.salt.to_hex()));
-        }
-        out.push_str(r#","subjects":{"#);
-        // A BTreeMap of ASCII keys is in canonical order already.
-        for (place, (noun, id)) in parts.subjects.iter().enumerate() {
-            if place > 0 {
-                out.push(',');
-            }
-            write_string(out, noun).map_err(text)?;
-            out.push(':');
-            write_string(out, id).map_err(text)?;
-        }
-        out.push_str(r#"},"v":1}"#);
-        Ok(())
+    out.push_str(r#"{"actor":"#);
+    write_string(out, &parts.actor).map_err(text)?;
+    out.push_str(r#","at":"#);
+    write_string(out, &format_time(parts.at)).map_err(text)?;
+    out.push_str(r#","data":"#);
+    write_value(out, &parts.data).map_err(data)?;
+    out.push_str(&format!(r#","id":"{}""#, parts.id.hyphenated()));
+    if let Some(index) = index {
+        out.push_str(&format!(r#","index":{index}"#));
     }
+    out.push_str(r#","kind":"#);
+    write_string(out, &parts.kind).map_err(text)?;
+    let opening = if index.is_some() { parts.opening.as_ref() } else { None };
+    if let Some(opening) = opening {
+        out.push_str(r#","private":"#);
+        write_value(out, &opening.private)
+            .map_err(|error| EventError::Canonical { part: "private", error })?;
+    }
+    out.push_str(&format!(r#","private_commitment":"{}""#, parts.private_commitment));
+    if let Some(opening) = opening {
+        out.push_str(&format!(r#","salt":"{}""#, opening.salt.to_hex()));
+    }
+    out.push_str(r#","subjects":{"#);
+    // A BTreeMap of ASCII keys is in canonical order already.
+    for (place, (noun, id)) in parts.subjects.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        write_string(out, noun).map_err(text)?;
+        out.push(':');
+        write_string(out, id).map_err(text)?;
+    }
+    out.push_str(r#"},"v":1}"#);
+    Ok(())
 }
 
 /// RFC 3339, UTC as `Z`, exactly six fractional digits.
@@ -143,7 +138,7 @@ mod tests {
         let event = Event::new(new_event(1)).unwrap();
         let erased = event.clone().erased();
         assert!(erased.is_erased() && erased.commitment_holds());
-        assert_eq!(erased.leaf_hash().unwrap(), event.leaf_hash().unwrap());
+        assert_eq!(erased.leaf_hash(), event.leaf_hash());
         let mut parts = event.into_parts();
         parts.opening.as_mut().unwrap().private = json!({"name": "Somebody else"});
         assert!(!Event::from_parts(parts).unwrap().commitment_holds());

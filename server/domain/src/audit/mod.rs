@@ -17,6 +17,7 @@
 
 pub mod canonical;
 pub mod checkpoint;
+mod curtailed;
 pub mod event;
 pub mod export;
 pub mod frontier;

@@ -45,7 +45,7 @@ impl Log {
     }
 
     pub(super) fn of(events: Vec<Event>) -> Self {
-        let leaves: Vec<Hash> = events.iter().map(|event| event.leaf_hash().unwrap()).collect();
+        let leaves: Vec<Hash> = events.iter().map(|event| event.leaf_hash()).collect();
         let nodes = append_nodes(&mut Frontier::new(), &leaves).into_iter().collect();
         Self { events, nodes, signer: NoteSigner::from_seed("hallpass.example/audit", &[3; 32]).unwrap() }
     }

@@ -297,10 +297,7 @@ impl ExportVerifier {
             let fault = Fault::Unreadable("the block's recorded hashes are missing".to_owned());
             return Err(self.stop(next, fault));
         };
-        let leaf = match event.leaf_hash() {
-            Ok(leaf) => leaf,
-            Err(error) => return Err(self.stop(next, Fault::Unreadable(error.to_string()))),
-        };
+        let leaf = event.leaf_hash();
         self.events.append(leaf);
         self.recorded.append(recorded);
         self.erased += u64::from(event.is_erased());

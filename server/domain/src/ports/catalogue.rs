@@ -14,9 +14,6 @@ pub trait CatalogueReads {
     /// The whole catalogue as committed. Implementations keep it in memory and check one counter (moved by every change
     /// of the catalogue, of a user and of a client) per call, so that another replica's change is seen at the next read.
     async fn catalogue(&self) -> Read<Arc<Catalogue>>;
-    /// The catalogue as it was last read here, without asking whether it moved. Only for decisions whose commit rests on
-    /// its revision ([`crate::transition::Rested::Catalogue`]), and that are made again, after a read, where it had moved.
-    async fn catalogue_seen(&self) -> Read<Arc<Catalogue>>;
     /// A client by its wire `client_id`.
     async fn client_named(&self, client_id: &str) -> Read<Option<Client>> {
         Ok(self.catalogue().await?.clients.named(client_id).cloned())

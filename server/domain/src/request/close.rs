@@ -1,4 +1,5 @@
 //! How a request leaves `pending` without a decision, and what is said about one that did.
+use super::count::requesters;
 use super::{CloseCause, Request, RequestState};
 use crate::Timestamp;
 use crate::catalogue::Catalogue;
@@ -45,9 +46,14 @@ pub(super) fn role_changed() -> Refusal {
     )
 }
 
-/// Takes a pending request back. Only for its requesters.
-pub fn withdraw(request: &Request, by: UserId, now: Timestamp) -> Result<Request, Refusal> {
-    if !request.requesters.contains(&by) {
+/// Takes a pending request back. Only for its requesters, who it had and who it has now.
+pub fn withdraw(
+    catalogue: &Catalogue,
+    request: &Request,
+    by: UserId,
+    now: Timestamp,
+) -> Result<Request, Refusal> {
+    if !requesters(catalogue, request).contains(&by) {
         return Err(Refusal::not_found("request"));
     }
     take_back(request, None, now)

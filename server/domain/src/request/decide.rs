@@ -11,7 +11,7 @@ use crate::ids::{DecisionId, GrantId, UserId};
 use crate::refusal::{Class, Refusal};
 use crate::terms::are_as_asked;
 use crate::text;
-use crate::window::{WindowError, describe_seconds};
+use crate::window::{Ask, WindowError, describe_seconds};
 use crate::workflow::Proof;
 
 /// What an approver says.
@@ -141,15 +141,8 @@ pub fn decide(
         ));
     }
     let cap = match (command.verdict, command.cap_seconds) {
-        (Verdict::Approve, Some(cap)) if cap <= 0 => {
-            return Err(Refusal::invalid(
-                "bad_time",
-                "for",
-                super::submit::sentence(&WindowError::NotPositive.to_string()),
-            ));
-        }
-        (Verdict::Approve, cap) => cap,
-        (Verdict::Deny, _) => None,
+        (Verdict::Approve, Some(cap)) => Some(shortening(catalogue, request, cap)?),
+        (Verdict::Approve, None) | (Verdict::Deny, _) => None,
     };
     let decision = Decision {
         id: DecisionId::new(now),
@@ -181,6 +174,27 @@ pub fn decide(
         }
     };
     Ok(Decided { request: next, decision, outcome })
+}
+
+/// A shortening that is none would bind nobody, and a number without bounds has no place in the record of it.
+fn shortening(catalogue: &Catalogue, request: &Request, cap: i64) -> Result<i64, Refusal> {
+    if cap <= 0 {
+        let why = super::submit::sentence(&WindowError::NotPositive.to_string());
+        return Err(Refusal::invalid("bad_time", "for", why));
+    }
+    let asked = match request.ask {
+        Ask::Seconds(asked) => asked,
+        Ask::Until(_) => catalogue.roles.get(&request.role_id).map_or(0, |role| role.max_seconds),
+    };
+    if cap > asked {
+        let most = request.cap_seconds.map_or(asked, |cap| cap.min(asked));
+        return Err(Refusal::invalid(
+            "too_long",
+            "for",
+            format!("An approver may only shorten: {} is the most.", describe_seconds(most)),
+        ));
+    }
+    Ok(cap)
 }
 
 /// The last approval: the clock starts, and everything is capped once more.

@@ -31,8 +31,7 @@ pub async fn issue(
         return Err(OauthError::new("unauthorized_client", "Only a workload's client gets tokens of roles."));
     };
     let caller = Caller::Workload { workload, client: client.id };
-    // As new as when the client proved itself, a moment ago.
-    let catalogue = state.broker.catalogue_seen().await?;
+    let catalogue = state.broker.catalogue_known().await?;
     // Unknown and not for this client are alike.
     let unknown = || OauthError::scope("There is no such role for this client.");
     let role = catalogue

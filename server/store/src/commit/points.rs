@@ -29,7 +29,8 @@ fn of(job: &Job) -> Option<Points> {
         Job::Commit(transition) => of_transition(transition),
         Job::Seal(_) => Some(("store.seal.before", "store.seal.after")),
         Job::ClaimDue(..) | Job::ClaimOne(..) => Some(("store.claim.before", "store.claim.after")),
-        Job::ClaimMails(_) | Job::ReleaseClaims(_) | Job::Sweep(..) | Job::Probe => None,
+        Job::ClaimMails(_) => Some(("store.claim_mails.before", "store.claim_mails.after")),
+        Job::ReleaseClaims(_) | Job::Sweep(..) | Job::Probe => None,
     }
 }
 
@@ -44,6 +45,10 @@ fn of_transition(transition: &Transition) -> Option<Points> {
         ("store.submit.before", "store.submit.after")
     } else if has("request.approved") {
         ("store.approve.before", "store.approve.after")
+    } else if has("request.denied") {
+        ("store.deny.before", "store.deny.after")
+    } else if has("request.withdrawn") {
+        ("store.withdraw.before", "store.withdraw.after")
     } else if has("credential.intended") {
         ("store.intend.before", "store.intend.after")
     } else if has("credential.live") {
@@ -54,6 +59,10 @@ fn of_transition(transition: &Transition) -> Option<Points> {
         ("store.revoked.before", "store.revoked.after")
     } else if has("token.issued") {
         ("store.token.before", "store.token.after")
+    } else if has("token.revoked") {
+        ("store.token_revoked.before", "store.token_revoked.after")
+    } else if has("catalogue.changed") {
+        ("store.catalogue.before", "store.catalogue.after")
     } else if transition.changes.iter().any(|c| matches!(c, Change::Mail(_))) {
         ("store.mail.before", "store.mail.after")
     } else {

@@ -12,7 +12,7 @@ use hallpass_domain::refusal::Class;
 use hallpass_domain::request as domain;
 use hallpass_domain::request::decide::{closed, may_decide};
 use hallpass_domain::text::LONGEST_REASON;
-use hallpass_domain::window::{Ask, WindowError, describe_seconds, parse_duration};
+use hallpass_domain::window::{WindowError, parse_duration};
 
 use super::ask::{text_problem, time_problem};
 use super::readable;
@@ -61,7 +61,7 @@ pub async fn decide(
     .await
 }
 
-/// The checks in the order that `docs/api.md` promises; the use case makes all of them again. The shortening, seconds.
+/// The checks in the order that `docs/api.md` promises; the use case makes all of them again, and sees that a shortening is one. The shortening, seconds.
 async fn check(
     broker: &Broker,
     caller: &Caller,
@@ -107,17 +107,7 @@ async fn check(
     if seconds <= 0 {
         return Err(time_problem(&WindowError::NotPositive, "for"));
     }
-    match asked.ask {
-        Ask::Seconds(most) if seconds > most => {
-            let most = asked.cap_seconds.map_or(most, |c| c.min(most));
-            Err(Problem::wrong(
-                "too_long",
-                "for",
-                format!("An approver may only shorten: {} was asked for.", describe_seconds(most)),
-            ))
-        }
-        _ => Ok(Some(seconds)),
-    }
+    Ok(Some(seconds))
 }
 
 /// A missing second factor: where it can be given.
