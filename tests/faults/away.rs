@@ -1,4 +1,11 @@
 //! A start while the database is away, and removals that were not recorded before the server died.
+use std::sync::Arc;
+
+use hallpass_adapters::kept::FileKept;
+use hallpass_adapters::sealing::AeadSealer;
+use hallpass_broker::reconcile::keep_window::KeptWindow;
+use hallpass_domain::credential::{Credential, CredentialState};
+use hallpass_domain::ports::kept::Kept as _;
 use hallpass_tests::fault_server::{Said, Tell};
 use hallpass_tests::outsider::Outsider;
 use hallpass_tests::process::Process;
@@ -12,7 +19,6 @@ use crate::parts::{SOON, gone, is_there, ready};
 async fn with_a_login(bed: &Bed, time: &str) -> (Process, String, String, tokio_postgres::Client) {
     let mut server = server(&bed.place, &[]);
     ready(&mut server).await;
-    let before = std::fs::read(bed.place.window()).expect("the window's file");
     server.tell(&Tell::Login { role: "db-read".to_owned(), time: time.to_owned() }).await;
     let (credential, name, password) = loop {
         match server.line::<Said>().await.expect("an answer") {
@@ -23,12 +29,19 @@ async fn with_a_login(bed: &Bed, time: &str) -> (Process, String, String, tokio_
     };
     let session = target().await.connect(&name, &password, DATABASE).await.expect("a session");
     eventually_within(SOON, "the window to be written down", || async {
-        (std::fs::read(bed.place.window()).expect("the window's file") != before).then_some(())
+        kept(bed).iter().any(|c| c.id == credential && c.state == CredentialState::Live).then_some(())
     })
     .await;
-    // Once more: what went live after the row was written ahead.
-    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     (server, name, credential.to_string(), session)
+}
+
+/// What a server wrote down of its window: a login is there when its row is written ahead, and once more when it is live.
+fn kept(bed: &Bed) -> Vec<Credential> {
+    let keys = hallpassd::compose::keys::master_keys(&bed.place.config().keys).expect("the master key");
+    let file =
+        FileKept::open(&bed.place.window(), Arc::new(AeadSealer::new(keys))).expect("the window's file");
+    let window = file.kept().and_then(|text| serde_json::from_str::<KeptWindow>(&text).ok());
+    window.map(|w| w.due).unwrap_or_default()
 }
 
 /// Verified absent only after its create cannot land any more; then it is journalled.

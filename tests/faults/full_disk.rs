@@ -1,9 +1,9 @@
 //! A disk that is full: the server's folder is a small file system of its own, in a mount name space that only it sees.
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use hallpass_tests::fault_server::{PLACE, Said, Tell};
 use hallpass_tests::outsider::Outsider;
+use hallpass_tests::pg::fill;
 use hallpass_tests::process::Process;
 use hallpass_tests::wait::eventually_within;
 
@@ -30,15 +30,6 @@ fn server(bed: &Bed) -> Process {
         .env(PLACE, serde_json::to_string(&bed.place).expect("JSON"));
     let log = std::env::temp_dir().join(format!("hallpass-full-disk-{}.log", std::process::id()));
     Process::start(command, &log)
-}
-
-/// Writes until nothing more fits.
-fn fill(path: &Path) {
-    let mut file = std::fs::File::create(path).expect("a file");
-    for size in [1 << 20, 1 << 12, 1] {
-        let block = vec![0u8; size];
-        while file.write_all(&block).is_ok() {}
-    }
 }
 
 /// Asks until introspection answers so.

@@ -24,6 +24,7 @@ mod hostile;
 mod ledger;
 mod operators;
 mod operators_tls;
+mod outbox;
 mod overlap;
 mod parts;
 mod release;

@@ -1,23 +1,39 @@
-//! A trial of a target that is cut off when its throw-away account has just been made.
+//! A trial of a target that is cut off: when its throw-away account has just been made, or before what that made is gone.
 use std::time::Duration;
 
+use hallpass_domain::ports::audit_log::AuditFilter;
 use hallpass_tests::fault_server::{Said, Tell};
+use hallpass_tests::pg::Cluster;
 use hallpass_tests::wait::eventually_within;
+use hallpass_tests::world::{DATABASE, World};
 
-use crate::bed::{Bed, Store, server, target};
+use crate::bed::{Bed, Store, own_target, server, target};
 use crate::parts::is_there;
 use crate::restored::open;
+
+/// A server that is killed at a point of its first trial.
+async fn cut_off_at(bed: &Bed, point: &str) {
+    let mut killed = server(&bed.place, &[("HALLPASS_FAILPOINT", point)]);
+    assert!(matches!(killed.line().await, Some(Said::Ready { .. })));
+    killed.tell(&Tell::Trials).await;
+    assert!(killed.line::<Said>().await.is_none(), "{}", killed.log());
+    killed.ended().await;
+}
+
+async fn over(world: &World) {
+    eventually_within(Duration::from_secs(60), "the trial to be over", || async {
+        assert_eq!(world.broker.step_finish_checks().await.error, None);
+        world.broker.store.open_checks(10).await.expect("checks").is_empty().then_some(())
+    })
+    .await;
+}
 
 /// No checkpoint outside can tell whether the database is the newest, so the targets are asked; the account of the trial has
 /// its row, and is no sign of a restored backup. It is proven gone, and nobody was signed out for it.
 async fn no_sign_of_a_restored_backup(store: Store) {
     let cluster = target().await;
     let bed = Bed::new(store, &[("db", cluster.port())]).await;
-    let mut killed = server(&bed.place, &[("HALLPASS_FAILPOINT", "trial.create.after")]);
-    assert!(matches!(killed.line().await, Some(Said::Ready { .. })));
-    killed.tell(&Tell::Trials).await;
-    assert!(killed.line::<Said>().await.is_none(), "{}", killed.log());
-    killed.ended().await;
+    cut_off_at(&bed, "trial.create.after").await;
     let _ = std::fs::remove_file(bed.place.checkpoints());
 
     let world = open(&bed).await;
@@ -29,11 +45,7 @@ async fn no_sign_of_a_restored_backup(store: Store) {
     let unknown = world.broker.unknown_at_targets().await.expect("a look");
     let unknown = unknown.into_iter().flat_map(|t| t.accounts.expect("a list"));
     assert!(!unknown.collect::<Vec<_>>().contains(&check.account.external_name));
-    eventually_within(Duration::from_secs(60), "the trial to be over", || async {
-        assert_eq!(world.broker.step_finish_checks().await.error, None);
-        world.broker.store.open_checks(10).await.expect("checks").is_empty().then_some(())
-    })
-    .await;
+    over(&world).await;
     assert!(!is_there(cluster, &check.account.external_name).await);
 }
 
@@ -45,4 +57,57 @@ async fn no_sign_of_a_restored_backup_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_sign_of_a_restored_backup_on_postgres() {
     no_sign_of_a_restored_backup(Store::Postgres).await;
+}
+
+/// Large objects that trials of this installation made.
+async fn made_by_trials(cluster: &Cluster, world: &World) -> i64 {
+    let mark = format!("hallpass:v1:{}:%", world.broker.settings.instance);
+    let all = "SELECT count(*) FROM pg_description WHERE classoid = 'pg_largeobject'::regclass AND description LIKE $1";
+    cluster.superuser(DATABASE).await.query_one(all, &[&mark]).await.expect("large objects").get(0)
+}
+
+/// What a trial makes is taken away by who proves its account gone, whether that had handed it over or not.
+async fn what_a_trial_made_is_taken_away(store: Store) {
+    let cluster = target().await;
+    let bed = Bed::new(store, &[("db", cluster.port())]).await;
+    cut_off_at(&bed, "trial.use.after").await;
+    cut_off_at(&bed, "trial.clean.before").await;
+    let world = open(&bed).await;
+    assert!(made_by_trials(cluster, &world).await > 0, "nothing was left, so this shows nothing");
+    over(&world).await;
+    assert_eq!(made_by_trials(cluster, &world).await, 0);
+    assert_eq!(left(&world).await, [0, 0]);
+}
+
+/// How much was told to be left, of each trial.
+async fn left(world: &World) -> Vec<u64> {
+    let filter = AuditFilter { kind: Some("target.check_gone".to_owned()), ..AuditFilter::default() };
+    let events = world.broker.store.events(&filter, None, 10).await.expect("events");
+    events.iter().filter_map(|e| e.event.parts().data["left"].as_u64()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_trial_made_is_taken_away_on_sqlite() {
+    what_a_trial_made_is_taken_away(Store::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_trial_made_is_taken_away_on_postgres() {
+    what_a_trial_made_is_taken_away(Store::Postgres).await;
+}
+
+/// Where it cannot be taken away that is told, and the trial is over nevertheless: its account is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_trial_leaves_is_told() {
+    let cluster = own_target().await;
+    let bed = Bed::new(Store::Sqlite, &[("db", cluster.port())]).await;
+    cut_off_at(&bed, "trial.clean.before").await;
+    let superuser = cluster.superuser("postgres").await;
+    superuser
+        .batch_execute(&format!("ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false"))
+        .await
+        .expect("shut");
+    let world = open(&bed).await;
+    over(&world).await;
+    assert_eq!(left(&world).await, [1]);
 }

@@ -133,6 +133,28 @@ async fn the_database_is_killed() {
     scene.goes_on_and_records().await;
 }
 
+/// The disk of the store's cluster is full, and with it the log of all its changes: it stops, and comes back when there is
+/// room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_disk_of_the_database_is_full() {
+    let start = || Cluster::start_on_disk(96, &[("max_wal_size", "8MB"), ("min_wal_size", "2MB")]);
+    let cluster = tokio::task::spawn_blocking(start).await.expect("a cluster");
+    let bed = Bed::on(&cluster, &[("db", target().await.port())]).await;
+    let scene = scene(&bed).await;
+    let neighbour = cluster.superuser("postgres").await;
+    cluster.fill();
+    // What room was set aside before is used up by somebody else's work.
+    let work = "SELECT pg_logical_emit_message(true, 'work', 'done'); SELECT pg_switch_wal()";
+    eventually_within(SOON, "the log to find no room", || async {
+        neighbour.simple_query(work).await.is_err().then_some(())
+    })
+    .await;
+    assert!(cluster.log().contains("No space left on device"), "{}", cluster.log());
+    scene.fails_closed_and_removes().await;
+    cluster.make_room();
+    scene.goes_on_and_records().await;
+}
+
 /// The store's cluster hangs: connections stay open and nothing is answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_hangs() {

@@ -1,5 +1,7 @@
 //! Private PostgreSQL clusters: one per test, on a free loopback port and a socket in a temporary folder, gone with the
 //! test or its process. Where we are root the servers run as the `postgres` user, because they refuse to run as root.
+mod disk;
+
 use std::fs::File;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
@@ -8,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tokio_postgres::{Client, Config, NoTls};
+
+pub use self::disk::fill;
 
 /// Superuser of every cluster.
 pub const SUPERUSER: &str = "postgres";
@@ -20,6 +24,8 @@ pub struct Cluster {
     bin: PathBuf,
     port: u16,
     settings: Vec<(String, String)>,
+    /// A process in the mount name space with its data folder, where that has a disk of its own.
+    inside: Option<u32>,
     /// Stops the server and removes the folder when its input ends: at drop, or when this process dies in any way.
     watchdog: Option<Child>,
 }
@@ -44,28 +50,29 @@ impl Cluster {
     /// # Panics
     /// Where PostgreSQL's server programs are missing or do not start.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_in(settings, None)
+    }
+
+    fn start_in(settings: &[(&str, &str)], megabytes: Option<u32>) -> Self {
         let bin = programs();
         let template = template(&bin);
         let dir =
             tempfile::Builder::new().prefix("hallpass-pg-").tempdir().expect("a temporary folder").keep();
-        run(Command::new("cp").args(["-r", "--reflink=auto"]).arg(&template).arg(dir.join("data")));
-        own(&dir);
-        let stop = format!(
-            "trap '' INT TERM HUP; read _; '{}/pg_ctl' -D '{dir}/data' -m immediate -s stop; rm -rf '{dir}'",
-            bin.display(),
-            dir = dir.display()
-        );
-        let watchdog = as_server(Path::new("sh"))
-            .args(["-c", &stop])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Out of our process group: what ends us by a signal to the group leaves it to do its work.
-            .process_group(0)
-            .spawn()
-            .expect("the watchdog");
+        let (watchdog, inside) = match megabytes {
+            None => {
+                run(Command::new("cp").args(["-r", "--reflink=auto"]).arg(&template).arg(dir.join("data")));
+                own(&dir);
+                (Self::watchdog(&dir, &bin), None)
+            }
+            Some(megabytes) => {
+                own(&dir);
+                let (watchdog, inside) = disk::mounted(&dir, &bin, megabytes);
+                disk::copy(inside, &template, &dir);
+                (watchdog, Some(inside))
+            }
+        };
         let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let mut cluster = Self { dir, bin, port: 0, settings, watchdog: Some(watchdog) };
+        let mut cluster = Self { dir, bin, port: 0, settings, inside, watchdog: Some(watchdog) };
         // Another process may take the port before the server does.
         for _ in 0..5 {
             cluster.port = free_port();
@@ -77,6 +84,31 @@ impl Cluster {
         panic!("PostgreSQL did not start:\n{log}");
     }
 
+    fn watchdog(dir: &Path, bin: &Path) -> Child {
+        let stop = format!(
+            "trap '' INT TERM HUP; read _; '{}/pg_ctl' -D '{dir}/data' -m immediate -s stop; rm -rf '{dir}'",
+            bin.display(),
+            dir = dir.display()
+        );
+        as_server(Path::new("sh"))
+            .args(["-c", &stop])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Out of our process group: what ends us by a signal to the group leaves it to do its work.
+            .process_group(0)
+            .spawn()
+            .expect("the watchdog")
+    }
+
+    /// `pg_ctl` for it.
+    fn control(&self, arguments: &[&str]) -> Command {
+        let mut command = disk::command(self.inside, &self.bin.join("pg_ctl"));
+        command.arg("-D").arg(self.dir.join("data")).arg("-s").args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
     fn try_up(&self) -> bool {
         let mut options = format!(
             "-p {} -k '{}' -c listen_addresses=127.0.0.1 -c fsync=off -c shared_buffers=32MB -c max_connections=200",
@@ -86,15 +118,9 @@ impl Cluster {
         for (name, value) in &self.settings {
             options.push_str(&format!(" -c {name}='{value}'"));
         }
-        as_server(&self.bin.join("pg_ctl"))
-            .arg("-D")
-            .arg(self.dir.join("data"))
-            .arg("-l")
+        self.control(&["-l"])
             .arg(self.dir.join("log"))
-            .args(["-s", "-w", "-o", &options, "start"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .args(["-w", "-o", &options, "start"])
             .status()
             .is_ok_and(|status| status.success())
     }
@@ -109,12 +135,7 @@ impl Cluster {
 
     /// Stops the server at once, as a crash would; what was committed is kept.
     pub fn stop(&self) {
-        run(as_server(&self.bin.join("pg_ctl")).arg("-D").arg(self.dir.join("data")).args([
-            "-s",
-            "-m",
-            "immediate",
-            "stop",
-        ]));
+        run(&mut self.control(&["-m", "immediate", "stop"]));
     }
 
     /// Writes a file into the data folder, readable by the server alone.
@@ -128,7 +149,7 @@ impl Cluster {
 
     /// Lets the server read its configuration files again.
     pub fn reload(&self) {
-        run(as_server(&self.bin.join("pg_ctl")).arg("-D").arg(self.dir.join("data")).args(["-s", "reload"]));
+        run(&mut self.control(&["reload"]));
     }
 
     /// Port on 127.0.0.1.

@@ -18,7 +18,7 @@ use hallpass_domain::request::decide::Outcome;
 use hallpass_domain::request::{Request, Verdict};
 use hallpass_domain::secret::random_from;
 use hallpassd::compose::{self, Composed, Given, Making, StartError};
-use hallpassd::config::Config;
+use hallpassd::config::{Config, MailTls, MailTransport};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,8 @@ pub struct Place {
     pub targets: Vec<(String, u16)>,
     /// Several servers share the database.
     pub replicated: bool,
+    /// Port on loopback of a mail server, where mails do not go into a folder.
+    pub mail_port: Option<u16>,
 }
 
 /// A server put together in this process; nothing runs until [`World::run`].
@@ -84,6 +86,7 @@ impl Place {
             database,
             targets: targets.iter().map(|(n, p)| ((*n).to_owned(), *p)).collect(),
             replicated: false,
+            mail_port: None,
         }
     }
 
@@ -122,6 +125,11 @@ impl Place {
         config.audit.checkpoint_file = Some(self.checkpoints());
         config.database.journal_file = Some(self.journal());
         config.mail.directory = self.data.join("mail");
+        if let Some(port) = self.mail_port {
+            config.mail.transport = MailTransport::Smtp;
+            config.mail.tls = MailTls::None;
+            config.mail.port = port;
+        }
         config.server.replicated = self.replicated;
         config
     }

@@ -21,6 +21,7 @@ pub mod secrets;
 pub mod settle;
 mod settle_requests;
 pub mod trial;
+mod trials_over;
 
 pub use applied::{Applied, ApplyError, By, Mark, NewClient};
 pub use apply::TARGET_SECRET;

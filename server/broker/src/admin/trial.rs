@@ -1,12 +1,11 @@
-//! Trials of targets before they are relied on: the canary. Its account has a row committed before it exists, and is
-//! verified absent afterwards, across restarts.
+//! Trials of targets before they are relied on: the canary. Its account has a row committed before it exists; that it is
+//! gone afterwards is proven in `trials_over.rs`.
 use std::collections::BTreeMap;
 
 use chrono::Duration;
 use hallpass_domain::credential::{Credential, CredentialState, Plan, external_name};
-use hallpass_domain::failpoint;
 use hallpass_domain::ids::{CredentialId, GrantId};
-use hallpass_domain::ports::target::{Canary, Step, TargetConnector, TargetError};
+use hallpass_domain::ports::target::{Canary, TargetConnector, TargetError};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::role::{CredentialKind, RoleSettings};
 use hallpass_domain::target::{Target, TargetSettings};
@@ -20,16 +19,11 @@ use super::build::State;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::events::event;
-use crate::reconcile::reports::Report;
 
 /// Seconds in which the target must have created the throw-away account.
 const CREATE_SECONDS: i64 = 10;
 /// Databases of one target that are tried: the first by name of those that its roles give.
 const MOST_PLACES: usize = 5;
-/// Seconds until an account that is not proven gone is looked at again.
-const AGAIN_SECONDS: i64 = 5;
-/// Passes over one account before others have their turn.
-const PASSES: usize = 3;
 
 /// What a trial of a target came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,92 +249,6 @@ impl Broker {
             tracing::warn!(target = %target.name, %error, "what a trial found could not be recorded");
         }
         found
-    }
-
-    /// Proves that the accounts of trials are gone, also of those that were cut off.
-    pub async fn step_finish_checks(&self) -> Report {
-        let mut report = Report::default();
-        let (open, catalogue) = match (self.store.open_checks(50).await, self.store.catalogue().await) {
-            (Ok(open), Ok(catalogue)) => (open, catalogue),
-            (Err(error), _) | (_, Err(error)) => {
-                return Report { error: Some(error.to_string()), ..report };
-            }
-        };
-        for check in open {
-            if self.now() < check.next_attempt_at {
-                report.left += 1;
-                continue;
-            }
-            // The same connector as everything else there, where it is the same server: it remembers what it saw.
-            let known =
-                catalogue.targets.get(&check.target.id).filter(|t| t.settings == check.target.settings);
-            let connector = match known {
-                Some(target) => self.targets.connector(target),
-                None => self.targets.trial(&check.target),
-            };
-            let mut account = check.account.clone();
-            let gone = match connector {
-                Ok(connector) => self.proven_gone(connector.as_ref(), &mut account).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = &gone {
-                tracing::warn!(target = %check.target.name, account = account.external_name, %error, "the account of a trial is not proven gone yet");
-                report.error = Some(format!("{}: {error}", check.target.name));
-            }
-            let gone = gone.unwrap_or(false);
-            let now = self.now();
-            let mut next = TargetCheck {
-                account,
-                gone_at: gone.then_some(now),
-                next_attempt_at: now + Duration::seconds(AGAIN_SECONDS),
-                version: check.version + 1,
-                ..check
-            };
-            let mut transition = Transition::new(now);
-            if gone {
-                // Nothing is left to be done there: no copy of our password, sealed under whatever key, is kept for it.
-                next.target.sealed_secret = None;
-                let subjects =
-                    [("credential", next.account.id.to_string()), ("target", next.target.id.to_string())];
-                transition = transition.event(event(
-                    now,
-                    "target.check_gone",
-                    "system:checker",
-                    &subjects,
-                    json!({ "external_name": next.account.external_name }),
-                    json!({}),
-                ));
-            }
-            match self.commit(transition.with(Change::TargetCheck(Box::new(next)))).await {
-                Ok(()) if gone => report.done += 1,
-                // Another server did the same, or it is tried again.
-                _ => report.left += 1,
-            }
-        }
-        report
-    }
-
-    async fn proven_gone(
-        &self,
-        connector: &dyn TargetConnector,
-        account: &mut Credential,
-    ) -> Result<bool, TargetError> {
-        for _ in 0..PASSES {
-            for step in [Step::Deny, Step::EndSessions, Step::Remove, Step::VerifyAbsent] {
-                failpoint::hit("trial.finish.before");
-                let answers = connector.step(step, std::slice::from_ref(&*account)).await;
-                failpoint::hit("trial.finish.after");
-                for answer in answers {
-                    let answer = answer?;
-                    // Of a trial that was cut off only the target knows it; its sessions are told apart from others' by it.
-                    account.external_oid = account.external_oid.or(answer.external_oid);
-                    if answer.verified_absent {
-                        return Ok(true);
-                    }
-                }
-            }
-        }
-        Ok(false)
     }
 }
 

@@ -58,6 +58,10 @@ impl TargetConnector for Observed {
         self.may_change()?;
         self.inner.canary(credential).await
     }
+    async fn clean(&self, credential: &Credential) -> Result<(), TargetError> {
+        self.may_change()?;
+        self.inner.clean(credential).await
+    }
     async fn create(&self, credential: &Credential, password: &SecretString) -> Result<Created, TargetError> {
         self.may_change()?;
         self.inner.create(credential, password).await

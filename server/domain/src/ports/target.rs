@@ -165,6 +165,8 @@ pub struct Descriptor {
 pub trait TargetConnector: Send + Sync {
     /// Checks rights and settings with a throw-away account that has an own row (`credential` written ahead by the caller).
     async fn canary(&self, credential: &Credential) -> Result<Canary, TargetError>;
+    /// Takes away what such a check left with others when its account was removed. For an account that is gone.
+    async fn clean(&self, credential: &Credential) -> Result<(), TargetError>;
     /// Creates the account in one transaction that refuses itself when the target's clock is past `create_deadline`, with the
     /// target's own expiry at `not_after` as second line of defence, and our marker.
     async fn create(&self, credential: &Credential, password: &SecretString) -> Result<Created, TargetError>;

@@ -14,7 +14,6 @@ use super::session::{Script, script};
 
 const FACTS: Script = script!("facts": "facts");
 const QUARANTINE: Script = script!("quarantine": "quarantine");
-const CLEAN: Script = script!("canary_clean": "canary_clean");
 
 /// Oldest version with a security team behind it, and the first on which no login may hand its own membership on: before
 /// it, what one login was given lives on in the sessions of another.
@@ -103,12 +102,12 @@ impl PostgresqlConnector {
             );
         }
         let holder = self.dialer.holder(name, &right, database).await;
-        let mut object = None;
         match &holder {
-            Ok(session) => match session.client.query_one("SELECT pg_catalog.lo_create(0)", &[]).await {
-                Ok(row) => object = row.try_get::<_, u32>(0).ok(),
-                Err(e) => problems.push(format!("a login cannot work: {}", super::errors::target_error(&e))),
-            },
+            Ok(session) => {
+                if let Err(e) = self.own_something(session, credential.id).await {
+                    problems.push(format!("a login cannot work: {}", super::errors::target_error(&e)));
+                }
+            }
             Err(e) => problems.push(format!(
                 "a login is not let in ({e}): pg_hba.conf must allow it to {database} by scram-sha-256 from here, and its \
                  groups must have CONNECT there"
@@ -131,14 +130,11 @@ impl PostgresqlConnector {
                 _ => problems.push(words.into()),
             }
         }
-        if let Some(object) = object {
-            let link = self.link(database);
-            let args = json!({ "quarantine": self.settings.quarantine_role, "object": object });
-            failpoint::hit("trial.clean.before");
-            let cleaned = link.run::<_, ()>(CLEAN, &args).await;
-            failpoint::hit("trial.clean.after");
-            if let Err(e) = cleaned {
-                problems.push(format!("large object {object} of the trial is left in {database}: {e}"));
+        if holder.is_ok() {
+            match self.clean_up(&credential).await {
+                Err(down @ TargetError::Down(_)) => return Err(down),
+                Err(e) => problems.push(format!("a large object of the trial is left in {database}: {e}")),
+                Ok(()) => {}
             }
         }
         Ok(())

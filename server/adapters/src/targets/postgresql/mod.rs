@@ -4,6 +4,7 @@
 //! One file a verb; the statements themselves are in `sql/`, whole and constant.
 mod accounts;
 mod canary;
+mod clean;
 mod counts;
 mod create;
 mod deny;
@@ -124,6 +125,10 @@ impl PostgresqlConnector {
 impl TargetConnector for PostgresqlConnector {
     async fn canary(&self, credential: &Credential) -> Result<Canary, TargetError> {
         self.check(credential).await
+    }
+
+    async fn clean(&self, credential: &Credential) -> Result<(), TargetError> {
+        self.clean_up(credential).await
     }
 
     async fn create(&self, credential: &Credential, password: &SecretString) -> Result<Created, TargetError> {

@@ -33,6 +33,11 @@ pub(super) fn mark(instance: &str, id: CredentialId) -> String {
     format!("hallpass:v1:{instance}:{id}:")
 }
 
+/// The comment on what a trial's account makes, by which it is found again whoever owns it by then.
+pub(super) fn trial_mark(instance: &str, id: CredentialId) -> String {
+    format!("{}trial", mark(instance, id))
+}
+
 /// The whole marker.
 pub(super) fn comment(instance: &str, credential: &Credential) -> Result<String, serde_json::Error> {
     let Plan::PostgresqlLogin { groups, connection_limit, .. } = &credential.plan;
