@@ -58,3 +58,4 @@ mod security;
 mod steps;
 mod story;
 mod target_checks;
+mod zones;
