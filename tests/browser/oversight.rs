@@ -156,6 +156,7 @@ async fn an_account_nobody_knows_is_removed(script: bool) {
     window.open("/reports").await;
     window.expect_words(&rogue).await;
     window.expect_words("It is left alone until an administrator says that it goes.").await;
+    window.expect_words("Member of orders_read").await;
     window.look_with_script("reports-rogue-account").await;
     window.press("Remove it").await;
     window.expect_words("It is being removed").await;

@@ -47,15 +47,20 @@ pub fn mail(
 
 /// `17:30 CET (16:30 UTC)`, with the day where it is not today's in that zone.
 pub fn when(at: Timestamp, now: Timestamp, zone: &str) -> String {
+    let clock = when_briefly(at, now, zone);
+    if zone.parse::<Tz>().unwrap_or(Tz::UTC) == Tz::UTC {
+        clock
+    } else {
+        format!("{clock} ({} UTC)", at.format("%H:%M"))
+    }
+}
+
+/// `17:30 CET`: for a subject, of which a telephone shows sixty characters.
+fn when_briefly(at: Timestamp, now: Timestamp, zone: &str) -> String {
     let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
     let (local, today) = (at.with_timezone(&zone), now.with_timezone(&zone).date_naive());
-    let clock = if local.date_naive() == today {
-        local.format("%H:%M %Z")
-    } else {
-        local.format("%a %-d %b %H:%M %Z")
-    }
-    .to_string();
-    if zone == Tz::UTC { clock } else { format!("{clock} ({} UTC)", at.format("%H:%M")) }
+    if local.date_naive() == today { local.format("%H:%M %Z") } else { local.format("%a %-d %b %H:%M %Z") }
+        .to_string()
 }
 
 /// `23 Nov 2026 17:30:00 CET (16:30:00 UTC)`: for what is compared with the log of a target, and ends of short grants.

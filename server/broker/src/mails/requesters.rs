@@ -8,7 +8,7 @@ use hallpass_domain::request::decide::describe_window;
 use hallpass_domain::request::{CloseCause, Decision, Request};
 use hallpass_domain::window::{Ask, describe_seconds};
 
-use super::{About, about, fact, holders, mail, when, when_exactly};
+use super::{About, about, fact, holders, mail, when, when_briefly, when_exactly};
 use crate::queries::catalogue::ask_again_href;
 
 pub(super) fn length(request: &Request, now: Timestamp, zone: &str) -> String {
@@ -123,7 +123,7 @@ pub fn request_approved(
     to_holders(catalogue, request, now, MailKind::RequestApproved, |about, user| MailModel {
         subject: format!(
             "Approved until {}: {}@{} ({})",
-            when(grant.ends_at, now, user.zone()),
+            when_briefly(grant.ends_at, now, user.zone()),
             about.role,
             about.place,
             request.reference

@@ -165,7 +165,10 @@ fn about(catalogue: &Catalogue, parts: &EventParts) -> String {
         let to = private.and_then(serde_json::Value::as_str).unwrap_or("somebody");
         format!("to {to}: {}", mail_in_words(kind))
     });
-    let words: Vec<String> = [mail, place, account, whose].into_iter().flatten().collect();
+    // Things of the installation itself: an OAuth client by its name on the wire, a key or a setting by its own.
+    let thing =
+        ["client_id", "what"].into_iter().find_map(|of| parts.data.get(of)?.as_str().map(str::to_owned));
+    let words: Vec<String> = [mail, place, account, whose, thing].into_iter().flatten().collect();
     if words.is_empty() {
         // Something that has no name for people, such as a session: its id stands in the event below.
         parts.subjects.keys().next().map(|noun| noun.replace('_', " ")).unwrap_or_default()

@@ -221,6 +221,7 @@ fn finding_row(catalogue: &Catalogue, caller: &Caller, f: &Finding) -> FindingRo
         target: catalogue.targets.get(&f.target_id).map(|t| t.name.to_string()).unwrap_or_default(),
         kind: f.kind.as_str().to_owned(),
         differences: f.differences.clone(),
+        groups: f.groups.clone(),
         since: f.first_seen_at,
         removing_since: f.removing_since,
         confirmed_by: f.confirmed_by.map(|u| super::lines::user(catalogue, u).name),

@@ -37,6 +37,8 @@ pub struct FindingRow {
     pub kind: String,
     /// The differences, in words.
     pub differences: Vec<String>,
+    /// Groups at the target that it is in: what it can do there.
+    pub groups: Vec<String>,
     /// When it was seen first.
     pub since: DateTime<Utc>,
     /// Since when it is being removed.

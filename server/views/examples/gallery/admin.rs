@@ -92,6 +92,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         target: text("orders-db"),
         kind: text(kind),
         differences: texts(differences),
+        groups: texts(&["orders_read"]),
         since: minutes(-6),
         removing_since,
         confirmed_by: removing_since.map(|_| text("Omar Haddad")),

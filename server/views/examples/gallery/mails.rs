@@ -197,7 +197,7 @@ impl World {
             external_name: text("hp_acme_ag4h3zkq7d2vbmx5tn6wryeabu"),
             external_oid: None,
             credential_id: None,
-            groups: Vec::new(),
+            groups: texts(&["orders_read"]),
             kind,
             differences: texts(differences),
             first_seen_at: now(),
