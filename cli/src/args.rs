@@ -12,7 +12,7 @@ use crate::out::Format;
     disable_help_subcommand = true,
     infer_subcommands = false,
     max_term_width = 100,
-    after_help = "Data goes to stdout, talk to stderr. More: hallpass help exit-codes | environment | formatting"
+    after_help = "Begin with: hallpass login --server URL, hallpass roles, hallpass request ROLE --reason … --wait\nData goes to stdout, talk to stderr. More: hallpass help exit-codes | environment | formatting"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Logout,
     /// Who the command speaks for
     Whoami,
-    /// Roles that can be asked for
+    /// Roles that you can ask for
     Roles(commands::roles::RolesArgs),
     /// One role: scope, who approves, how long
     Role(commands::roles::RoleArgs),
@@ -67,7 +67,7 @@ pub(crate) enum Command {
     Request(commands::request::RequestArgs),
     /// One request and where it stands
     Show(commands::show::ShowArgs),
-    /// Requests: one's own, or those that wait for one's decision
+    /// Requests: your own, or those that wait for your decision
     List(commands::list::ListArgs),
     /// Wait until a request is decided
     Wait(commands::wait::WaitArgs),
@@ -79,9 +79,11 @@ pub(crate) enum Command {
     Withdraw(commands::withdraw::WithdrawArgs),
     /// An access token under an active grant, alone on stdout
     Token(commands::token::TokenArgs),
+    /// Credentials that you have; with ROLE, a new one for another program
+    Creds(commands::creds::CredsArgs),
     /// Run a command with the credentials of a role
     Run(commands::run::RunArgs),
-    /// Grants that are active, scheduled or ending
+    /// What you hold: grants that are active, scheduled or ending
     Active(commands::active::ActiveArgs),
     /// End access early
     End(commands::end::EndArgs),
@@ -99,6 +101,8 @@ pub(crate) enum Command {
     Admin(commands::admin::AdminCommand),
     /// A completion script for a shell
     Completion(commands::completion::CompletionArgs),
+    /// Write manual pages, one for each command
+    Man(commands::man::ManArgs),
     /// Help on a command, or on exit-codes, environment, formatting
     Help(commands::help::HelpArgs),
 }

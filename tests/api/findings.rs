@@ -110,6 +110,13 @@ async fn an_account_that_no_record_knows_waits_for_a_yes(backend: Backend) {
     assert_eq!((&items[0]["account"], &items[0]["kind"]), (&json!(ours), &json!("unknown")));
     assert_eq!(events(&server, "account.unknown").await, 1, "told once");
     assert_eq!(told(&server).await, ["ada", "ana"], "administrators and the target's owners, once");
+    let mail = server.mailbox.newest("ana", "not as our records say");
+    let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in
+        [ours.as_str(), "member of orders_read", "Hallpass leaves it alone", "/reports#findings", "UTC)"]
+    {
+        assert!(text.contains(words), "no {words} in: {text}");
+    }
     assert!(session.simple_query("SELECT 1").await.is_ok(), "it is left alone");
 
     // Only an administrator says that it goes; with the form of his own session.

@@ -7,7 +7,7 @@ use hallpass_tests::webdriver::By;
 use crate::steps;
 use crate::window::Window;
 
-with_and_without_script!(password_app_and_recovery_codes);
+with_and_without_script!(password_app_and_recovery_codes, own_time_zone);
 
 /// A code of a seed in the current step of the servers' time.
 fn code(server: &TestServer, seed: &str) -> String {
@@ -130,4 +130,23 @@ async fn recovery_codes(window: &Window) -> Vec<String> {
         shown.as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     assert!(codes.len() >= 8, "{codes:?}");
     codes
+}
+
+async fn own_time_zone(script: bool) {
+    let server = TestServer::start(Backend::Sqlite).await;
+    let window = Window::new(&server.base_url, script).await;
+    steps::sign_in(&server, &window, "sam").await;
+    window.open("/account").await;
+    window.fill("Show times in", "lisbon").await;
+    window.press("Save").await;
+    window.expect_mistake("Did you mean “Europe/Lisbon”?").await;
+    window.look_with_script("account-zone-unknown").await;
+    window.fill("Show times in", "Europe/Lisbon").await;
+    window.press("Save").await;
+    window.expect_words("Times are shown in Europe/Lisbon now").await;
+    window.expect_words("where it is 09:0").await;
+    assert_eq!(window.value("Show times in").await, "Europe/Lisbon");
+    window.expect_quiet().await;
+    drop(window);
+    server.stop().await;
 }

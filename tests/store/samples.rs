@@ -102,6 +102,7 @@ pub(crate) fn user(mail: &str) -> User {
         email: Email::parse(mail).unwrap(),
         display_name: "Ana Ruiz é".to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
+        chosen_zone: Some("America/Argentina/Buenos_Aires".to_owned()),
         duties: BTreeSet::from([Duty::Administrator, Duty::Auditor]),
         disabled: false,
         version: 1,

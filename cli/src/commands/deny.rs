@@ -7,8 +7,13 @@ use crate::ctx::Ctx;
 use crate::failure::Failure;
 use crate::term;
 
+const EXAMPLES: &str = "\
+Examples:
+  hallpass deny R-7KQ2M9XW4T --comment \"the nightly report has it\"";
+
 /// Arguments.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DenyArgs {
     #[command(flatten)]
     decide: DecideArgs,

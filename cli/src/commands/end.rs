@@ -12,8 +12,14 @@ use crate::failure::{Exit, Failure};
 use crate::out::Answer;
 use crate::view;
 
+const EXAMPLES: &str = "\
+Examples:
+  hallpass end db-read
+  hallpass end --all";
+
 /// Arguments.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct EndArgs {
     /// Id of a grant, reference of its request, or name of a role
     #[arg(value_name = "ID|ROLE", required_unless_present = "all", conflicts_with = "all")]

@@ -8,6 +8,7 @@ pub(crate) mod admin;
 pub(crate) mod approve;
 pub(crate) mod audit;
 pub(crate) mod completion;
+pub(crate) mod creds;
 mod decide;
 pub(crate) mod deny;
 pub(crate) mod end;
@@ -17,6 +18,7 @@ pub(crate) mod lift;
 pub(crate) mod list;
 pub(crate) mod login;
 mod logout;
+pub(crate) mod man;
 mod objects;
 mod pick;
 pub(crate) mod receipt;
@@ -50,6 +52,7 @@ pub(crate) async fn perform(ctx: &Ctx, command: Command) -> Result<(), Failure> 
         Command::Deny(args) => deny::perform(ctx, args).await,
         Command::Withdraw(args) => withdraw::perform(ctx, args).await,
         Command::Token(args) => token::perform(ctx, args).await,
+        Command::Creds(args) => creds::perform(ctx, args).await,
         // Signals go to its child, so it is started elsewhere; see `main.rs`.
         Command::Run(_) => Ok(()),
         Command::Active(args) => active::perform(ctx, args).await,
@@ -60,6 +63,7 @@ pub(crate) async fn perform(ctx: &Ctx, command: Command) -> Result<(), Failure> 
         Command::Audit(command) => audit::perform(ctx, command).await,
         Command::Admin(command) => admin::perform(ctx, command).await,
         Command::Completion(args) => completion::perform(&args),
+        Command::Man(args) => man::perform(ctx, &args),
         Command::Help(args) => help::perform(&args),
     }
 }

@@ -15,14 +15,21 @@ use crate::failure::Failure;
 use crate::term;
 use crate::view;
 
+const EXAMPLES: &str = "\
+Examples:
+  hallpass request db-read --for 90m --reason \"slow query\" --ticket INC-1234 --wait
+  hallpass request db-read --until 17:30 --scope schema=orders --reason \"slow query\"
+  hallpass request db-read --dry-run          who decides, how long it may be";
+
 /// Arguments.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct RequestArgs {
     /// Name of the role
     pub(super) role: String,
     #[command(flatten)]
     pub(super) ask: AskArgs,
-    /// Only say what would happen
+    /// Only say what would happen; nothing is asked
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
     /// Take the active grant or the pending request that there is; ask only where there is none
@@ -42,7 +49,7 @@ pub(crate) struct AskArgs {
     /// A scope parameter; may be repeated: --scope schema=orders,stock
     #[arg(long, value_name = "NAME=VALUE")]
     scope: Vec<String>,
-    /// Why
+    /// Why; those who decide read it
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
     /// The ticket that it is for

@@ -17,8 +17,14 @@ use crate::out::{self, Answer, Body, Format, safe};
 use crate::sign_in::Identity;
 use crate::term;
 
+const EXAMPLES: &str = "\
+Examples:
+  T=$(hallpass token deploy --if-needed --reason \"$CI_JOB_URL\" --wait=5m) || exit
+  hallpass token deploy --header | curl -H @- https://deploy.example.org/";
+
 /// Arguments.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct TokenArgs {
     /// Name of the role
     role: String,
@@ -62,7 +68,8 @@ pub(super) struct Fetched {
     pub(super) access_token: String,
     /// When it stops working.
     pub(super) expires_at: chrono::DateTime<chrono::Utc>,
-    json: serde_json::Value,
+    /// Everything about it.
+    pub(super) json: serde_json::Value,
 }
 
 /// Fetches a token: a workload by `client_credentials`, anyone else under an active grant.

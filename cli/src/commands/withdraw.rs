@@ -9,7 +9,7 @@ use crate::view;
 /// Arguments.
 #[derive(Args)]
 pub(crate) struct WithdrawArgs {
-    /// Reference of the request
+    /// Reference of the request, such as R-7KQ2M9XW4T
     reference: String,
 }
 

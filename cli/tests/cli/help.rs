@@ -18,6 +18,7 @@ const COMMANDS: &[&str] = &[
     "deny",
     "withdraw",
     "token",
+    "creds",
     "run",
     "active",
     "end",
@@ -38,6 +39,7 @@ const COMMANDS: &[&str] = &[
     "admin remove-account",
     "admin rotate-secret",
     "completion",
+    "man",
     "help",
 ];
 
@@ -77,4 +79,22 @@ fn help_by_name_and_completions() {
         let ran = Ran::of(home.command("", &["completion", shell]).output().unwrap()).expect(0);
         assert!(ran.out.contains("hallpass"), "{shell}");
     }
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let home = Home::new();
+    let ran = Ran::of(home.command("", &["man", "--dir", "share/man/man1"]).output().unwrap()).expect(0);
+    assert!(ran.out.is_empty() && ran.err.contains("share/man/man1"), "{ran:?}");
+    let dir = home.dir.path().join("share/man/man1");
+    for command in COMMANDS {
+        let name = ["hallpass", command].join(" ").trim().replace(' ', "-");
+        let page = std::fs::read_to_string(dir.join(format!("{name}.1"))).expect(&name);
+        assert!(page.contains(".SH NAME") && page.contains(".SH SYNOPSIS"), "{name}");
+    }
+    let first = std::fs::read_to_string(dir.join("hallpass.1")).unwrap();
+    assert!(first.contains(".SH EXIT STATUS") && first.contains("HALLPASS_TOKEN_FILE"), "{first}");
+    // A folder that cannot be made is said, with nothing on stdout.
+    std::fs::write(home.dir.path().join("file"), "").unwrap();
+    Ran::of(home.command("", &["man", "--dir", "file/man"]).output().unwrap()).expect(1);
 }

@@ -4,6 +4,7 @@
 mod audit;
 #[cfg(test)]
 mod codes;
+mod creds;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]

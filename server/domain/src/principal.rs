@@ -59,14 +59,24 @@ pub struct User {
     pub email: Email,
     /// Name as others read it.
     pub display_name: String,
-    /// IANA zone in which times are shown (`Europe/Berlin`).
+    /// IANA zone (`Europe/Berlin`) as the catalogue says it.
     pub time_zone: String,
+    /// IANA zone that the person chose instead; no catalogue changes it.
+    #[serde(default)]
+    pub chosen_zone: Option<String>,
     /// Duties in Hallpass.
     pub duties: BTreeSet<Duty>,
     /// Disabled people cannot sign in, decide, or hold access.
     pub disabled: bool,
     /// Compare-and-swap counter.
     pub version: i64,
+}
+
+impl User {
+    /// IANA zone in which times are shown to them and read from them.
+    pub fn zone(&self) -> &str {
+        self.chosen_zone.as_deref().unwrap_or(&self.time_zone)
+    }
 }
 
 /// A group. Its members are rows of their own.

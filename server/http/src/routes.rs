@@ -199,6 +199,7 @@ pub const ROUTES: &[Row] = &[
     page("/account/totp", Duty::SignedIn),
     form("/account/totp", Duty::SignedIn),
     form("/account/recovery-codes", Duty::SignedIn),
+    form("/account/zone", Duty::SignedIn),
     form("/account/sessions/{id}/end", Duty::SignedIn),
     form("/account/sessions/end-all", Duty::SignedIn),
     // pages, administrators, auditors, owners

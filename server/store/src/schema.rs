@@ -12,6 +12,7 @@ table! {
         duties -> JsonSql,
         disabled -> Bool,
         version -> BigInt,
+        chosen_zone -> Nullable<Text>,
     }
 }
 

@@ -87,7 +87,7 @@ impl<'a> Page<'a> {
 
     /// What hinders a removal, in a sentence.
     pub(crate) fn trouble(&self, class: &str) -> String {
-        words::trouble(class).map_or_else(|| self.cap(class), str::to_owned)
+        hallpass_broker::queries::lines::trouble(class).map_or_else(|| self.cap(class), str::to_owned)
     }
 
     /// Inside a sentence: with a small letter, unless it is a name such as "PostgreSQL login".

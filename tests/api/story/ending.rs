@@ -36,6 +36,13 @@ mod revoked {
             let ended = server.broker().store.grant(grant.id).await.unwrap().unwrap();
             assert_eq!((ended.state, ended.end_reason), (GrantState::Ended, Some(EndReason::Revoked)));
             assert!(server.mailbox.subjects("dana").iter().any(|s| s.contains("Ended and checked")));
+            // She reads at once who revoked it, why, when (in her zone, and as the target's log has it), and what to do.
+            let mail = server.mailbox.newest("dana", "Revoked: ");
+            let text = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let by = if who == "ada" { "Ada" } else { "Ana Ruiz" };
+            for words in [by, "\"laptop stolen\"", "CET (", &format!("hallpass request {role}"), &path] {
+                assert!(text.contains(words), "no {words} in: {text}");
+            }
             let page = dana.get(&path).await.expect(200).words();
             assert!(page.contains("laptop stolen"), "{page}");
         }

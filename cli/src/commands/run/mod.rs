@@ -21,7 +21,7 @@ use crate::settings::path_var;
 mod access;
 mod child;
 mod files;
-mod passfile;
+pub(super) mod passfile;
 mod watch;
 
 /// What the command finds, said below the options.

@@ -4,7 +4,7 @@ use hallpass_client::wire::credentials::IssuedLogin;
 use crate::failure::{Exit, Failure};
 
 /// The content of the file for one login. The database is left open: the login may reach others on the same server.
-pub(super) fn content(login: &IssuedLogin) -> Result<String, Failure> {
+pub(in crate::commands) fn content(login: &IssuedLogin) -> Result<String, Failure> {
     let values = [&login.host, &login.database, &login.user, &login.password, &login.sslmode];
     if values.iter().any(|value| value.chars().any(char::is_control))
         || login.user.is_empty()

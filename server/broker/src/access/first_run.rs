@@ -137,6 +137,7 @@ impl Broker {
             email,
             display_name: name,
             time_zone: "UTC".to_owned(),
+            chosen_zone: None,
             duties: BTreeSet::from([Duty::Administrator]),
             disabled: false,
             version: 1,

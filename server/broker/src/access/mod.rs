@@ -11,6 +11,7 @@
 mod account_security;
 mod api_tokens;
 mod change_password;
+mod choose_zone;
 mod clients;
 mod csrf;
 mod device_answer;
@@ -51,6 +52,7 @@ use crate::caller::Origin;
 pub use account_security::AccountSecurity;
 pub use api_tokens::IssuedApiToken;
 pub use change_password::PasswordChanged;
+pub use choose_zone::{Zones, zone_names};
 pub use clients::{COMMAND_LINE_CLIENT, WORKLOAD_TOKEN_SECONDS};
 pub use device_answer::DeviceAnswered;
 pub use device_ask::{DEVICE_SECONDS, DeviceAsked};

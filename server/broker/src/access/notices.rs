@@ -40,7 +40,7 @@ pub(super) fn notice(now: Timestamp, user: &User, place: Place<'_>, notice: Noti
         Place::Session => "a browser that was signed in before".to_owned(),
         Place::Server => "the server itself, by whoever runs it".to_owned(),
     };
-    let mut facts = vec![fact("When", when_exactly(now, &user.time_zone)), fact("From", place)];
+    let mut facts = vec![fact("When", when_exactly(now, user.zone())), fact("From", place)];
     facts.extend(notice.facts.into_iter().map(|(label, value)| fact(label, value)));
     let model = MailModel {
         subject: notice.subject.to_owned(),

@@ -40,7 +40,7 @@ impl Broker {
             let mails = owners(&catalogue, &client).into_iter().map(|user| {
                 let model = MailModel {
                     subject: format!("New secret for client {}", client.client_id),
-                    headline: format!("{who} made a new secret for client {} at {}. The one before no longer works.", client.client_id, when_exactly(now, &user.time_zone)),
+                    headline: format!("{who} made a new secret for client {} at {}. The one before no longer works.", client.client_id, when_exactly(now, user.zone())),
                     facts: vec![Fact { label: "Client".to_owned(), value: client.client_id.to_string() }, Fact { label: "By".to_owned(), value: who.clone() }],
                     quote: None,
                     paragraphs: vec!["If you did not expect this, talk to them now: who holds the secret acts as this client.".to_owned()],

@@ -152,10 +152,7 @@ pub(super) fn mails(
     }
     let model = |user: &User| MailModel {
         subject: format!("Catalogue changed by {who}: {count}"),
-        headline: format!(
-            "{who} changed the catalogue at {}.",
-            crate::mails::when_exactly(now, &user.time_zone)
-        ),
+        headline: format!("{who} changed the catalogue at {}.", crate::mails::when_exactly(now, user.zone())),
         facts: facts.clone(),
         quote: None,
         paragraphs: vec![

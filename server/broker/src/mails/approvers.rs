@@ -31,14 +31,14 @@ pub fn approval_asked(
         .filter_map(|id| catalogue.users.get(id))
         .map(|user| {
             let about = about(catalogue, request.subject, request.role_id, request.target_id);
-            let mut facts = request_facts(catalogue, request, now, &user.time_zone);
+            let mut facts = request_facts(catalogue, request, now, user.zone());
             let others: Vec<String> =
                 names.iter().filter(|(id, _)| *id != user.id).map(|(_, n)| n.clone()).collect();
             let whom =
                 if others.is_empty() { "you".to_owned() } else { format!("you, {}", others.join(", ")) };
             facts.push(fact(
                 "Decide",
-                format!("by {}; {} of: {whom}", when(request.decide_by, now, &user.time_zone), stage.needed),
+                format!("by {}; {} of: {whom}", when(request.decide_by, now, user.zone()), stage.needed),
             ));
             if request.stages.len() > 1 {
                 facts.push(fact(
@@ -54,7 +54,7 @@ pub fn approval_asked(
                     format!("{}{shortened}", catalogue.name_of(Principal::User(earlier.approver))),
                 ));
             }
-            let asked = length(request, now, &user.time_zone);
+            let asked = length(request, now, user.zone());
             mail(
                 now,
                 MailKind::ApprovalAsked,
@@ -120,7 +120,7 @@ pub fn no_action_needed(
                     headline: format!("No action needed: {what}."),
                     facts: vec![
                         fact("Request", format!("{} for {} on {}", about.who, about.role, about.place)),
-                        fact("At", when_exactly(now, &user.time_zone)),
+                        fact("At", when_exactly(now, user.zone())),
                     ],
                     quote: None,
                     paragraphs: Vec::new(),

@@ -3,8 +3,9 @@ use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant::{EndReason, Grant};
 use hallpass_domain::mail::{Mail, MailKind, MailModel};
+use hallpass_domain::request::submit::sentence;
 
-use super::{about, fact, holders, mail, when_exactly};
+use super::{about, because_held, fact, holders, mail, when_exactly, whose};
 
 /// To the holder: ended, and checked; with the check.
 pub fn grant_ended(catalogue: &Catalogue, grant: &Grant, check: &str, now: Timestamp) -> Vec<Mail> {
@@ -24,19 +25,24 @@ pub fn grant_ended(catalogue: &Catalogue, grant: &Grant, check: &str, now: Times
                 (grant.request_id, Some(grant.id)),
                 MailModel {
                     subject: format!("Ended and checked: {}@{}", about.role, about.place),
-                    headline: format!(
-                        "Your access {} on {} has ended ({how}), and that was checked.",
-                        about.role, about.place
-                    ),
+                    headline: sentence(&format!(
+                        "{} {} on {} has ended ({how}), and that was checked",
+                        whose(catalogue, grant.principal, user),
+                        about.role,
+                        about.place
+                    )),
                     facts: vec![
-                        fact("Ended", when_exactly(grant.ends_at, &user.time_zone)),
-                        fact("Checked", when_exactly(now, &user.time_zone)),
+                        fact("Ended", when_exactly(grant.ends_at, user.zone())),
+                        fact("Checked", when_exactly(now, user.zone())),
                         fact("Result", check.to_owned()),
                     ],
                     quote: None,
-                    paragraphs: Vec::new(),
+                    paragraphs: vec![format!(
+                        "Nothing is left for you to do. If {} is needed again, ask for it again: in the catalogue, or with hallpass request {}.",
+                        about.role, about.role
+                    )],
                     link: Some(("See the receipt".to_owned(), format!("/grants/{}/receipt", grant.id))),
-                    footer: "You get this because the access was yours.".to_owned(),
+                    footer: because_held(grant.principal, user),
                 },
             )
         })
@@ -49,6 +55,15 @@ pub fn grant_revoked(catalogue: &Catalogue, grant: &Grant, by: &str, why: &str, 
     holders(catalogue, grant.principal)
         .into_iter()
         .map(|user| {
+            let mut paragraphs = vec![
+                "New logins and tokens are refused from now on, and open sessions are being ended. You get another mail once it was checked that nothing of it is left.".to_owned(),
+            ];
+            if grant.request_id.is_some() {
+                paragraphs.push(format!(
+                    "If it is still needed, talk to whoever revoked it, then ask again: in the catalogue, or with hallpass request {}.",
+                    about.role
+                ));
+            }
             mail(
                 now,
                 MailKind::GrantRevoked,
@@ -57,16 +72,21 @@ pub fn grant_revoked(catalogue: &Catalogue, grant: &Grant, by: &str, why: &str, 
                 MailModel {
                     subject: format!("Revoked: {}@{}, by {by}", about.role, about.place),
                     headline: format!(
-                        "{by} revoked your access {} on {} before its time.",
-                        about.role, about.place
+                        "{by} revoked {} {} on {} before its time.",
+                        whose(catalogue, grant.principal, user),
+                        about.role,
+                        about.place
                     ),
-                    facts: vec![fact("At", when_exactly(now, &user.time_zone))],
-                    quote: Some(why.to_owned()).filter(|w| !w.is_empty()),
-                    paragraphs: vec![
-                        "You get another mail once it was checked that nothing of it is left.".to_owned(),
+                    facts: vec![
+                        fact("What", about.role.clone()),
+                        fact("Where", format!("{} ({})", about.place, about.environment)),
+                        fact("Revoked", when_exactly(now, user.zone())),
+                        fact("By", by.to_owned()),
                     ],
-                    link: Some(("See the grant".to_owned(), format!("/grants/{}", grant.id))),
-                    footer: "You get this because the access was yours.".to_owned(),
+                    quote: Some(why.to_owned()).filter(|w| !w.is_empty()),
+                    paragraphs,
+                    link: Some(("See what is left of it".to_owned(), format!("/grants/{}", grant.id))),
+                    footer: because_held(grant.principal, user),
                 },
             )
         })

@@ -47,21 +47,27 @@ pub fn mail(
 
 /// `17:30 CET (16:30 UTC)`, with the day where it is not today's in that zone.
 pub fn when(at: Timestamp, now: Timestamp, zone: &str) -> String {
-    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
-    let (local, today) = (at.with_timezone(&zone), now.with_timezone(&zone).date_naive());
-    let clock = if local.date_naive() == today {
-        local.format("%H:%M %Z")
+    let clock = when_briefly(at, now, zone);
+    if zone.parse::<Tz>().unwrap_or(Tz::UTC) == Tz::UTC {
+        clock
     } else {
-        local.format("%a %-d %b %H:%M %Z")
+        format!("{clock} ({} UTC)", at.format("%H:%M"))
     }
-    .to_string();
-    if zone == Tz::UTC { clock } else { format!("{clock} ({} UTC)", at.format("%H:%M")) }
 }
 
-/// As [`when`], with seconds: for ends of short grants.
+/// `17:30 CET`: for a subject, of which a telephone shows sixty characters.
+fn when_briefly(at: Timestamp, now: Timestamp, zone: &str) -> String {
+    let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
+    let (local, today) = (at.with_timezone(&zone), now.with_timezone(&zone).date_naive());
+    if local.date_naive() == today { local.format("%H:%M %Z") } else { local.format("%a %-d %b %H:%M %Z") }
+        .to_string()
+}
+
+/// `23 Nov 2026 17:30:00 CET (16:30:00 UTC)`: for what is compared with the log of a target, and ends of short grants.
 pub fn when_exactly(at: Timestamp, zone: &str) -> String {
     let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
-    at.with_timezone(&zone).format("%-d %b %Y %H:%M:%S %Z").to_string()
+    let clock = at.with_timezone(&zone).format("%-d %b %Y %H:%M:%S %Z").to_string();
+    if zone == Tz::UTC { clock } else { format!("{clock} ({} UTC)", at.format("%H:%M:%S")) }
 }
 
 fn fact(label: &str, value: impl Into<String>) -> Fact {
@@ -84,6 +90,24 @@ pub fn holders(catalogue: &Catalogue, principal: Principal) -> Vec<&User> {
     .into_iter()
     .filter(|u| !u.disabled)
     .collect()
+}
+
+/// Whose access it is, as `reader` reads it: `your access`, or that of a workload that they own.
+fn whose(catalogue: &Catalogue, principal: Principal, reader: &User) -> String {
+    if principal == Principal::User(reader.id) {
+        "your access".to_owned()
+    } else {
+        format!("the access of {}", catalogue.name_of(principal))
+    }
+}
+
+/// Why somebody gets a mail about access.
+fn because_held(principal: Principal, reader: &User) -> String {
+    if principal == Principal::User(reader.id) {
+        "You get this because the access was yours.".to_owned()
+    } else {
+        "You get this because you answer for the workload that had the access.".to_owned()
+    }
 }
 
 /// Administrators, and owners of a target.

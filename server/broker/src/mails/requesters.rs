@@ -8,7 +8,7 @@ use hallpass_domain::request::decide::describe_window;
 use hallpass_domain::request::{CloseCause, Decision, Request};
 use hallpass_domain::window::{Ask, describe_seconds};
 
-use super::{About, about, fact, holders, mail, when, when_exactly};
+use super::{About, about, fact, holders, mail, when, when_briefly, when_exactly};
 use crate::queries::catalogue::ask_again_href;
 
 pub(super) fn length(request: &Request, now: Timestamp, zone: &str) -> String {
@@ -66,9 +66,9 @@ pub fn request_received(catalogue: &Catalogue, request: &Request, now: Timestamp
         subject: format!("Received: {}@{} ({})", about.role, about.place, request.reference),
         headline: format!("Your request for {} on {} is waiting for a decision.", about.role, about.place),
         facts: {
-            let mut facts = request_facts(catalogue, request, now, &user.time_zone);
+            let mut facts = request_facts(catalogue, request, now, user.zone());
             facts.push(fact("Waiting for", waiting.clone()));
-            facts.push(fact("Lapses", when(request.decide_by, now, &user.time_zone)));
+            facts.push(fact("Lapses", when(request.decide_by, now, user.zone())));
             facts
         },
         quote: None,
@@ -76,6 +76,18 @@ pub fn request_received(catalogue: &Catalogue, request: &Request, now: Timestamp
         link: Some(("See the request".to_owned(), format!("/requests/{}", request.reference))),
         footer: "You get this because you asked.".to_owned(),
     })
+}
+
+/// What was asked for, where nothing comes of it any more.
+fn asked_facts(about: &About, request: &Request, now: Timestamp, user: &User) -> Vec<Fact> {
+    let mut facts = vec![
+        fact("What", about.role.clone()),
+        fact("Where", format!("{} ({})", about.place, about.environment)),
+        fact("How long", length(request, now, user.zone())),
+        fact("Asked", when(request.submitted_at, now, user.zone())),
+    ];
+    facts.extend(request.ticket.iter().map(|ticket| fact("Ticket", ticket.to_string())));
+    facts
 }
 
 fn to_holders(
@@ -111,7 +123,7 @@ pub fn request_approved(
     to_holders(catalogue, request, now, MailKind::RequestApproved, |about, user| MailModel {
         subject: format!(
             "Approved until {}: {}@{} ({})",
-            when(grant.ends_at, now, &user.time_zone),
+            when_briefly(grant.ends_at, now, user.zone()),
             about.role,
             about.place,
             request.reference
@@ -120,10 +132,10 @@ pub fn request_approved(
             "You have {} on {} until {}.",
             about.role,
             about.place,
-            when(grant.ends_at, now, &user.time_zone)
+            when(grant.ends_at, now, user.zone())
         ),
         facts: vec![
-            fact("Until", when_exactly(grant.ends_at, &user.time_zone)),
+            fact("Until", when_exactly(grant.ends_at, user.zone())),
             fact("How long", length.clone()),
             fact("Approved by", by.to_owned()),
             fact("Use it", format!("hallpass run {} -- COMMAND", about.role)),
@@ -144,7 +156,7 @@ pub fn request_denied(
     decision: &Decision,
     now: Timestamp,
 ) -> Vec<Mail> {
-    to_holders(catalogue, request, now, MailKind::RequestDenied, |about, _| MailModel {
+    to_holders(catalogue, request, now, MailKind::RequestDenied, |about, user| MailModel {
         subject: format!("Denied: {}@{} ({})", about.role, about.place, request.reference),
         headline: format!(
             "{} denied your request for {} on {}.",
@@ -152,9 +164,12 @@ pub fn request_denied(
             about.role,
             about.place
         ),
-        facts: Vec::new(),
+        facts: asked_facts(about, request, now, user),
         quote: decision.comment.clone(),
-        paragraphs: vec!["You can ask again, differently.".to_owned()],
+        paragraphs: vec![
+            "Nothing was given. You can ask again, differently: the request's page has the form, filled in."
+                .to_owned(),
+        ],
         link: Some(("See the request".to_owned(), format!("/requests/{}", request.reference))),
         footer: "You get this because you asked.".to_owned(),
     })
@@ -174,7 +189,7 @@ pub fn request_lapsed(catalogue: &Catalogue, request: &Request, now: Timestamp) 
         Some(href) => ("Ask again".to_owned(), href),
         None => ("See the request".to_owned(), format!("/requests/{}", request.reference)),
     };
-    to_holders(catalogue, request, now, MailKind::RequestLapsed, |about, _| {
+    to_holders(catalogue, request, now, MailKind::RequestLapsed, |about, user| {
         let what = format!("{} on {}", about.role, about.place);
         let (subject, headline, advice) = match because {
             CloseCause::RoleChanged => (
@@ -196,7 +211,7 @@ pub fn request_lapsed(catalogue: &Catalogue, request: &Request, now: Timestamp) 
         MailModel {
             subject: format!("{subject}: {}@{} ({})", about.role, about.place, request.reference),
             headline,
-            facts: Vec::new(),
+            facts: asked_facts(about, request, now, user),
             quote: None,
             paragraphs: vec![advice.to_owned()],
             link: Some(again.clone()),
@@ -213,7 +228,7 @@ pub fn request_withdrawn(
     by: Option<Principal>,
     now: Timestamp,
 ) -> Vec<Mail> {
-    let mut mails = to_holders(catalogue, request, now, MailKind::RequestWithdrawn, |about, _| {
+    let mut mails = to_holders(catalogue, request, now, MailKind::RequestWithdrawn, |about, user| {
         let what = format!("{} on {}", about.role, about.place);
         let (headline, advice) = match by {
             Some(by) => (
@@ -228,7 +243,7 @@ pub fn request_withdrawn(
         MailModel {
             subject: format!("Withdrawn: {}@{} ({})", about.role, about.place, request.reference),
             headline,
-            facts: Vec::new(),
+            facts: asked_facts(about, request, now, user),
             quote: None,
             paragraphs: vec![advice.to_owned()],
             link: Some(("See the request".to_owned(), format!("/requests/{}", request.reference))),

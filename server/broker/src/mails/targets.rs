@@ -1,7 +1,7 @@
 //! To those who answer for a target.
 use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
-use hallpass_domain::credential::Credential;
+use hallpass_domain::credential::{Credential, Plan};
 use hallpass_domain::finding::{Finding, FindingKind};
 use hallpass_domain::mail::{Fact, Mail, MailKind, MailModel};
 use hallpass_domain::principal::User;
@@ -9,6 +9,7 @@ use hallpass_domain::target::Target;
 use hallpass_domain::window::describe_seconds;
 
 use super::{answerable, fact, mail, when_exactly};
+use crate::queries::lines::trouble;
 
 /// Accounts that a mail names; the rest is on the reports page.
 const SHOWN: usize = 20;
@@ -16,57 +17,79 @@ const SHOWN: usize = 20;
 /// To those who answer for a target: what of it could not be removed in time, all of it in one mail.
 pub fn revocation_overdue(catalogue: &Catalogue, overdue: &[Credential], now: Timestamp) -> Vec<Mail> {
     about_removals(catalogue, overdue, MailKind::RevocationOverdue, now, |user, told| {
-        MailModel {
-        subject: format!("FAILED to revoke at {}, {} overdue", told.place, told.late(now)),
-        headline: match told.only {
+        let mut paragraphs = vec![
+            "Until it is proven gone it may still work. Hallpass goes on trying without end, and completes within seconds once the target lets it.".to_owned(),
+        ];
+        paragraphs.push(match told.only {
             Some(only) => format!(
-                "{} at {} should be gone since {} and is not proven gone.",
-                only.external_name,
+                "If you cannot wait, stop it yourself at the target; Hallpass removes the rest, and records it:\nALTER ROLE {0} NOLOGIN;\nSELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{0}';",
+                only.external_name
+            ),
+            None => "If you cannot wait, stop each of them yourself at the target (ALTER ROLE … NOLOGIN, then pg_terminate_backend for its sessions); Hallpass removes the rest, and records it.".to_owned(),
+        });
+        MailModel {
+            subject: format!(
+                "FAILED to revoke: {} at {}, {} overdue",
+                told.accounts(),
                 told.place,
                 told.late(now)
             ),
-            None => format!(
-                "{} accounts at {} should be gone, the first since {}, and are not proven gone.",
-                overdue.len(),
-                told.place,
-                told.late(now)
-            ),
-        },
-        facts: told.facts(overdue, user),
-        quote: None,
-        paragraphs: vec![
-            "Hallpass goes on trying without end, and completes within seconds once the target is back.".to_owned(),
-            "If you cannot wait: remove what is there by hand at the target; Hallpass then finds it gone and records that.".to_owned(),
-        ],
-        link: Some(told.link()),
-        footer: FOOTER.to_owned(),
-    }
+            headline: match told.only {
+                Some(_) => format!(
+                    "An account at {} should have been removed {} ago and is not proven gone.",
+                    told.place,
+                    told.late(now)
+                ),
+                None => format!(
+                    "{} at {} should have been removed, the first {} ago, and are not proven gone.",
+                    told.accounts(),
+                    told.place,
+                    told.late(now)
+                ),
+            },
+            facts: told.facts(overdue, user),
+            quote: None,
+            paragraphs,
+            link: Some(told.link()),
+            footer: FOOTER.to_owned(),
+        }
     })
 }
 
 /// To those who were alerted: these are gone after all.
 pub fn revocation_recovered(catalogue: &Catalogue, removed: &[Credential], now: Timestamp) -> Vec<Mail> {
-    about_removals(catalogue, removed, MailKind::RevocationRecovered, now, |user, told| MailModel {
-        subject: format!("Resolved: removed at {} after {}", told.place, told.late(now)),
-        headline: match told.only {
-            Some(only) => format!(
-                "{} at {} is gone and that was checked, {} after its end.",
-                only.external_name,
+    about_removals(catalogue, removed, MailKind::RevocationRecovered, now, |user, told| {
+        // What hindered them is over.
+        let removed: Vec<Credential> =
+            removed.iter().map(|c| Credential { last_error: None, ..c.clone() }).collect();
+        let mut facts = told.facts(&removed, user);
+        facts.push(fact("Checked", when_exactly(now, user.zone())));
+        MailModel {
+            subject: format!(
+                "Resolved: {} at {} revoked, {} late",
+                told.accounts(),
                 told.place,
                 told.late(now)
             ),
-            None => format!(
-                "{} accounts at {} are gone and that was checked, the first {} after its end.",
-                removed.len(),
-                told.place,
-                told.late(now)
-            ),
-        },
-        facts: told.facts(removed, user),
-        quote: None,
-        paragraphs: Vec::new(),
-        link: Some(told.link()),
-        footer: FOOTER.to_owned(),
+            headline: match told.only {
+                Some(_) => format!(
+                    "The account at {} that was overdue is gone and that was checked, {} after its end.",
+                    told.place,
+                    told.late(now)
+                ),
+                None => format!(
+                    "{} at {} are gone and that was checked, the first {} after its end.",
+                    told.accounts(),
+                    told.place,
+                    told.late(now)
+                ),
+            },
+            facts,
+            quote: None,
+            paragraphs: vec!["Nothing is left for you to do.".to_owned()],
+            link: Some(told.link()),
+            footer: FOOTER.to_owned(),
+        }
     })
 }
 
@@ -75,6 +98,7 @@ const FOOTER: &str = "You get this because you answer for this target or adminis
 /// What a mail about removals at one target says.
 struct Told<'a> {
     place: String,
+    count: usize,
     first: &'a Credential,
     /// Where there is one alone.
     only: Option<&'a Credential>,
@@ -85,20 +109,32 @@ impl Told<'_> {
         describe_seconds((now - self.first.due_at).num_seconds())
     }
 
+    fn accounts(&self) -> String {
+        accounts(self.count)
+    }
+
     fn facts(&self, all: &[Credential], user: &User) -> Vec<Fact> {
-        let error = |c: &Credential| c.last_error.clone().unwrap_or_else(|| "none".to_owned());
+        let trouble = |c: &Credential| {
+            c.last_error
+                .as_deref()
+                .map(|class| trouble(class).map_or_else(|| class.to_owned(), str::to_owned))
+        };
         if let Some(only) = self.only {
-            return vec![
+            let Plan::PostgresqlLogin { database, groups, .. } = &only.plan;
+            let mut facts = vec![
                 fact("Account", only.external_name.clone()),
                 fact("Target", self.place.clone()),
-                fact("Due", when_exactly(only.due_at, &user.time_zone)),
+                fact("Gives", format!("database {database}; {}", groups.join(", "))),
+                fact("Due", when_exactly(only.due_at, user.zone())),
                 fact("Attempts", only.attempts.to_string()),
-                fact("Last error", error(only)),
             ];
+            facts.extend(all.iter().filter_map(trouble).map(|words| fact("Trouble", words)));
+            return facts;
         }
         let line = |c: &Credential| {
-            let due = when_exactly(c.due_at, &user.time_zone);
-            fact(&c.external_name, format!("due {due}, attempts {}, last error {}", c.attempts, error(c)))
+            let due = when_exactly(c.due_at, user.zone());
+            let trouble = trouble(c).map(|words| format!("; trouble: {words}")).unwrap_or_default();
+            fact("Account", format!("{}: due {due}; attempts {}{trouble}", c.external_name, c.attempts))
         };
         let mut facts: Vec<Fact> = all.iter().take(SHOWN).map(line).collect();
         if all.len() > SHOWN {
@@ -109,10 +145,14 @@ impl Told<'_> {
 
     fn link(&self) -> (String, String) {
         match self.only {
-            Some(only) => ("See the grant".to_owned(), format!("/grants/{}", only.grant_id)),
-            None => ("See the reports".to_owned(), "/reports".to_owned()),
+            Some(only) => ("See the access".to_owned(), format!("/grants/{}", only.grant_id)),
+            None => ("See all that is overdue".to_owned(), "/reports#overdue".to_owned()),
         }
     }
+}
+
+fn accounts(count: usize) -> String {
+    if count == 1 { "1 account".to_owned() } else { format!("{count} accounts") }
 }
 
 fn and_more(count: usize) -> Fact {
@@ -131,7 +171,7 @@ fn about_removals(
     let target = catalogue.targets.get(&first.target_id);
     let place = target.map_or_else(|| "a target".to_owned(), |t| t.name.to_string());
     let only = Some(first).filter(|_| all.len() == 1);
-    let told = Told { place, first, only };
+    let told = Told { place, count: all.len(), first, only };
     answerable(catalogue, first.target_id)
         .into_iter()
         .map(|user| mail(now, kind, user, (None, only.map(|c| c.grant_id)), model(user, &told)))
@@ -147,36 +187,53 @@ pub fn target_differs(
 ) -> Vec<Mail> {
     let place = target.name.to_string();
     let count = findings.len();
-    let accounts = if count == 1 { "1 account".to_owned() } else { format!("{count} accounts") };
-    let mut facts: Vec<Fact> =
-        findings.iter().take(SHOWN).map(|f| fact(&f.external_name, f.differences.join("; "))).collect();
+    let accounts = accounts(count);
+    let are = if count == 1 { "is" } else { "are" };
+    // The name stands in the value: it is far longer than a label.
+    let mut facts: Vec<Fact> = findings
+        .iter()
+        .take(SHOWN)
+        .map(|f| {
+            let what = match f.kind {
+                FindingKind::Unknown => "Not in records",
+                FindingKind::Changed => "Changed",
+                FindingKind::Reappeared => "There again",
+                FindingKind::Missing => "Gone",
+            };
+            let member = match f.groups.as_slice() {
+                [] => String::new(),
+                groups => format!("; member of {}", groups.join(", ")),
+            };
+            fact(what, format!("{}: {}{member}", f.external_name, f.differences.join("; ")))
+        })
+        .collect();
     if count > SHOWN {
         facts.push(and_more(count - SHOWN));
     }
     let mut paragraphs = Vec::new();
     let any = |kind| findings.iter().any(|f| f.kind == kind);
     if any(FindingKind::Unknown) {
-        paragraphs.push("Accounts that carry our mark and that no record knows are left alone until an administrator says on the reports page that they go: a restored backup must not remove what it does not know.".to_owned());
+        paragraphs.push("Not in our records: it carries our mark, and no record knows it. Hallpass leaves it alone until an administrator says on the reports page that it goes, since a restored backup must not remove what it does not know. If nobody here made it, somebody with rights at the target did: find out who.".to_owned());
     }
     if any(FindingKind::Changed) {
-        paragraphs.push("What was changed at the target by somebody else stays until the account's end, when everything of it goes. End the grant if it should not wait.".to_owned());
+        paragraphs.push("Changed: somebody else did that at the target. It stays until the account's end, when everything of it goes. End the access if it should not wait.".to_owned());
     }
     if any(FindingKind::Reappeared) {
-        paragraphs.push("What was verified absent and is there again is being removed again. A failover that lost commits, or a restored target, does this.".to_owned());
+        paragraphs.push("There again: it had been verified absent. It is being removed again. A failover that lost commits, or a restored target, does this.".to_owned());
     }
     if any(FindingKind::Missing) {
-        paragraphs.push("What is gone at the target is recorded as revoked once that is proven; its holder can issue another one.".to_owned());
+        paragraphs.push("Gone: somebody else removed it at the target. It is recorded as revoked once that is proven; its holder can issue another one.".to_owned());
     }
     answerable(catalogue, target.id)
         .into_iter()
         .map(|user| {
             mail(now, MailKind::TargetDiffers, user, (None, None), MailModel {
-                subject: format!("{accounts} at {place} not as our records say"),
-                headline: format!("Comparing {place} with our records found {accounts} not as they should be."),
-                facts: facts.clone(),
+                subject: format!("Look: {accounts} at {place} {are} not as our records say"),
+                headline: format!("{accounts} at {place} {are} not as our records say."),
+                facts: facts.iter().cloned().chain([fact("Seen", when_exactly(now, user.zone()))]).collect(),
                 quote: None,
                 paragraphs: paragraphs.clone(),
-                link: Some(("See the reports".to_owned(), "/reports#targets".to_owned())),
+                link: Some(("See what happens with it".to_owned(), "/reports#findings".to_owned())),
                 footer: "You get this because you answer for this target or administer Hallpass. You are told once per change.".to_owned(),
             })
         })

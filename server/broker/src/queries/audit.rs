@@ -4,10 +4,10 @@ use hallpass_domain::audit::event::EventParts;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::mail::MailKind;
 use hallpass_domain::ports::audit_log::{AuditFilter as StoreFilter, LoggedEvent};
-use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use serde_json::json;
 
+use super::actors;
 use super::request::mail_in_words;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
@@ -17,7 +17,7 @@ use crate::views::page::{Choice, FieldError};
 const PAGE: u32 = 50;
 
 /// Families of events that the filter offers.
-const FAMILIES: [(&str, &str); 12] = [
+const FAMILIES: [(&str, &str); 17] = [
     ("request.", "requests"),
     ("grant.", "grants"),
     ("credential.", "logins at targets"),
@@ -28,7 +28,12 @@ const FAMILIES: [(&str, &str); 12] = [
     ("password.", "passwords"),
     ("device.", "devices"),
     ("api_token.", "API tokens"),
+    ("account.", "accounts"),
+    ("user.", "own settings"),
+    ("totp.", "authenticator apps"),
     ("catalogue.", "catalogue"),
+    ("target.", "trials of targets"),
+    ("client.", "OAuth clients"),
     ("mail.", "mail"),
 ];
 
@@ -134,15 +139,6 @@ impl Broker {
     }
 }
 
-fn name(catalogue: &Catalogue, actor: &str) -> String {
-    let parsed = actor.split_once(':').and_then(|(kind, id)| match kind {
-        "user" => id.parse().ok().map(Principal::User),
-        "workload" => id.parse().ok().map(Principal::Workload),
-        _ => None,
-    });
-    parsed.map_or_else(|| actor.to_owned(), |p| catalogue.name_of(p))
-}
-
 /// What an event is about, in names where there are any: `db-read on orders-db, Dana Kim`.
 fn about(catalogue: &Catalogue, parts: &EventParts) -> String {
     let of = |noun: &str| parts.subjects.get(noun);
@@ -156,7 +152,7 @@ fn about(catalogue: &Catalogue, parts: &EventParts) -> String {
         .map(|t| t.name.to_string());
     let whose = of("subject")
         .or(of("user"))
-        .map(|s| name(catalogue, &if s.contains(':') { s.clone() } else { format!("user:{s}") }));
+        .map(|s| actors::name(catalogue, &if s.contains(':') { s.clone() } else { format!("user:{s}") }));
     let account = parts.data.get("external_name").and_then(serde_json::Value::as_str).map(str::to_owned);
     let place = match (role, target) {
         (Some(role), Some(target)) => Some(format!("{role} on {target}")),
@@ -169,9 +165,13 @@ fn about(catalogue: &Catalogue, parts: &EventParts) -> String {
         let to = private.and_then(serde_json::Value::as_str).unwrap_or("somebody");
         format!("to {to}: {}", mail_in_words(kind))
     });
-    let words: Vec<String> = [mail, place, account, whose].into_iter().flatten().collect();
+    // Things of the installation itself: an OAuth client by its name on the wire, a key or a setting by its own.
+    let thing =
+        ["client_id", "what"].into_iter().find_map(|of| parts.data.get(of)?.as_str().map(str::to_owned));
+    let words: Vec<String> = [mail, place, account, whose, thing].into_iter().flatten().collect();
     if words.is_empty() {
-        parts.subjects.iter().next().map(|(n, i)| format!("{n} {i}")).unwrap_or_default()
+        // Something that has no name for people, such as a session: its id stands in the event below.
+        parts.subjects.keys().next().map(|noun| noun.replace('_', " ")).unwrap_or_default()
     } else {
         words.join(", ")
     }
@@ -203,7 +203,9 @@ fn row(catalogue: &Catalogue, logged: &LoggedEvent) -> AuditRow {
         id: parts.id.to_string(),
         leaf_index: logged.index.and_then(|i| i64::try_from(i).ok()),
         at: parts.at,
-        actor: name(catalogue, &parts.actor),
+        actor: actors::name(catalogue, &parts.actor),
+        actor_id: parts.actor.clone(),
+        actor_handle: actors::handle(catalogue, &parts.actor),
         action: parts.kind.clone(),
         object,
         object_href: href,
@@ -221,22 +223,11 @@ fn read_actor(catalogue: &Catalogue, text: &str, errors: &mut Vec<FieldError>) -
     if text.is_empty() {
         return None;
     }
-    if text.starts_with("user:") || text.starts_with("workload:") || text.starts_with("system:") {
-        return Some(text.to_owned());
-    }
-    let lower = text.to_lowercase();
-    let user = catalogue
-        .users
-        .values()
-        .find(|u| u.email.as_str() == lower || u.display_name.to_lowercase() == lower)
-        .map(|u| format!("user:{}", u.id));
-    let found = user.or_else(|| {
-        catalogue.workloads.values().find(|w| w.name.as_str() == lower).map(|w| format!("workload:{}", w.id))
-    });
+    let found = actors::find(catalogue, text);
     if found.is_none() {
         errors.push(wrong(
             "actor",
-            "Nobody has that name. Type a mail address, a workload's name, or system:expiry.",
+            "Nobody has that name. Type a person's name or mail address, a workload's name, or a part of Hallpass such as “Hallpass, expiry”.",
         ));
     }
     found

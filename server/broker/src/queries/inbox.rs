@@ -190,7 +190,7 @@ impl Broker {
         let zone: chrono_tz::Tz = catalogue
             .users
             .get(&caller.user())
-            .and_then(|u| u.time_zone.parse().ok())
+            .and_then(|u| u.zone().parse().ok())
             .unwrap_or(chrono_tz::Tz::UTC);
         let length = match (request.ask, request.cap_seconds) {
             (Ask::Seconds(s), Some(cap)) => describe_seconds(s.min(cap)),

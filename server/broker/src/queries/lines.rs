@@ -35,6 +35,18 @@ pub fn kind_in_words(kind: &str) -> String {
     }
 }
 
+/// What hinders a removal, in words: the classes of a target's errors.
+pub fn trouble(class: &str) -> Option<&'static str> {
+    Some(match class {
+        "down" => "The target does not answer. The removal goes on when it does.",
+        "refused" => "The target refuses the removal: a right or a setting of Hallpass is wrong there.",
+        "not_ours" => "An account of that name is there that is not ours, so Hallpass does not touch it.",
+        "too_late" => "The target refused it as too late.",
+        "missing" => "It is not at the target any more. That is being proven.",
+        _ => return None,
+    })
+}
+
 /// Kind of a credential in words.
 pub fn credential_in_words(kind: CredentialKind) -> String {
     match kind {

@@ -1,5 +1,6 @@
 //! Queries: what pages show and the API answers, filled from the store into [`crate::views`].
 pub mod access;
+mod actors;
 pub mod audit;
 pub mod catalogue;
 pub mod export;

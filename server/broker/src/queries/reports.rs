@@ -18,13 +18,15 @@ use crate::views::reports::{
 
 /// Findings shown on the page.
 const SHOWN: usize = 200;
+/// Overdue credentials shown on the page.
+const OVERDUE_SHOWN: u32 = 100;
 
 impl Broker {
     /// Administrators, auditors, and owners of targets.
     pub async fn reports_view(&self, caller: &Caller) -> Result<ReportsView, Refusal> {
         let catalogue = self.overseen(caller).await?;
         let now = self.now();
-        let overdue = self.store.overdue(now, 100).await.map_err(unreadable)?;
+        let overdue = self.store.overdue(now, OVERDUE_SHOWN).await.map_err(unreadable)?;
         let count = self.store.count_overdue(now).await.map_err(unreadable)?;
         let (unsealed, _) = self.store.unsealed_tail().await.map_err(unreadable)?;
         let (oldest, queued) = self.store.outbox_age().await.map_err(unreadable)?;
@@ -119,7 +121,10 @@ impl Broker {
                 })
                 .collect(),
             targets,
+            findings_count: findings.len(),
             findings: findings.iter().take(SHOWN).map(|f| finding_row(&catalogue, caller, f)).collect(),
+            // Counted apart from the list: a list says how many rows it has, not how many there are.
+            overdue_count: usize::try_from(count).unwrap_or(usize::MAX),
             overdue: overdue
                 .into_iter()
                 .map(|c| OverdueRow {
@@ -216,6 +221,7 @@ fn finding_row(catalogue: &Catalogue, caller: &Caller, f: &Finding) -> FindingRo
         target: catalogue.targets.get(&f.target_id).map(|t| t.name.to_string()).unwrap_or_default(),
         kind: f.kind.as_str().to_owned(),
         differences: f.differences.clone(),
+        groups: f.groups.clone(),
         since: f.first_seen_at,
         removing_since: f.removing_since,
         confirmed_by: f.confirmed_by.map(|u| super::lines::user(catalogue, u).name),

@@ -95,7 +95,7 @@ impl Broker {
         let zone: chrono_tz::Tz = caller
             .user()
             .and_then(|id| catalogue.users.get(&id))
-            .and_then(|u| u.time_zone.parse().ok())
+            .and_then(|u| u.zone().parse().ok())
             .unwrap_or(chrono_tz::Tz::UTC);
         let local = |naive: chrono::NaiveDateTime| {
             naive.and_local_timezone(zone).earliest().map(|t| t.with_timezone(&chrono::Utc))

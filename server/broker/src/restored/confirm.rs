@@ -117,7 +117,7 @@ impl Broker {
                         let model = MailModel {
                             subject: "Restored backup confirmed: Hallpass issues and removes again".to_owned(),
                             headline: "An operator confirmed on the server that Hallpass goes on from the restored backup.".to_owned(),
-                            facts: vec![Fact { label: "At".to_owned(), value: when_exactly(now, &user.time_zone) }],
+                            facts: vec![Fact { label: "At".to_owned(), value: when_exactly(now, user.zone()) }],
                             quote: None,
                             paragraphs: vec!["If you did not expect this, talk to whoever operates the server now.".to_owned()],
                             link: Some(("See the reports".to_owned(), "/reports".to_owned())),

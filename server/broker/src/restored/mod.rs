@@ -169,7 +169,7 @@ fn told(restored: &Restored, user: &User) -> Mail {
         subject: "Hallpass runs on a restored backup: nothing is issued or removed".to_owned(),
         headline: restored.why.clone(),
         facts: vec![
-            fact("Noticed", when_exactly(restored.since, &user.time_zone)),
+            fact("Noticed", when_exactly(restored.since, user.zone())),
             fact("Shown by", restored.found_in.clone()),
             fact("New log", restored.origin.clone()),
         ],

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::page::{Choice, FieldError};
+use super::page::FieldError;
 
 /// The page `/account`.
 #[derive(Debug, Clone, Serialize)]
@@ -14,10 +14,21 @@ pub struct AccountView {
     pub totp: Option<TotpState>,
     /// Sessions of browsers and commands, the current one first.
     pub sessions: Vec<SessionRow>,
-    /// Zones to choose from; empty hides the form.
-    pub zones: Vec<Choice>,
+    /// The time zone.
+    pub zone: ZoneForm,
     /// Mistakes, with the field names of the form that was sent.
     pub errors: Vec<FieldError>,
+}
+
+/// The form of one's own time zone.
+#[derive(Debug, Clone, Serialize)]
+pub struct ZoneForm {
+    /// What stands in the field: what was typed, else what was chosen; empty for the catalogue's.
+    pub typed: String,
+    /// What the catalogue says.
+    pub of_catalogue: String,
+    /// Names to choose from.
+    pub names: Vec<String>,
 }
 
 /// The enrolled second factor.

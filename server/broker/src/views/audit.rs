@@ -48,8 +48,12 @@ pub struct AuditRow {
     pub leaf_index: Option<i64>,
     /// When it was committed.
     pub at: DateTime<Utc>,
-    /// Who: a name, or `Hallpass`.
+    /// Who: a name, or the part of Hallpass that did it.
     pub actor: String,
+    /// The actor as the event has it, such as `system:mail`.
+    pub actor_id: String,
+    /// What the filter takes to find this actor: an address, a name.
+    pub actor_handle: String,
     /// What, such as `request.approved`.
     pub action: String,
     /// What it was done to, in a few words.

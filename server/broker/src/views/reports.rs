@@ -14,9 +14,13 @@ pub struct ReportsView {
     pub reconcilers: Vec<ReconcilerRow>,
     /// The targets.
     pub targets: Vec<TargetReport>,
-    /// Credentials that are due and not yet verified gone.
+    /// How many credentials are due and not yet verified gone.
+    pub overdue_count: usize,
+    /// The oldest of them.
     pub overdue: Vec<OverdueRow>,
-    /// Accounts at targets that are not as our records say.
+    /// How many accounts at targets are not as our records say.
+    pub findings_count: usize,
+    /// The oldest of them.
     pub findings: Vec<FindingRow>,
 }
 
@@ -33,6 +37,8 @@ pub struct FindingRow {
     pub kind: String,
     /// The differences, in words.
     pub differences: Vec<String>,
+    /// Groups at the target that it is in: what it can do there.
+    pub groups: Vec<String>,
     /// When it was seen first.
     pub since: DateTime<Utc>,
     /// Since when it is being removed.

@@ -53,7 +53,7 @@ pub async fn show(state: web::Data<AppState>, who: ApiCaller) -> Result<HttpResp
             me.id = id.to_string();
             me.handle = user.email.to_string();
             me.duties = user.duties.iter().map(|d| d.as_str().to_owned()).collect();
-            me.time_zone = Some(user.time_zone.clone());
+            me.time_zone = Some(user.zone().to_owned());
             me.to_approve = u32::try_from(broker.inbox_count(&caller.human()?).await?).unwrap_or(u32::MAX);
         }
         Principal::Workload(id) => me.id = id.to_string(),

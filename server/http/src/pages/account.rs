@@ -2,8 +2,10 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use hallpass_broker::access::{Browser, Factor, NewSession};
-use hallpass_broker::views::account::{AccountView, RecoveryCodesView, SessionRow, TotpEnrolView, TotpState};
+use hallpass_broker::access::{Browser, Factor, NewSession, zone_names};
+use hallpass_broker::views::account::{
+    AccountView, RecoveryCodesView, SessionRow, TotpEnrolView, TotpState, ZoneForm,
+};
 use hallpass_broker::views::page::FieldError;
 use hallpass_domain::account::Strength;
 use hallpass_domain::refusal::{Class, Refusal};
@@ -13,8 +15,9 @@ use super::forms::Form;
 use super::visit::{Visit, visit};
 use crate::AppState;
 
-async fn view(v: &Visit<'_>, errors: Vec<FieldError>) -> Result<AccountView, Refusal> {
+async fn view(v: &Visit<'_>, errors: Vec<FieldError>, zone: Option<String>) -> Result<AccountView, Refusal> {
     let human = v.human()?;
+    let zones = v.state.broker.zones(&human).await?;
     let security = v.state.broker.account_security(&human).await?;
     let mut sessions: Vec<SessionRow> = security
         .sessions
@@ -47,13 +50,17 @@ async fn view(v: &Visit<'_>, errors: Vec<FieldError>) -> Result<AccountView, Ref
             recovery_codes_left: i64::try_from(security.recovery_codes_left).unwrap_or(0),
         }),
         sessions,
-        zones: Vec::new(),
+        zone: ZoneForm {
+            typed: zone.or(zones.chosen).unwrap_or_default(),
+            of_catalogue: zones.of_catalogue,
+            names: zone_names().map(str::to_owned).collect(),
+        },
         errors,
     })
 }
 
 async fn page(v: &Visit<'_>, status: StatusCode, errors: Vec<FieldError>) -> Result<HttpResponse, Refusal> {
-    let view = view(v, errors).await?;
+    let view = view(v, errors, None).await?;
     Ok(v.html(status, hallpass_views::account::index(&v.shell().await, &view)))
 }
 
@@ -243,6 +250,27 @@ pub async fn recovery_codes(state: Data<AppState>, request: HttpRequest, body: B
                 refusal.field = Some("codes_totp");
                 let (status, errors) = at_field(refusal, "codes_totp")?;
                 page(&v, status, errors).await
+            }
+        }
+    })
+}
+
+/// POST /account/zone
+pub async fn zone(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    visit!(state, request, |v| {
+        let human = v.human()?;
+        let form = Form::read(&body);
+        v.check_form(form.get("csrf"))?;
+        let typed = form.get("zone");
+        match v.state.broker.choose_zone(&human, &v.origin, typed).await {
+            Ok(zone) => {
+                let said = format!("Times are shown in {zone} now, on pages and in mails from here on.");
+                Ok(v.redirect("/account", Some(("good", &said))))
+            }
+            Err(refusal) => {
+                let (status, errors) = at_field(refusal, "zone")?;
+                let view = view(&v, errors, Some(typed.to_owned())).await?;
+                Ok(v.html(status, hallpass_views::account::index(&v.shell().await, &view)))
             }
         }
     })

@@ -53,6 +53,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/account/totp", web::get().to(account::totp_form))
         .route("/account/totp", web::post().to(account::totp))
         .route("/account/recovery-codes", web::post().to(account::recovery_codes))
+        .route("/account/zone", web::post().to(account::zone))
         .route("/account/sessions/end-all", web::post().to(account::end_all))
         .route("/account/sessions/{id}/end", web::post().to(account::end_one))
         .route("/device", web::get().to(device::form))

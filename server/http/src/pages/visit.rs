@@ -129,7 +129,7 @@ impl<'a> Visit<'a> {
             inbox_count: inbox,
             active_count: active,
             csrf: self.visitor.as_ref().map(|v| v.csrf.clone()).unwrap_or_default(),
-            zone: user.map_or_else(|| "UTC".to_owned(), |u| u.time_zone),
+            zone: self.zone(),
             now: broker.now(),
             path: self.request.path().to_owned(),
             demo: match &self.state.demo {
@@ -156,7 +156,7 @@ impl<'a> Visit<'a> {
         self.visitor
             .as_ref()
             .and_then(Visitor::user)
-            .map_or_else(|| "UTC".to_owned(), |u| u.time_zone.clone())
+            .map_or_else(|| "UTC".to_owned(), |u| u.zone().to_owned())
     }
 
     /// A rendered page; a notice that was shown is gone.

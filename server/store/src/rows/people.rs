@@ -22,6 +22,7 @@ pub(crate) struct UserRow {
     pub(crate) duties: Json<BTreeSet<Duty>>,
     pub(crate) disabled: bool,
     pub(crate) version: i64,
+    pub(crate) chosen_zone: Option<String>,
 }
 
 impl From<&User> for UserRow {
@@ -34,6 +35,7 @@ impl From<&User> for UserRow {
             duties: Json(user.duties.clone()),
             disabled: user.disabled,
             version: user.version,
+            chosen_zone: user.chosen_zone.clone(),
         }
     }
 }
@@ -45,6 +47,7 @@ impl Row for UserRow {
             email: Email::parse(&self.email).map_err(|e| BadRow::new("user", e))?,
             display_name: self.display_name,
             time_zone: self.time_zone,
+            chosen_zone: self.chosen_zone,
             duties: self.duties.0,
             disabled: self.disabled,
             version: self.version,

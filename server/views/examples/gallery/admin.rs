@@ -26,6 +26,8 @@ fn audit_page(g: &mut Gallery) -> Outcome<()> {
         leaf_index: (n > 1).then_some(10_380 - n),
         at: seconds(-n * 17),
         actor: text(actor),
+        actor_id: format!("user:0193-a{n}"),
+        actor_handle: text(actor),
         action: text(action),
         object: text(object),
         object_href: Some(text("/audit?object=R-4821-k7Qm")),
@@ -90,6 +92,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         target: text("orders-db"),
         kind: text(kind),
         differences: texts(differences),
+        groups: texts(&["orders_read"]),
         since: minutes(-6),
         removing_since,
         confirmed_by: removing_since.map(|_| text("Omar Haddad")),
@@ -136,6 +139,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
             figure("mail waiting", "2", "warn"),
             figure("unsealed events", "0", "good"),
         ],
+        overdue_count: 131,
         overdue: vec![OverdueRow {
             credential_id: text("c1"),
             grant_id: text("g1"),
@@ -147,6 +151,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
             trouble: Some(text("down")),
             needs_human: false,
         }],
+        findings_count: 3,
         findings: vec![
             finding("unknown", &["carries our mark, and no record of ours knows it"], None),
             finding(
@@ -178,7 +183,14 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         "reports-calm",
         reports::index(
             &omar,
-            &ReportsView { restored: Vec::new(), overdue: Vec::new(), findings: Vec::new(), ..view },
+            &ReportsView {
+                restored: Vec::new(),
+                overdue_count: 0,
+                overdue: Vec::new(),
+                findings_count: 0,
+                findings: Vec::new(),
+                ..view
+            },
         ),
     )
 }

@@ -1,6 +1,8 @@
 //! Getting in, the account, the demo, errors.
 
-use hallpass_broker::views::account::{AccountView, RecoveryCodesView, SessionRow, TotpEnrolView, TotpState};
+use hallpass_broker::views::account::{
+    AccountView, RecoveryCodesView, SessionRow, TotpEnrolView, TotpState, ZoneForm,
+};
 use hallpass_broker::views::demo::{
     DemoView, GuidePerson, GuideRole, GuideStep, MailListView, MailRow, MailView,
 };
@@ -114,14 +116,22 @@ fn account_pages(g: &mut Gallery) -> Outcome<()> {
             row("2", "browser", "Safari on iPhone", false),
             row("3", "command", "hallpass on build-7", false),
         ],
-        zones: choices(&[("Europe/Madrid", "Europe/Madrid"), ("UTC", "UTC")], "Europe/Madrid"),
+        zone: ZoneForm {
+            typed: text("Europe/Madrid"),
+            of_catalogue: text("Europe/Berlin"),
+            names: ["Asia/Tokyo", "Europe/Berlin", "Europe/Madrid", "UTC"].map(text).to_vec(),
+        },
         errors: Vec::new(),
     };
     g.add("account", account::index(&ana, &view))?;
     let view = AccountView {
         totp: None,
-        zones: Vec::new(),
+        zone: ZoneForm { typed: text("Mars/Olympus"), ..view.zone.clone() },
         errors: vec![
+            wrong(
+                "zone",
+                "“Mars/Olympus” is not a time zone. Write a name such as Europe/Berlin, America/New_York or UTC.",
+            ),
             wrong("current_password", "This is not your password."),
             wrong("new_password", "Twelve characters or more, please."),
         ],

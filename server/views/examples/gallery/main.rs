@@ -8,18 +8,22 @@ mod asking;
 mod credentials;
 mod decisions;
 mod entry;
+mod mails;
 mod requests;
 mod sample;
 
 use std::path::Path;
 use std::{env, fs};
 
+use hallpass_domain::ports::notifier::RenderedMail;
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// The pages, by file name.
+/// The pages and mails, by file name.
 #[derive(Default)]
 struct Gallery {
     pages: Vec<(String, String)>,
+    mails: Vec<(String, RenderedMail)>,
 }
 
 impl Gallery {
@@ -47,6 +51,7 @@ fn main() -> Outcome<()> {
     access::add(&mut gallery)?;
     credentials::add(&mut gallery)?;
     admin::add(&mut gallery)?;
+    mails::add(&mut gallery)?;
 
     fs::create_dir_all(out.join("assets"))?;
     for asset in hallpass_views::assets::all() {
@@ -57,8 +62,13 @@ fn main() -> Outcome<()> {
         fs::write(out.join(format!("{name}.html")), page)?;
         index.push_str(&format!("<li><a href=\"{name}.html\">{name}</a>"));
     }
+    for (name, mail) in &gallery.mails {
+        fs::write(out.join(format!("{name}.html")), &mail.html)?;
+        fs::write(out.join(format!("{name}.txt")), format!("Subject: {}\n\n{}", mail.subject, mail.text))?;
+        index.push_str(&format!("<li><a href=\"{name}.html\">{name}</a> <a href=\"{name}.txt\">text</a>"));
+    }
     fs::write(out.join("index.html"), index)?;
     fs::write(out.join("mail-frame.html"), hallpass_views::demo::mail_frame(sample::MAIL_HTML))?;
-    eprintln!("{} pages in {}", gallery.pages.len(), out.display());
+    eprintln!("{} pages and {} mails in {}", gallery.pages.len(), gallery.mails.len(), out.display());
     Ok(())
 }

@@ -21,6 +21,7 @@ impl Builder<'_, '_, '_> {
                 email,
                 display_name: self.line("the name", &entry.name, 120),
                 time_zone: self.time_zone(entry),
+                chosen_zone: self.current.catalogue.users.get(&id).and_then(|u| u.chosen_zone.clone()),
                 duties: entry.duties.iter().copied().collect(),
                 disabled: entry.disabled,
                 version: self.current.catalogue.users.get(&id).map_or(0, |u| u.version),

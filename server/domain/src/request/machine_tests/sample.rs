@@ -48,6 +48,7 @@ pub(super) fn catalogue(tokens: bool) -> Catalogue {
         email: Email::parse(&format!("p{n}@hall.test")).unwrap(),
         display_name: format!("P{n}"),
         time_zone: "UTC".to_owned(),
+        chosen_zone: None,
         duties: BTreeSet::new(),
         disabled: false,
         version: 1,
