@@ -22,7 +22,7 @@ async fn server(backend: Backend) -> (TestServer, &'static Cluster) {
     (TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await, cluster)
 }
 
-async fn compare(server: &TestServer) {
+pub(crate) async fn compare(server: &TestServer) {
     assert_eq!(server.broker().step_compare_targets().await.error, None);
 }
 
@@ -31,13 +31,13 @@ async fn events(server: &TestServer, kind: &str) -> usize {
     server.broker().store.events(&filter, None, 100).await.unwrap().len()
 }
 
-async fn exists(cluster: &Cluster, name: &str) -> bool {
+pub(crate) async fn exists(cluster: &Cluster, name: &str) -> bool {
     let superuser = cluster.superuser("postgres").await;
     !superuser.query("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&name]).await.unwrap().is_empty()
 }
 
 /// A login of a new grant: its name, and the grant.
-async fn login(server: &TestServer, holder: &Browser, role: &str, time: &str) -> (String, String) {
+pub(crate) async fn login(server: &TestServer, holder: &Browser, role: &str, time: &str) -> (String, String) {
     let grant = steps::granted(server, holder, role, time).await.id.to_string();
     let api = server.api_with(holder).await;
     let issued = api.post(&format!("/grants/{grant}/credentials"), json!({})).await.ok(201);
@@ -46,14 +46,14 @@ async fn login(server: &TestServer, holder: &Browser, role: &str, time: &str) ->
 }
 
 /// Ends a grant, and waits for it.
-async fn end(server: &TestServer, holder: &Browser, grant: &str) {
+pub(crate) async fn end(server: &TestServer, holder: &Browser, grant: &str) {
     let api = server.api_with(holder).await;
     api.post(&format!("/grants/{grant}/end"), json!({})).await.ok(200);
     over(server, holder, grant).await;
 }
 
 /// Waits until everything of a grant is proven gone.
-async fn over(server: &TestServer, holder: &Browser, grant: &str) {
+pub(crate) async fn over(server: &TestServer, holder: &Browser, grant: &str) {
     let api = server.api_with(holder).await;
     eventually("it is over", || async {
         (api.get(&format!("/grants/{grant}")).await.ok(200)["state"] == "ended").then_some(())

@@ -2,6 +2,7 @@
 use chrono::Duration;
 use futures_util::future::join_all;
 use hallpass_domain::catalogue::CatalogueChange;
+use hallpass_domain::credential::CredentialState;
 use hallpass_domain::ids::CommandId;
 use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog as _};
 use hallpass_domain::ports::catalogue::CatalogueReads as _;
@@ -67,6 +68,59 @@ pub(crate) async fn a_decision_rests_on_the_whole_catalogue(bed: &Bed) {
     assert!(now > read);
     let anew = change([put!(Request, w.request())]).rests_on(Rested::Catalogue(now));
     bed.store.commit(anew).await.unwrap();
+}
+
+/// A target that was read as unused, and a credential that was decided on it as it was: one of the two is decided again,
+/// whichever is first, also where both wait together.
+pub(crate) async fn a_target_is_moved_only_while_it_is_unused(bed: &Bed) {
+    let w = World::make(&bed.store).await;
+    let grant = w.grant();
+    commit(&bed.store, [put!(Grant, grant)]).await;
+    let read = bed.store.catalogue().await.unwrap().revision;
+    let moving = async |revision| {
+        let mut target = bed.store.catalogue().await.unwrap().targets[&w.database.id].clone();
+        target.version += 1;
+        target.revision += 1;
+        let id = target.id;
+        change([put!(Catalogue, CatalogueChange::Target(target))]).rests_on(Rested::Unused(id, revision))
+    };
+    let intending = |revision| {
+        let credential = w.credential(&grant);
+        (credential.clone(), change([put!(Credential, credential)]).rests_on(Rested::Catalogue(revision)))
+    };
+    // The move first: what was decided before it is decided again.
+    let (_, late) = intending(read);
+    bed.store.commit(moving(read).await).await.unwrap();
+    assert!(is_conflict(&bed.store.commit(late).await));
+    // The credential first.
+    let read = bed.store.catalogue().await.unwrap().revision;
+    let (mut credential, intended) = intending(read);
+    let moved = moving(read).await;
+    bed.store.commit(intended).await.unwrap();
+    assert!(is_conflict(&bed.store.commit(moved).await));
+    assert_eq!(bed.store.catalogue().await.unwrap().revision, read);
+    // Verified gone, it is in nobody's way.
+    credential.state = CredentialState::Revoked;
+    credential.version += 1;
+    commit(&bed.store, [put!(Credential, credential)]).await;
+    bed.store.commit(moving(read).await).await.unwrap();
+    for credential_first in [true, false] {
+        let read = bed.store.catalogue().await.unwrap().revision;
+        let ((mut credential, intended), moved) = (intending(read), moving(read).await);
+        let (made, moved) = if credential_first {
+            tokio::join!(bed.store.commit(intended), bed.store.commit(moved))
+        } else {
+            let (moved, made) = tokio::join!(bed.store.commit(moved), bed.store.commit(intended));
+            (made, moved)
+        };
+        assert!(made.is_ok() != moved.is_ok(), "{made:?} {moved:?}");
+        assert!(is_conflict(&made) || is_conflict(&moved), "{made:?} {moved:?}");
+        if made.is_ok() {
+            credential.state = CredentialState::Revoked;
+            credential.version += 1;
+            commit(&bed.store, [put!(Credential, credential)]).await;
+        }
+    }
 }
 
 pub(crate) async fn a_conflict_leaves_nothing(bed: &Bed) {

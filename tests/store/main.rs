@@ -43,6 +43,7 @@ mod both {
     on_both!(commit:
         only_the_next_version_replaces,
         a_decision_rests_on_the_whole_catalogue,
+        a_target_is_moved_only_while_it_is_unused,
         a_conflict_leaves_nothing,
         a_conflict_in_a_batch_stops_no_other,
         one_of_two_hundred_wins,

@@ -87,6 +87,11 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     store.credentials_of(grant.id).await.unwrap();
     store.unrevoked_at(w.database.id).await.unwrap();
     store.credential_named(w.database.id, "x").await.unwrap();
+    for after in [None, Some("x")] {
+        store.open_findings_at(w.database.id, after, 5).await.unwrap();
+    }
+    let unused = change([]).rests_on(Rested::Unused(w.oauth.id, store.catalogue().await.unwrap().revision));
+    store.commit(unused).await.unwrap();
     let claim = || Claim { owner: "w", now: now(), until: after(60), limit: 5 };
     store.claim_due(w.database.id, claim()).await.unwrap();
     store.claim_one(CredentialId::new(now()), claim()).await.unwrap();

@@ -5,7 +5,9 @@ use crate::catalogue::CatalogueChange;
 use crate::credential::{Credential, Token};
 use crate::finding::Finding;
 use crate::grant::Grant;
-use crate::ids::{CommandId, CredentialId, EventId, GrantId, MailId, RequestId, RoleId, UserId, WorkflowId};
+use crate::ids::{
+    CommandId, CredentialId, EventId, GrantId, MailId, RequestId, RoleId, TargetId, UserId, WorkflowId,
+};
 use crate::mail::Mail;
 use crate::principal::{Client, User};
 use crate::request::{Decision, Request};
@@ -87,6 +89,9 @@ pub enum Rested {
     Mail(MailId, i64),
     /// The whole catalogue at a revision (people, groups, roles, workflows, targets): checked, not moved.
     Catalogue(i64),
+    /// No credential at a target is unrevoked, beside the catalogue at a revision. Every credential is intended on the
+    /// catalogue as it was read, so one of two that race is decided again, whichever is first.
+    Unused(TargetId, i64),
 }
 
 /// Everything one decision changes.

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-use super::rig::{Admin, DATABASE, Postgres, QUARANTINE, SECOND, ident};
+use super::rig::{Admin, DATABASE, Postgres, SECOND, ident};
 use crate::rig::{Rig, revoke, step};
 
 /// Nobody needs a privilege for it: the account's row is locked until the end of the transaction.
@@ -18,7 +18,7 @@ const ROW: &str = "BEGIN; ALTER ROLE CURRENT_USER PASSWORD 'x'";
 /// Takes locks until there is room for none; those that it got are kept.
 const FILL: &str = "SELECT count(pg_advisory_lock(g)) FROM generate_series(1, 100000000) g";
 /// A cluster whose table of locks is soon full.
-const SMALL: [(&str, &str); 3] =
+pub(super) const SMALL: [(&str, &str); 3] =
     [("max_locks_per_transaction", "10"), ("max_connections", "40"), ("shared_buffers", "16MB")];
 
 /// Comes in again and again, sends `what`, and keeps what it has.
@@ -178,96 +178,6 @@ async fn a_full_lock_table_keeps_nobody_else_in() {
     let _third = fill().await;
     let third = rig.issued(third, &crate::rig::password()).await;
     revoke(rig.connector(), &[third, filler]).await;
-}
-
-/// Thousands of large objects, made by a login that was given nothing but CONNECT. They are handed over in portions; who
-/// has one object of his own in the same database does not wait for them.
-async fn hoards(admin: Admin) {
-    let rig = Postgres::start(admin).await;
-    let (hoarder, password) = rig.issue().await;
-    let (other, other_password) = rig.issue().await;
-    let session = rig.session(&hoarder, &password, SECOND).await;
-    session
-        .batch_execute("SELECT count(lo_create(0)) FROM generate_series(1, 30000)")
-        .await
-        .expect("a hoard");
-    let theirs = rig.session(&other, &other_password, SECOND).await;
-    theirs.batch_execute("CREATE TABLE public.mine (id int)").await.expect("one table");
-    let batch = [hoarder.clone(), other.clone()];
-    for one in [Step::Deny, Step::EndSessions] {
-        for answer in rig.connector().step(one, &batch).await {
-            answer.expect("a step");
-        }
-    }
-    // Neither is dropped out of turn.
-    for answer in rig.connector().step(Step::Drop, &batch).await {
-        let answer = answer.expect("an answer");
-        assert!(answer.denied && answer.sessions_ended && !answer.removed);
-    }
-    let slow = async {
-        let mut passes = 0;
-        while !step(&rig, Step::Remove, &hoarder).await.expect("progress, and no error").removed {
-            passes += 1;
-        }
-        passes
-    };
-    let quick = async { step(&rig, Step::Remove, &other).await.expect("removed").removed };
-    tokio::pin!(slow);
-    tokio::select! {
-        passes = &mut slow => panic!("the hoard of {passes} passes was done first"),
-        removed = quick => assert!(removed),
-    }
-    slow.await;
-    let superuser = rig.cluster.superuser(SECOND).await;
-    let theirs: i64 = superuser
-        .query_one(
-            "SELECT count(*) FROM pg_largeobject_metadata WHERE lomowner = (SELECT oid FROM pg_roles WHERE rolname = $1)",
-            &[&QUARANTINE],
-        )
-        .await
-        .expect("owners")
-        .get(0);
-    assert_eq!(theirs, 30_000, "nothing was deleted");
-    revoke(rig.connector(), &batch).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn hoards_for_a_superuser() {
-    hoards(Admin::Superuser).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn hoards_for_createrole() {
-    hoards(Admin::CreateRole).await;
-}
-
-/// Many objects of every kind that a login can make with CREATE on a schema, on a server that has few locks.
-#[tokio::test(flavor = "multi_thread")]
-async fn hoards_of_every_kind() {
-    let rig = Postgres::start_with(Admin::CreateRole, &SMALL).await;
-    let (hoarder, password) = rig.issue().await;
-    let session = rig.session(&hoarder, &password, DATABASE).await;
-    for place in 0..90 {
-        let make = format!(
-            "CREATE TABLE public.\"t '{place}\" (id serial PRIMARY KEY, what text);
-             CREATE VIEW public.v{place} AS SELECT 1 AS one; CREATE TYPE public.c{place} AS (a int);
-             CREATE FUNCTION public.f{place}(a int, b text) RETURNS int LANGUAGE sql AS 'SELECT 1';
-             CREATE DOMAIN public.d{place} AS int; CREATE STATISTICS public.s{place} ON id, what FROM public.\"t '{place}\";
-             CREATE COLLATION public.l{place} FROM \"C\"; SELECT lo_create(0)"
-        );
-        session.batch_execute(&make).await.expect("things");
-    }
-    revoke(rig.connector(), &[hoarder]).await;
-    let superuser = rig.cluster.superuser(DATABASE).await;
-    let kinds: i64 = superuser
-        .query_one(
-            "SELECT count(DISTINCT classid) FROM pg_shdepend WHERE refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1)",
-            &[&QUARANTINE],
-        )
-        .await
-        .expect("owners")
-        .get(0);
-    assert!(kinds >= 6, "{kinds} kinds of objects are in quarantine");
 }
 
 /// Somebody whose grant goes on has a GRANT to the login in an open transaction: the login cannot be dropped meanwhile.

@@ -3,6 +3,7 @@ mod canary;
 mod create;
 mod drift;
 mod fleet;
+mod hoards;
 mod hostile;
 mod interference;
 mod probe;

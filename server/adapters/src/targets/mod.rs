@@ -1,6 +1,7 @@
 //! Targets: systems on which access is given. A kind is a folder or file with a descriptor, and one line in [`KINDS`].
 pub mod oauth;
 pub mod postgresql;
+mod proof;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +12,7 @@ use hallpass_domain::ports::target::{Descriptor, TargetConnector, TargetError, T
 use hallpass_domain::target::{Target, TargetSettings};
 
 use self::postgresql::PostgresqlConnector;
+pub use self::proof::MarkKey;
 
 /// The kinds of target.
 pub const KINDS: &[Descriptor] = &[oauth::DESCRIPTOR, postgresql::DESCRIPTOR];
@@ -22,13 +24,20 @@ type Opened = (i64, Arc<dyn TargetConnector>);
 pub struct TargetRegistry {
     instance: String,
     sealer: Arc<dyn Sealer>,
+    marks: Option<MarkKey>,
     open: Mutex<HashMap<TargetId, Opened>>,
 }
 
 impl TargetRegistry {
     /// `instance` is the installation's name in account names.
     pub fn new(instance: &str, sealer: Arc<dyn Sealer>) -> Self {
-        Self { instance: instance.to_owned(), sealer, open: Mutex::default() }
+        Self { instance: instance.to_owned(), sealer, marks: None, open: Mutex::default() }
+    }
+
+    /// One whose accounts carry a proof that they are this installation's, and that can tell such marks from others.
+    #[must_use]
+    pub fn proving(self, key: MarkKey) -> Self {
+        Self { marks: Some(key), ..self }
     }
 
     fn make(&self, target: &Target) -> Result<Arc<dyn TargetConnector>, TargetError> {
@@ -43,7 +52,11 @@ impl TargetRegistry {
                         "our password for the target cannot be opened: wrong master key?".into(),
                     )
                 })?;
-                Ok(Arc::new(PostgresqlConnector::new(settings, &self.instance, secret)?))
+                let connector = PostgresqlConnector::new(settings, &self.instance, secret)?;
+                Ok(Arc::new(match &self.marks {
+                    Some(key) => connector.proving(key.clone()),
+                    None => connector,
+                }))
             }
         }
     }

@@ -6,7 +6,7 @@ use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::new_secret;
 use hallpass_domain::target::{Target, TargetSettings};
-use hallpass_domain::transition::{Change, Transition};
+use hallpass_domain::transition::{Change, Rested, Transition};
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 
@@ -117,9 +117,11 @@ impl Broker {
         let Some(mut built) = judge(&current, &file, Known::Server, me, now, &mut mistakes) else {
             return Ok(Decided::Answer(Come::Mistakes(mistakes.into_sorted())));
         };
-        if me.is_some() {
-            self.refuse_moved_servers(&current, &built, &mut mistakes).await?;
-        }
+        let moved = if me.is_some() {
+            self.refuse_moved_servers(&current, &built, &mut mistakes).await?
+        } else {
+            Vec::new()
+        };
         self.seal_passwords(&current, &mut built, secrets, &mut mistakes)?;
         if !mistakes.is_empty() {
             return Ok(Decided::Answer(Come::Mistakes(mistakes.into_sorted())));
@@ -172,6 +174,9 @@ impl Broker {
             &applied.differences,
         ));
         transition.changes.splice(0..0, plan.changes);
+        for target in moved {
+            transition = transition.rests_on(Rested::Unused(target, catalogue.revision));
+        }
         transition.changes.push(Change::Meta { key: MARK.to_owned(), expected: stored, value: Some(mark) });
         transition.events = evidence::events(
             now,
@@ -203,13 +208,15 @@ impl Broker {
     }
 
     /// A PostgreSQL target's address may change only while nothing of ours is there: removal would go to the new
-    /// server, find nothing, and call it verified.
+    /// server, find nothing, and call it verified. Answers the targets whose address changes: the commit rests on it that
+    /// nothing was made there meanwhile.
     async fn refuse_moved_servers(
         &self,
         current: &State,
         built: &Built<'_>,
         mistakes: &mut Mistakes<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<TargetId>, Refusal> {
+        let mut moved = Vec::new();
         for (id, at) in &built.addresses {
             let address = |state: &State| match state.catalogue.targets.get(id).map(|t| &t.settings) {
                 Some(TargetSettings::Postgresql(p)) => Some((p.host.clone(), p.port)),
@@ -218,6 +225,7 @@ impl Broker {
             if address(current).is_none() || address(current) == address(&built.next) {
                 continue;
             }
+            moved.push(*id);
             let left = self.store.unrevoked_at(*id).await.map_err(unreadable)?.len();
             if left > 0 {
                 mistakes.at(
@@ -227,7 +235,7 @@ impl Broker {
                 );
             }
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// Reads the targets' passwords and seals those that changed. Sealing the same text twice gives different seals,

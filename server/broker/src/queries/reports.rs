@@ -9,7 +9,6 @@ use hallpass_domain::target_check::TargetCheck;
 
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
-use crate::reconcile::compare_targets::OPEN;
 use crate::reconcile::comparisons::Compared;
 use crate::restored::Restored;
 use crate::views::reports::{
@@ -39,7 +38,7 @@ impl Broker {
         #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
         let mean =
             if revoked == 0 { "none yet".to_owned() } else { format!("{:.2} s", sum / revoked as f64) };
-        let findings = self.store.open_findings(OPEN).await.map_err(unreadable)?;
+        let findings = self.shown_findings().await.map_err(unreadable)?;
         let mut targets = Vec::new();
         for target in
             catalogue.targets.values().filter(|t| matches!(t.settings, TargetSettings::Postgresql(_)))
@@ -238,7 +237,7 @@ impl Broker {
     /// Not found for others.
     pub async fn findings_view(&self, caller: &Caller) -> Result<Vec<FindingRow>, Refusal> {
         let catalogue = self.overseen(caller).await?;
-        let findings = self.store.open_findings(OPEN).await.map_err(unreadable)?;
+        let findings = self.shown_findings().await.map_err(unreadable)?;
         Ok(findings.iter().map(|f| finding_row(&catalogue, caller, f)).collect())
     }
 }

@@ -13,6 +13,7 @@ use hallpass_domain::target::{Target, TargetSettings};
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
+use super::findings::{about, kind_of};
 use super::reports::Report;
 use crate::broker::Broker;
 use crate::events::event;
@@ -22,8 +23,6 @@ use crate::mails;
 const ACTOR: &str = "system:comparer";
 /// Findings taken in at a time; the rest comes with the next comparison.
 const MOST: usize = 200;
-/// Open findings read.
-pub const OPEN: u32 = 5_000;
 
 /// What an account is now, other than known and as made.
 struct Seen<'a> {
@@ -66,12 +65,10 @@ impl Broker {
         let listed = connector.list_marked().await.map_err(|e| e.to_string())?;
         let seen = self.differences_at(target, connector.as_ref(), &listed, begun).await?;
         let open: BTreeMap<String, Finding> = self
-            .store
-            .open_findings(OPEN)
+            .findings_at(target.id)
             .await
             .map_err(|e| e.to_string())?
             .into_iter()
-            .filter(|f| f.target_id == target.id)
             .map(|f| (f.external_name.clone(), f))
             .collect();
         let recorded = self.record_differences(target, &seen, &open).await?;
@@ -121,6 +118,10 @@ impl Broker {
                             FindingKind::Reappeared => "was verified absent, and is there again".to_owned(),
                             _ if account.credential.is_none() => {
                                 "carries our mark, but not in a form that Hallpass can read".to_owned()
+                            }
+                            _ if !account.proven => {
+                                "carries our mark without the proof that we made it, and no record of ours knows it"
+                                    .to_owned()
                             }
                             _ => "carries our mark, and no record of ours knows it".to_owned(),
                         }];
@@ -172,6 +173,8 @@ impl Broker {
         }
         match self.store.credential(id).await.map_err(|e| e.to_string())? {
             None => Ok(Some((FindingKind::Unknown, None))),
+            // A mark that was copied to a role of somebody else.
+            Some(c) if c.external_name != account.external_name => Ok(Some((FindingKind::Unknown, None))),
             Some(c) if c.state == CredentialState::Revoked && c.target_id == target.id => {
                 Ok(Some((FindingKind::Reappeared, Some(c))))
             }
@@ -257,22 +260,6 @@ impl Broker {
             .with(Change::Finding(Box::new(next)));
         self.commit(transition).await.is_ok()
     }
-}
-
-fn kind_of(kind: FindingKind) -> &'static str {
-    match kind {
-        FindingKind::Unknown => "account.unknown",
-        FindingKind::Reappeared => "credential.reappeared",
-        FindingKind::Changed => "credential.changed",
-        FindingKind::Missing => "credential.missing",
-    }
-}
-
-/// Noun and id of everything that an event about a finding is about.
-pub(crate) fn about(finding: &Finding) -> Vec<(&'static str, String)> {
-    let mut about = vec![("finding", finding.id.to_string()), ("target", finding.target_id.to_string())];
-    about.extend(finding.credential_id.map(|id| ("credential", id.to_string())));
-    about
 }
 
 fn finding(

@@ -7,6 +7,7 @@ pub mod count_sessions;
 pub mod deliver_mail;
 pub mod driver;
 pub mod expire_grants;
+mod findings;
 pub mod journal;
 pub mod keep_window;
 pub mod lapse_requests;

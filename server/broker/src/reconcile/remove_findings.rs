@@ -6,10 +6,11 @@ use hallpass_domain::ids::{FindingId, GrantId};
 use hallpass_domain::ports::target::{Step, TargetConnector, TargetError};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::role::CredentialKind;
+use hallpass_domain::target::Target;
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
-use super::compare_targets::{OPEN, about};
+use super::findings::about;
 use super::reports::Report;
 use crate::admin::By;
 use crate::admin::actor;
@@ -19,6 +20,8 @@ use crate::credentials::recording::backoff;
 use crate::events::event;
 
 const ACTOR: &str = "system:comparer";
+/// Most that are tried at one target in a pass.
+const AT_A_TARGET: usize = 50;
 
 impl Broker {
     /// An administrator's yes: an account that carries our mark and that no record knows is to be removed.
@@ -73,18 +76,29 @@ impl Broker {
     /// Removes what may go.
     pub async fn step_remove_findings(&self) -> Report {
         let mut report = Report::default();
-        let (open, catalogue) = match (self.store.open_findings(OPEN).await, self.store.catalogue().await) {
-            (Ok(open), Ok(catalogue)) => (open, catalogue),
-            (Err(error), _) | (_, Err(error)) => {
-                return Report { error: Some(error.to_string()), ..report };
-            }
+        let catalogue = match self.store.catalogue().await {
+            Ok(catalogue) => catalogue,
+            Err(error) => return Report { error: Some(error.to_string()), ..report },
         };
-        for finding in open.into_iter().filter(|f| f.removing_since.is_some()) {
-            if self.now() < finding.next_attempt_at {
+        for target in catalogue.targets.values() {
+            match self.findings_at(target.id).await {
+                Ok(open) => self.remove_at(target, open, &mut report).await,
+                Err(error) => report.error = Some(error.to_string()),
+            }
+        }
+        report
+    }
+
+    /// Removes what may go at one target; of very many some, so that other targets have their turn.
+    async fn remove_at(&self, target: &Target, open: Vec<Finding>, report: &mut Report) {
+        let now = self.now();
+        let mut due: Vec<Finding> = open.into_iter().filter(|f| f.removing_since.is_some()).collect();
+        due.sort_by_key(|f| f.next_attempt_at);
+        for (place, finding) in due.into_iter().enumerate() {
+            if place >= AT_A_TARGET || now < finding.next_attempt_at {
                 report.left += 1;
                 continue;
             }
-            let Some(target) = catalogue.targets.get(&finding.target_id) else { continue };
             let Some(account) = account(&finding) else { continue };
             let removed = match self.targets.connector(target) {
                 Ok(connector) => removed(connector.as_ref(), &account).await,
@@ -124,7 +138,6 @@ impl Broker {
                 _ => report.left += 1,
             }
         }
-        report
     }
 }
 

@@ -13,7 +13,7 @@ use crate::broker::Broker;
 /// Clocks that made the ids may have differed by so much, seconds.
 const TOLERANCE: i64 = 60;
 
-/// An account that carries our mark, is newer than everything that this database has issued, and has no row in it.
+/// An account that carries a mark of our making, is newer than everything that this database has issued, and has no row in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ahead {
     /// Name of the target.
@@ -44,7 +44,8 @@ impl Broker {
         let newest = self.store.newest_credential().await.ok()?.and_then(|id| made_at(id.0));
         let known = self.store.meta(LAST).await.ok()?.and_then(|at| at.parse::<Timestamp>().ok());
         let latest = self.now() + chrono::Duration::seconds(TOLERANCE);
-        for account in listed {
+        // Whoever may create roles there can write a mark. Only one that is proven says anything of our database.
+        for account in listed.into_iter().filter(|account| account.proven) {
             let Some((id, at)) = account.credential.and_then(|id| Some((id, made_at(id)?))) else { continue };
             let news = newest.is_none_or(|newest| at > newest) && known.is_none_or(|known| at > known);
             if news && at < latest && self.has_no_row(CredentialId(id)).await {

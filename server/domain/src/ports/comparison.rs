@@ -19,4 +19,7 @@ pub trait Comparison {
     async fn finding(&self, id: FindingId) -> Read<Option<Finding>>;
     /// Open findings, oldest first.
     async fn open_findings(&self, limit: u32) -> Read<Vec<Finding>>;
+    /// Open findings at one target, by account, from behind `after` on.
+    async fn open_findings_at(&self, target: TargetId, after: Option<&str>, limit: u32)
+    -> Read<Vec<Finding>>;
 }

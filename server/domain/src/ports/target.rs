@@ -111,6 +111,8 @@ pub struct Listed {
     pub groups: Vec<String>,
     /// Credential id in the marker.
     pub credential: Option<uuid::Uuid>,
+    /// The marker is proven to be of our making, for this id on an account of this name. Others can write markers, too.
+    pub proven: bool,
     /// May log in.
     pub can_login: bool,
     /// Differences from what was created (extra memberships, attributes), in words.

@@ -3,12 +3,16 @@ use std::sync::Arc;
 
 use hallpass_adapters::sealing::{self, AeadSealer};
 use hallpass_adapters::signers::{CheckpointKeyRecord, KeyRing, RotationPolicy, SigningKeyRecord};
+use hallpass_adapters::targets::MarkKey;
 use hallpass_broker::events::event;
 use hallpass_domain::Timestamp;
 use hallpass_domain::audit::keys::NoteSigner;
+use hallpass_domain::ports::sealer::{SealedAt, Sealer as _};
 use hallpass_domain::ports::store::{CommitError, Store};
+use hallpass_domain::secret::random_alphanumeric;
 use hallpass_domain::target::TokenAlg;
 use hallpass_domain::transition::{Change, Transition};
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::{Making, StartError};
@@ -16,6 +20,8 @@ use crate::config::Keys;
 
 /// Where the master key may stand in the environment.
 pub const MASTER_KEY_VARIABLE: &str = "HALLPASS_MASTER_KEY";
+/// Characters of the key of account marks: 262 bits.
+const MARK_KEY_LENGTH: usize = 44;
 /// Algorithms that targets may ask for.
 pub(super) const ALGS: [TokenAlg; 2] = [TokenAlg::EdDsa, TokenAlg::Es256];
 /// Meta key of the master key's check value.
@@ -26,6 +32,9 @@ pub(super) const ORIGIN: &str = hallpass_broker::reconcile::seal_audit::ORIGIN;
 pub(super) const CHECKPOINT_KEY: &str = "keys.checkpoint";
 /// Meta key of the token keys.
 pub(super) const TOKEN_KEYS: &str = "keys.tokens";
+/// Meta key of the key of account marks, sealed; and where it stands.
+pub(super) const MARK_KEY: &str = "keys.marks";
+pub(super) const MARK_KEY_AT: SealedAt<'static> = SealedAt { table: "meta", row: MARK_KEY, column: "value" };
 
 /// The master keys from where they are configured; nothing is made.
 pub fn master_keys(keys: &Keys) -> Result<sealing::MasterKeys, StartError> {
@@ -155,6 +164,20 @@ pub async fn token_keys(
     })
     .await?;
     KeyRing::open(&parse(&text)?, sealer).map(Arc::new).map_err(|e| StartError(e.to_string()))
+}
+
+/// The key that proves marks of accounts at targets, made at first start and never replaced: accounts may be older than
+/// anything else that changes.
+pub async fn mark_key(store: &dyn Store, sealer: &AeadSealer, now: Timestamp) -> Result<MarkKey, StartError> {
+    let sealed = remembered(store, MARK_KEY, now, || {
+        let secret = random_alphanumeric(MARK_KEY_LENGTH).map_err(|e| StartError(e.to_string()))?;
+        sealer.seal(MARK_KEY_AT, &SecretString::from(secret)).map_err(|e| StartError(e.to_string()))
+    })
+    .await?;
+    let secret = sealer
+        .open(MARK_KEY_AT, &sealed)
+        .map_err(|e| StartError::because("the stored key of account marks does not open", e))?;
+    Ok(MarkKey::new(&secret))
 }
 
 fn parse(text: &str) -> Result<Vec<SigningKeyRecord>, StartError> {

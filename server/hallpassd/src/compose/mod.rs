@@ -121,6 +121,7 @@ pub async fn compose(
         keys::checkpoint_signer(port.as_ref(), sealer.as_ref(), &origin, now).await?,
     ));
     let ring = keys::token_keys(port.as_ref(), sealer.as_ref(), now).await?;
+    let marks = keys::mark_key(port.as_ref(), sealer.as_ref(), now).await?;
     let began_empty = port.log_head().await.map_err(read)?.checkpoint.is_none();
 
     let mut checkpoint_sinks = given.checkpoint_sinks;
@@ -146,7 +147,7 @@ pub async fn compose(
         hallpass_views::mail::Renderer::new(base_url, &host, "[Access]")
             .map_err(|e| StartError(e.to_string()))?,
     );
-    let targets: Arc<dyn Targets> = Arc::new(TargetRegistry::new(&instance, sealer.clone()));
+    let targets: Arc<dyn Targets> = Arc::new(TargetRegistry::new(&instance, sealer.clone()).proving(marks));
     let worker = store.name().to_owned();
     let settings = Settings {
         base_url: base_url.to_owned(),

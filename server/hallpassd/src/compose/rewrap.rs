@@ -16,7 +16,7 @@ use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
 use super::StartError;
-use super::keys::{CHECK, CHECKPOINT_KEY, TOKEN_KEYS};
+use super::keys::{CHECK, CHECKPOINT_KEY, MARK_KEY, MARK_KEY_AT, TOKEN_KEYS};
 
 /// How often a row that somebody changes at the same moment is tried.
 const TRIES: usize = 20;
@@ -93,6 +93,7 @@ pub async fn run(store: &dyn Store, sealer: &AeadSealer, now: Timestamp) -> Resu
     done += again(async || checkpoint_key(store, sealer).await, store, ("key", "checkpoint".to_owned()), now)
         .await?;
     done += again(async || token_keys(store, sealer).await, store, ("key", "tokens".to_owned()), now).await?;
+    done += again(async || mark_key(store, sealer).await, store, ("key", "marks".to_owned()), now).await?;
     finish(store, sealer, done, now).await?;
     Ok(done)
 }
@@ -117,7 +118,9 @@ pub async fn is_finished(store: &dyn Store, sealer: &AeadSealer) -> Result<bool,
             return Ok(false);
         }
     }
-    let keys = checkpoint_key(store, sealer).await?.is_some() || token_keys(store, sealer).await?.is_some();
+    let keys = checkpoint_key(store, sealer).await?.is_some()
+        || token_keys(store, sealer).await?.is_some()
+        || mark_key(store, sealer).await?.is_some();
     let check = store.meta(CHECK).await.map_err(read)?;
     Ok(!keys && check.as_deref() == Some(sealer.keys().check_value().as_str()))
 }
@@ -171,6 +174,16 @@ async fn token_keys(store: &dyn Store, sealer: &AeadSealer) -> Result<Option<Cha
     }
     let value = Some(serde_json::to_string(&records).map_err(failed)?);
     Ok(Some(Change::Meta { key: TOKEN_KEYS.to_owned(), expected: Some(stored), value }))
+}
+
+async fn mark_key(store: &dyn Store, sealer: &AeadSealer) -> Result<Option<Change>, StartError> {
+    let Some(stored) = store.meta(MARK_KEY).await.map_err(read)? else { return Ok(None) };
+    let again = outdated(sealer, MARK_KEY_AT, Some(stored.as_str()))?;
+    Ok(again.map(|sealed| Change::Meta {
+        key: MARK_KEY.to_owned(),
+        expected: Some(stored),
+        value: Some(sealed),
+    }))
 }
 
 /// Commits one row, from its newest state.

@@ -1,7 +1,6 @@
 //! The text of `/metrics`: what this process counted, and what the broker and the store say at this moment.
 use std::fmt::Write as _;
 
-use hallpass_broker::reconcile::compare_targets::OPEN;
 use hallpass_broker::reconcile::reports::LAG_BUCKETS;
 use hallpass_domain::finding::FindingKind;
 use hallpass_domain::ports::clock::Trust;
@@ -187,7 +186,7 @@ async fn targets(out: &mut Out, state: &AppState) {
             out.sample("hallpass_target_compared_timestamp_seconds", &labels, at.timestamp());
         }
     }
-    let Ok(findings) = state.broker.store.open_findings(OPEN).await else { return };
+    let Ok(findings) = state.broker.shown_findings().await else { return };
     out.family("hallpass_target_findings", "gauge", "Accounts at a target that are not as the records say.");
     for target in catalogue.targets.values().filter(|t| t.settings.kind() == "postgresql") {
         for kind in FindingKind::ALL {

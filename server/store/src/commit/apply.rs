@@ -7,7 +7,7 @@ use hallpass_domain::transition::{Change, Transition};
 use uuid::Uuid;
 
 use super::put::{move_catalogue, put, put_answer};
-use super::rested::rest_on;
+use super::rested::{rest_on, unused};
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
 use crate::db::types::Uid;
@@ -122,7 +122,7 @@ pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut 
     if moves_catalogue(transition) {
         move_catalogue(db).await?;
     }
-    Ok(())
+    unused(db, &transition.rested).await
 }
 
 /// Whether a transition changes anything of the catalogue.

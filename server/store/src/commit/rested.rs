@@ -1,5 +1,7 @@
 //! Rows that a decision rested on without changing them.
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use hallpass_domain::transition::Rested;
 
 use super::put::moved;
@@ -7,6 +9,7 @@ use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
 use crate::db::particular::{Locked, hold_row};
 use crate::db::types::Uid;
+use crate::queries::NOT_REVOKED;
 use crate::schema::{credentials, grants, mails, requests};
 
 /// The one row of the catalogue's counter.
@@ -23,8 +26,27 @@ pub(crate) fn parts(rested: Rested) -> ((Locked, uuid::Uuid), i64, bool) {
         Rested::User(id, version) => ((Locked::User, id.0), version, false),
         Rested::Role(id, revision) => ((Locked::Role, id.0), revision, false),
         Rested::Workflow(id, revision) => ((Locked::Workflow, id.0), revision, false),
-        Rested::Catalogue(revision) => (CATALOGUE, revision, false),
+        Rested::Catalogue(revision) | Rested::Unused(_, revision) => (CATALOGUE, revision, false),
     }
+}
+
+/// Checks that targets have no unrevoked credential. To be called after the catalogue's counter was moved: whoever intends a
+/// credential holds the counter until his commit, so that what is read here has all who held it before, and who comes later
+/// finds it moved.
+pub(crate) async fn unused(db: &mut Db<'_>, rested: &[Rested]) -> Result<(), Fail> {
+    for rested in rested {
+        let Rested::Unused(target, _) = rested else { continue };
+        let query = credentials::table
+            .select(credentials::id)
+            .filter(credentials::target_id.eq(Uid(target.0)))
+            .filter(sql::<Bool>(NOT_REVOKED))
+            .limit(1);
+        let left: Vec<Uid> = on_db!(db, load, query)?;
+        if !left.is_empty() {
+            return Err(Fail::Conflict(format!("target {target} is in use")));
+        }
+    }
+    Ok(())
 }
 
 /// Checks the row and moves it where it is of the moving kind.

@@ -52,4 +52,17 @@ impl Comparison for StoreHandle {
             findings::table.filter(findings::open.eq(true)).order(findings::id.asc()).limit(limit(rows))
         )
     }
+
+    async fn open_findings_at(&self, target: TargetId, after: Option<&str>, rows: u32) -> Read<Vec<Finding>> {
+        many!(
+            self,
+            FindingRow,
+            findings::table
+                .filter(findings::target_id.eq(Uid(target.0)))
+                .filter(findings::open.eq(true))
+                .filter(findings::external_name.gt(after.unwrap_or_default()))
+                .order(findings::external_name.asc())
+                .limit(limit(rows))
+        )
+    }
 }

@@ -19,7 +19,7 @@ use crate::rows::credentials::CredentialRow;
 use crate::schema::{credentials, targets};
 
 /// Spelt as in the partial indexes: a bound parameter would not be recognised.
-pub(super) const NOT_REVOKED: &str = "credentials.state <> 'revoked'";
+pub(crate) const NOT_REVOKED: &str = "credentials.state <> 'revoked'";
 
 impl From<Claim<'_>> for Lease {
     fn from(claim: Claim<'_>) -> Self {

@@ -18,6 +18,7 @@ mod requests;
 mod tokens;
 
 pub(crate) use catalogue::Cache;
+pub(crate) use credentials::NOT_REVOKED;
 
 /// All rows of a query, as nouns.
 macro_rules! many {

@@ -160,10 +160,10 @@ fn settings_problems(facts: &Facts) -> Vec<String> {
         problems
             .push(format!("{user} cannot tell starting sessions apart: GRANT pg_read_all_stats TO {user}"));
     }
-    if facts.prepared > 0 && !facts.superuser {
+    if facts.prepared > 0 {
         problems.push(
-            "max_prepared_transactions is not 0: a prepared transaction keeps its locks after its login is gone, and only \
-             a superuser can end it. Set it to 0"
+            "max_prepared_transactions is not 0: a transaction that a login prepares outlives it, with its locks, and after \
+             SET ROLE nobody can tell whose it was. Set it to 0 and restart the server"
                 .into(),
         );
     }

@@ -46,7 +46,7 @@ impl PostgresqlConnector {
         let args = json!({
             "name": name,
             "mark": mark(&self.instance, credential.id),
-            "comment": comment(&self.instance, credential)
+            "comment": comment(&self.instance, credential, self.marks.as_ref())
                 .map_err(|e| TargetError::Refused(format!("the marker cannot be written: {e}")))?,
             "create_deadline": credential.create_deadline,
             "not_after": credential.not_after,

@@ -62,34 +62,41 @@ fn is_full(db: &DbError) -> bool {
     *db.code() == SqlState::OUT_OF_MEMORY && db.message().contains("shared memory")
 }
 
+/// So much of what a server says goes into rows and mails.
+const LONGEST: usize = 2_000;
+
+fn cut(text: &str) -> String {
+    text.chars().take(LONGEST).collect()
+}
+
 /// The server answered: it is up, unless it says that it is going or, to a new connection, that it is full.
 fn from_server(db: &DbError, connecting: bool) -> TargetError {
-    let code = db.code().code();
+    let (code, message) = (db.code().code(), cut(db.message()));
     match code {
         "HP001" => TargetError::TooLate,
         "HP002" => TargetError::NotOurs,
-        "HP003" => TargetError::Refused(db.message().to_owned()),
+        "HP003" => TargetError::Refused(message),
         "HP004" => TargetError::Refused("an account for this credential exists already".into()),
         _ if code.starts_with("08")
             || (connecting && code.starts_with("53"))
             || code.starts_with("57P")
             || code.starts_with("58") =>
         {
-            TargetError::Down(format!("{} ({code})", db.message()))
+            TargetError::Down(format!("{message} ({code})"))
         }
         // A standby where the primary was: somebody is changing over.
         _ if *db.code() == SqlState::READ_ONLY_SQL_TRANSACTION => {
-            TargetError::Down(format!("{} ({code})", db.message()))
+            TargetError::Down(format!("{message} ({code})"))
         }
         _ if code.starts_with("28") => {
             TargetError::Refused(format!("our administrator's login was refused ({code})"))
         }
         // Names of the objects in the way: for the person who has to look.
         _ if *db.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
-            let detail: String = db.detail().unwrap_or("").chars().take(500).collect();
-            TargetError::Refused(format!("{}: {detail}", db.message()))
+            let detail = cut(db.detail().unwrap_or(""));
+            TargetError::Refused(format!("{message}: {detail}"))
         }
-        _ => TargetError::Refused(format!("{} ({code})", db.message())),
+        _ => TargetError::Refused(format!("{message} ({code})")),
     }
 }
 

@@ -20,6 +20,7 @@ mod scram;
 mod session;
 mod sessions;
 mod verify;
+mod walk;
 
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ use self::dial::Dialer;
 use self::hold::Relief;
 use self::session::Link;
 use self::verify::Memory;
+use self::walk::Walks;
+use super::proof::MarkKey;
 
 /// The kind, in words.
 pub const DESCRIPTOR: Descriptor = Descriptor {
@@ -58,6 +61,8 @@ pub const DESCRIPTOR: Descriptor = Descriptor {
 pub struct PostgresqlConnector {
     settings: PostgresqlTarget,
     instance: String,
+    /// Proves and tells which marks are ours; without it none is proven.
+    marks: Option<MarkKey>,
     dialer: Arc<Dialer>,
     /// Creating and dropping, one after the other.
     ddl: Link,
@@ -71,6 +76,7 @@ pub struct PostgresqlConnector {
     relief: Arc<Relief>,
     /// One hand-over at a time, in the order in which they came.
     hand_over: tokio::sync::Mutex<()>,
+    walks: Walks,
     memory: Memory,
 }
 
@@ -104,11 +110,19 @@ impl PostgresqlConnector {
             tended: std::sync::Once::new(),
             relief,
             hand_over: tokio::sync::Mutex::new(()),
+            walks: Walks::default(),
             settings: settings.clone(),
             instance: instance.to_owned(),
+            marks: None,
             memory: Memory::default(),
             dialer,
         })
+    }
+
+    /// One whose accounts carry a proof.
+    #[must_use]
+    pub fn proving(self, key: MarkKey) -> Self {
+        Self { marks: Some(key), ..self }
     }
 
     /// From the first use on, the way in is looked after.

@@ -1,13 +1,16 @@
 //! Names and markers of accounts at a target.
 //!
 //! The marker is the comment of the role, set in the transaction that creates it:
-//! `hallpass:v1:<instance>:<credential id>:{"not_after":…,"limit":…,"groups":[…]}`. The part before the brace says whose the
-//! account is; a later step touches an account only if that part is exactly ours. A holder cannot change it: commenting on a
-//! role needs CREATEROLE.
+//! `hallpass:v1:<instance>:<credential id>:{"proof":…,"not_after":…,"limit":…,"groups":[…]}`. The part before the brace says
+//! whose the account is; a later step touches an account only if that part is exactly ours. A holder cannot change it:
+//! commenting on a role needs CREATEROLE. Who has that can write any mark but not its proof, so what the mark alone says is
+//! believed of nothing but that one account.
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::{Credential, Plan};
 use hallpass_domain::ids::CredentialId;
 use serde::{Deserialize, Serialize};
+
+use crate::targets::proof::MarkKey;
 
 /// Longest identifier that PostgreSQL keeps whole, bytes (`NAMEDATALEN - 1`).
 pub(super) const MAX_NAME: usize = 63;
@@ -15,6 +18,9 @@ pub(super) const MAX_NAME: usize = 63;
 /// What a marker says about the account as it was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Made {
+    /// That this installation made it; older marks have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) proof: Option<String>,
     /// `VALID UNTIL`.
     pub(super) not_after: Timestamp,
     /// `CONNECTION LIMIT`.
@@ -39,9 +45,18 @@ pub(super) fn trial_mark(instance: &str, id: CredentialId) -> String {
 }
 
 /// The whole marker.
-pub(super) fn comment(instance: &str, credential: &Credential) -> Result<String, serde_json::Error> {
+pub(super) fn comment(
+    instance: &str,
+    credential: &Credential,
+    key: Option<&MarkKey>,
+) -> Result<String, serde_json::Error> {
     let Plan::PostgresqlLogin { groups, connection_limit, .. } = &credential.plan;
-    let made = Made { not_after: credential.not_after, limit: *connection_limit, groups: groups.clone() };
+    let made = Made {
+        proof: key.map(|key| key.prove(instance, credential.id, &credential.external_name)),
+        not_after: credential.not_after,
+        limit: *connection_limit,
+        groups: groups.clone(),
+    };
     Ok(format!("{}{}", mark(instance, credential.id), serde_json::to_string(&made)?))
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::{Removal, TargetError};
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -15,6 +14,7 @@ use super::PostgresqlConnector;
 use super::accounts::{Account, DROP_CHUNK, Found, over_all, over_all_by};
 use super::naming::instance_mark;
 use super::session::{Link, Script, script};
+use super::walk::{Portion, Walk};
 
 const SURVEY: Script = script!("survey": "resolve", "survey");
 const OWNED: Script = script!("owned" in "postgresql.owned.before" .. "postgresql.owned.after": "owned");
@@ -31,12 +31,6 @@ struct Work {
     found: Found,
     left: Vec<String>,
     /// There is more to hand over than this pass did.
-    more: bool,
-}
-
-#[derive(Deserialize)]
-struct HandedOver {
-    left: Vec<String>,
     more: bool,
 }
 
@@ -79,26 +73,36 @@ impl PostgresqlConnector {
         let databases: BTreeSet<String> = work.found.databases.iter().cloned().collect();
         for database in databases {
             let link = self.link(&database);
-            let mut more = true;
-            while more {
+            let oid = work.found.oid.unwrap_or_default();
+            let mut walk = self.walks.take(oid, &database);
+            loop {
                 if Instant::now() >= over {
+                    self.walks.keep(oid, &database, walk);
                     return Ok(Work { more: true, ..work });
                 }
-                let done = self.portion(&link, &work.found).await?;
-                more = done.more;
-                work.left.extend(done.left.into_iter().map(|what| format!("{what} in {}", link.database())));
+                let done = self.portion(&link, &work.found, &walk).await?;
+                if let Some(stuck) = &done.stuck {
+                    tracing::debug!(oid, database, stuck, "passed over in a hand-over");
+                }
+                walk = walk.then(&done);
+                work.left.extend(done.left.into_iter().map(|what| format!("{what} in {database}")));
+                if !done.more {
+                    break;
+                }
             }
         }
         Ok(work)
     }
 
     /// One transaction of it. Memberships that are lent for it would be in the way of another's.
-    async fn portion(&self, link: &Link, found: &Found) -> Result<HandedOver, TargetError> {
+    async fn portion(&self, link: &Link, found: &Found, walk: &Walk) -> Result<Portion, TargetError> {
         let args = json!({
             "prefix": instance_mark(&self.instance),
             "quarantine": self.settings.quarantine_role,
             "oid": found.oid,
             "groups": found.groups,
+            "after": walk.after,
+            "whole": walk.whole,
         });
         let _turn = self.hand_over.lock().await;
         link.run(OWNED, &args).await

@@ -4,9 +4,11 @@
 //! spans it: no step of it ever waits for another packet of ours. Such a message takes no parameters, so the arguments go
 //! first, as the parameter of an ordinary statement, into the setting `hallpass.args`; identifiers and literals are quoted
 //! at the target (`format('%I')`). Nothing is ever formatted into a statement here.
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryStreamExt as _;
 use hallpass_domain::failpoint;
 use hallpass_domain::ports::target::TargetError;
 use serde::Serialize;
@@ -83,11 +85,6 @@ impl Link {
     /// One that has those ended who fill the table of locks, and tries again.
     pub(super) fn relieved(self, relief: &Arc<Relief>) -> Self {
         Self { relief: Some(Arc::clone(relief)), ..self }
-    }
-
-    /// The database.
-    pub(super) fn database(&self) -> &str {
-        &self.database
     }
 
     /// Runs a script with `args` and reads its answer. A connection on which something was lost is not used again; one on
@@ -230,16 +227,20 @@ impl Link {
     }
 
     async fn execute(&self, connection: &Connection, script: Script) -> Result<String, Trouble> {
-        let running =
-            async { connection.client.simple_query(script.text).await.map_err(|e| statement_trouble(&e)) };
-        let messages = self.in_time(running).await?;
-        messages
-            .iter()
-            .rev()
-            .find_map(|message| match message {
-                SimpleQueryMessage::Row(row) => row.try_get(0).ok().flatten().map(str::to_owned),
-                _ => None,
-            })
+        let running = async {
+            let answers = connection.client.simple_query_raw(script.text).await;
+            let mut answers = pin!(answers.map_err(|e| statement_trouble(&e))?);
+            // All but the last row is let go as it comes: there may be any number of them.
+            let mut last = None;
+            while let Some(message) = answers.try_next().await.map_err(|e| statement_trouble(&e))? {
+                if let SimpleQueryMessage::Row(row) = message {
+                    last = row.try_get(0).ok().flatten().map(str::to_owned);
+                }
+            }
+            Ok(last)
+        };
+        self.in_time(running)
+            .await?
             .ok_or_else(|| Trouble::from(unreadable(format!("{} gave no row", script.name))))
     }
 }

@@ -130,7 +130,7 @@ impl PostgresqlConnector {
             }
             sleep(BETWEEN_LOOKS).await;
         }
-        match self.end_prepared(&all).await {
+        match self.end_prepared(accounts).await {
             Err(down @ TargetError::Down(_)) => return Err(down),
             // They count as sessions in the steps that follow, for their own account alone.
             Err(error) => {

@@ -15,6 +15,11 @@ BEGIN
     RAISE EXCEPTION 'late' USING ERRCODE = 'HP001';
   END IF;
 
+  -- It was 0 when the target was checked; what a login prepares after SET ROLE could never be told to be its own.
+  IF current_setting('max_prepared_transactions')::int > 0 THEN
+    RAISE EXCEPTION 'max_prepared_transactions is not 0: what a login prepares would outlive it' USING ERRCODE = 'HP003';
+  END IF;
+
   SELECT CASE WHEN starts_with(shobj_description(r.oid, 'pg_authid'), args->>'mark') THEN 'HP004' ELSE 'HP002' END
     INTO trouble FROM pg_roles r WHERE r.rolname = login;
   IF trouble IS NOT NULL THEN

@@ -22,7 +22,8 @@ BEGIN
         -- Out of something: not this account's doing.
         IF SQLSTATE LIKE '53%' THEN RAISE; END IF;
         IF attempt = 3 THEN
-          errors := errors || jsonb_build_object(account.ord::text, format('%s (%s)', SQLERRM, SQLSTATE));
+          errors := errors || jsonb_build_object(account.ord::text, format('%s (%s)%s', SQLERRM, SQLSTATE,
+            CASE WHEN SQLSTATE = '55P03' AND EXISTS (SELECT FROM pg_prepared_xact()) THEN ': look at pg_prepared_xacts as a superuser' ELSE '' END));
         END IF;
         PERFORM set_config('lock_timeout', '300ms', true);
         PERFORM pg_stat_clear_snapshot();
