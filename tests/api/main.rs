@@ -53,6 +53,7 @@ mod pinned;
 mod postgres_login;
 mod races;
 mod replicas;
+mod rights;
 mod scanner;
 mod security;
 mod steps;

@@ -14,7 +14,7 @@ mod targets;
 pub use approvers::{approval_asked, no_action_needed};
 pub use grants::{grant_ended, grant_revoked};
 pub use requesters::{request_approved, request_denied, request_lapsed, request_received, request_withdrawn};
-pub use targets::{revocation_overdue, revocation_recovered, target_differs};
+pub use targets::{issuing_failed, revocation_overdue, revocation_recovered, target_differs};
 
 /// A queued mail to `user`.
 pub fn mail(
@@ -58,10 +58,11 @@ pub fn when(at: Timestamp, now: Timestamp, zone: &str) -> String {
     if zone == Tz::UTC { clock } else { format!("{clock} ({} UTC)", at.format("%H:%M")) }
 }
 
-/// As [`when`], with seconds: for ends of short grants.
+/// As [`when`], with seconds and always with the day: `23 Nov 2026 17:30:00 CET (16:30:00 UTC)`.
 pub fn when_exactly(at: Timestamp, zone: &str) -> String {
     let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
-    at.with_timezone(&zone).format("%-d %b %Y %H:%M:%S %Z").to_string()
+    let local = at.with_timezone(&zone).format("%-d %b %Y %H:%M:%S %Z").to_string();
+    if zone == Tz::UTC { local } else { format!("{local} ({} UTC)", at.format("%H:%M:%S")) }
 }
 
 fn fact(label: &str, value: impl Into<String>) -> Fact {
