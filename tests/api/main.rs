@@ -56,6 +56,7 @@ mod postgres_login;
 mod races;
 mod replicas;
 mod reports;
+mod rights;
 mod scanner;
 mod security;
 mod steps;

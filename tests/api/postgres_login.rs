@@ -71,7 +71,53 @@ mod down {
 
 mod unusable {
     use super::*;
-    on_both!(a_login_that_does_not_work_is_never_given_out);
+    on_both!(a_login_that_does_not_work_is_never_given_out, a_target_that_refuses_is_told_once);
+
+    async fn a_target_that_refuses_is_told_once(backend: Backend) {
+        let spare: &'static Cluster =
+            tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
+        database::make_target(spare).await;
+        let targets = vec![("spare-db".to_owned(), spare)];
+        let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
+        let (client, approver) = (server.client_as(&server.api("dana").await), server.sign_in("ana").await);
+        let grant = grant(&client, &approver, "spare-db-read", "1h").await;
+        let superuser = spare.superuser("postgres").await;
+        superuser.batch_execute("ALTER ROLE orders_read RENAME TO elsewhere").await.unwrap();
+        for _ in 0..2 {
+            let error = client.issue(&grant, Some(CredentialKind::PostgresqlLogin)).await.unwrap_err();
+            assert_eq!((error.status(), error.code()), (Some(502), "target_refused"));
+        }
+        // Its owner and the administrator learn why, once; the event has the class, each time.
+        let mails = eventually("people are told", || async {
+            let told = server.mailbox.recipients("refuses to make logins");
+            (told.len() >= 2).then_some(told)
+        })
+        .await;
+        assert_eq!(mails, ["ada", "ana"], "one mail to each, and to nobody else");
+        let mail = server.mailbox.newest("ada", "spare-db refuses to make logins");
+        let words = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("there is no group role orders_read"), "{words}");
+        assert!(mail.text.contains("hp_") && !mail.text.contains("SCRAM"), "{}", mail.text);
+        let filter = AuditFilter { kind: Some("credential.not_issued".to_owned()), ..AuditFilter::default() };
+        let events = server.broker().store.events(&filter, None, 10).await.unwrap();
+        assert_eq!(events.len(), 2);
+        assert!(events.iter().all(|e| e.event.parts().data["class"] == "refused"));
+
+        // Mended at the target, the next one is made at once.
+        superuser.batch_execute("ALTER ROLE elsewhere RENAME TO orders_read").await.unwrap();
+        let Issued::PostgresqlLogin(login) = client.issue(&grant, None).await.unwrap() else {
+            panic!("a token for a database")
+        };
+        server.secrets.plant("a login's password", &login.password);
+        client.end(&grant, &hallpass_client::api::new_key()).await.unwrap();
+        eventually("it is over", || async {
+            (client.grant(&grant).await.unwrap().state == GrantState::Ended).then_some(())
+        })
+        .await;
+        sent(&server).await;
+        assert_eq!(server.mailbox.recipients("refuses to make logins"), ["ada", "ana"]);
+        server.stop().await;
+    }
 
     async fn a_login_that_does_not_work_is_never_given_out(backend: Backend) {
         let spare: &'static Cluster =
@@ -116,6 +162,11 @@ mod unusable {
         }
         let filter = AuditFilter { kind: Some("credential.unusable".to_owned()), ..AuditFilter::default() };
         assert_eq!(server.broker().store.events(&filter, None, 10).await.unwrap().len(), 2);
+        sent(&server).await;
+        assert_eq!(server.mailbox.recipients("do not work"), ["ada", "ana"], "told once");
+        let mail = server.mailbox.newest("ana", "Logins at spare-db do not work");
+        let words = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("permission denied for database"), "{words}");
 
         // Mended, the next one works, and how it was found is shown.
         superuser.batch_execute("GRANT CONNECT ON DATABASE orders TO PUBLIC").await.unwrap();

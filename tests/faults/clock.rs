@@ -9,19 +9,51 @@ use hallpass_domain::grant::GrantState;
 use hallpass_domain::ports::clock::{Clock as _, Trust};
 use hallpass_tests::outsider::Outsider;
 use hallpass_tests::wait::eventually_within;
-use hallpass_tests::world::World;
+use hallpass_tests::world::{ADMINISTRATOR, World};
 use hallpassd::compose::Given;
 
 use crate::bed::{Bed, Store, target};
-use crate::parts::{SOON, gone, is_there, row, time};
+use crate::parts::{Mailbox, SOON, gone, is_there, row, time};
 
-/// A server whose clock is fed by the test.
-async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>) {
+/// A server whose clock is fed by the test, and its mailbox.
+async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>, Arc<Mailbox>) {
     let clock = Arc::new(DatabaseClock::new(time(target().await).await, Instant::now()));
-    let world = World::open(&bed.place, Given { clock: Some(clock.clone()), ..Given::default() })
-        .await
-        .expect("a server");
-    (world, clock)
+    let mailbox = Arc::new(Mailbox::default());
+    let given = Given { clock: Some(clock.clone()), notifier: Some(mailbox.clone()), ..Given::default() };
+    let world = World::open(&bed.place, given).await.expect("a server");
+    (world, clock, mailbox)
+}
+
+/// Mails to the administrator whose subject holds some words: as many as there must be.
+async fn told(mailbox: &Mailbox, words: &str, count: usize) {
+    eventually_within(SOON, "the administrator is told", || async {
+        (mailbox.to(ADMINISTRATOR, words).len() >= count).then_some(())
+    })
+    .await;
+    assert_eq!(mailbox.to(ADMINISTRATOR, words).len(), count, "{words}");
+}
+
+/// A gauge, as a scrape reads it.
+async fn gauge(world: &World, name: &str) -> f64 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("its address"));
+    let mut http = hallpass_http::HttpConfig::new(&base);
+    (http.plain_http_on_loopback, http.workers) = (true, 1);
+    let state = Arc::new(hallpass_http::AppState::new(Arc::clone(&world.broker), http));
+    let server = hallpass_http::serve(vec![listener], state.into()).expect("it listens");
+    let handle = server.handle();
+    let running = tokio::spawn(server);
+    let text = reqwest::get(format!("{base}/metrics")).await.expect("an answer").text().await.expect("text");
+    handle.stop(false).await;
+    let _ = running.await;
+    let value = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+/// What the report of a reconciler says went wrong.
+fn trouble(world: &World, reconciler: &str) -> Option<String> {
+    let all = world.broker.reports.all();
+    all.into_iter().find(|(name, _)| *name == reconciler).and_then(|(_, standing)| standing.last.error)
 }
 
 /// Time that passes while a jump is held, in which nothing may be destroyed: many turns of every reconciler.
@@ -32,7 +64,7 @@ async fn turns() {
 async fn two_days_forward(store: Store) {
     let target = target().await;
     let bed = Bed::new(store, &[("db", target.port())]).await;
-    let (world, clock) = with_clock(&bed).await;
+    let (world, clock, mailbox) = with_clock(&bed).await;
     let _running = world.run();
     let grant = world.grant("db-read", "1h").await.expect("a grant");
     let login = world.login(&grant).await.expect("a login");
@@ -48,7 +80,13 @@ async fn two_days_forward(store: Store) {
     assert!(!world.is_active(&token).await);
     assert!(world.login(&grant).await.is_err() && world.token(&reading).await.is_err());
     assert_eq!(clock.trust(), Trust::HoldBulk);
+    // … people are told …
+    assert!(gauge(&world, "hallpass_clock_jump_held").await > 0.5);
+    assert!(gauge(&world, "hallpass_clock_skew_seconds").await > 172_000.0);
+    told(&mailbox, "jumped forward by", 1).await;
     turns().await;
+    assert!(trouble(&world, "lapse").is_some_and(|t| t.contains("jumped forward")));
+    told(&mailbox, "jumped forward by", 1).await;
     // … and nothing is destroyed, nor lapsed.
     assert_eq!(row(&world, login.credential.id).await.state, CredentialState::Live);
     assert!(is_there(target, &name).await);
@@ -60,6 +98,9 @@ async fn two_days_forward(store: Store) {
 
     // The jump was a mistake: nothing was lost by it.
     assert_eq!(clock.observe(time(target).await, Instant::now()), Observed::TakenBack);
+    assert!(gauge(&world, "hallpass_clock_jump_held").await < 0.5);
+    eventually_within(SOON, "lapsing goes on", || async { trouble(&world, "lapse").is_none().then_some(()) })
+        .await;
     assert!(world.is_active(&token).await);
     world.approve(&pending).await.expect("the request is as it was");
 
@@ -74,6 +115,7 @@ async fn two_days_forward(store: Store) {
         (observed == Observed::Confirmed).then(|| start.elapsed())
     })
     .await;
+    told(&mailbox, "jumped forward by", 2).await;
     assert!(confirmed >= Duration::from_secs(29) && confirmed <= Duration::from_secs(61), "{confirmed:?}");
     gone(target, &name).await;
     eventually_within(SOON, "the ends to be recorded", || async {
@@ -86,6 +128,8 @@ async fn two_days_forward(store: Store) {
     assert_eq!(clock.trust(), Trust::NoIssuing);
     assert!(!world.is_active(&token).await);
     assert_eq!(world.token(&reading).await.expect_err("no token").code, "clock_skew");
+    told(&mailbox, "Issuing has stopped", 1).await;
+    assert!(gauge(&world, "hallpass_clock_skew_seconds").await < -172_000.0);
     assert!(world.login(&grant).await.is_err());
     assert_eq!(row(&world, login.credential.id).await.state, CredentialState::Revoked);
     assert!(!is_there(target, &name).await);
@@ -95,7 +139,7 @@ async fn two_days_forward(store: Store) {
 async fn two_days_back(store: Store) {
     let target = target().await;
     let bed = Bed::new(store, &[("db", target.port())]).await;
-    let (world, clock) = with_clock(&bed).await;
+    let (world, clock, mailbox) = with_clock(&bed).await;
     let _running = world.run();
     let ended = world.grant("db-read", "1s").await.expect("a grant");
     let live = world.grant("db-read", "5s").await.expect("a grant");
@@ -108,6 +152,7 @@ async fn two_days_back(store: Store) {
     clock.observe(time(target).await - TimeDelta::days(2), Instant::now());
     assert_eq!(clock.trust(), Trust::NoIssuing);
     assert_eq!(world.login(&live).await.expect_err("no login").code, "clock_skew");
+    told(&mailbox, "Issuing has stopped", 1).await;
     gone(target, &login.credential.external_name).await;
     eventually_within(SOON, "the end to be recorded", || async {
         (row(&world, login.credential.id).await.state == CredentialState::Revoked).then_some(())

@@ -116,6 +116,8 @@ pub struct Broker {
     pub kept: Option<Arc<dyn Kept>>,
     /// The journal holds lines that are to be recorded before anything else of removals.
     pub(crate) journal_waits: AtomicBool,
+    /// What was told of a clock that cannot be trusted.
+    pub clock_watch: crate::reconcile::watch_clock::ClockWatch,
     /// Targets that are down.
     pub breakers: crate::reconcile::breaker::Breakers,
     /// What is due soon, for when the store cannot be written.
@@ -163,6 +165,7 @@ impl Broker {
             journal_waits: AtomicBool::new(parts.journal.is_some()),
             journal: parts.journal,
             kept: parts.kept,
+            clock_watch: crate::reconcile::watch_clock::ClockWatch::default(),
             breakers: crate::reconcile::breaker::Breakers::new(),
             window: crate::reconcile::window::Window::new(),
             restored,

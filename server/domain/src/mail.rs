@@ -13,7 +13,7 @@ pub struct Fact {
     pub value: String,
 }
 
-/// Which mail it is; picks the template folder and the tone.
+/// Which mail it is; picks the label and the tone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MailKind {
@@ -41,6 +41,8 @@ pub enum MailKind {
     RevocationRecovered,
     /// To owners and administrators: accounts at a target are not as our records say.
     TargetDiffers,
+    /// To owners and administrators: a login could not be made at a target, or does not work.
+    IssuingFailed,
     /// To administrators and auditors: the catalogue changed.
     CatalogueChanged,
     /// To a person: something about their account changed.
@@ -50,7 +52,7 @@ pub enum MailKind {
 }
 
 impl MailKind {
-    /// The template folder under `templates/email/` and the word in the database.
+    /// The word in the database. Every kind is rendered by the one layout in `templates/email/`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ApprovalAsked => "approval_asked",
@@ -65,13 +67,14 @@ impl MailKind {
             Self::RevocationOverdue => "revocation_overdue",
             Self::RevocationRecovered => "revocation_recovered",
             Self::TargetDiffers => "target_differs",
+            Self::IssuingFailed => "issuing_failed",
             Self::CatalogueChanged => "catalogue_changed",
             Self::AccountNotice => "account_notice",
             Self::OperatorNotice => "operator_notice",
         }
     }
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ApprovalAsked,
         Self::NoActionNeeded,
         Self::RequestReceived,
@@ -84,6 +87,7 @@ impl MailKind {
         Self::RevocationOverdue,
         Self::RevocationRecovered,
         Self::TargetDiffers,
+        Self::IssuingFailed,
         Self::CatalogueChanged,
         Self::AccountNotice,
         Self::OperatorNotice,

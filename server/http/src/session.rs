@@ -7,6 +7,8 @@ use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
+use hallpass_broker::access::WAY_BACK_SECONDS;
+
 use crate::config::{HttpConfig, is_loopback_authority};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -24,6 +26,8 @@ pub enum CookieOf {
     KnownBrowser,
     /// A notice for the next page; no authority.
     Flash,
+    /// Where to go on after the sign-in, sealed; no authority.
+    Next,
 }
 
 impl CookieOf {
@@ -36,6 +40,8 @@ impl CookieOf {
             (Self::KnownBrowser, false) => "hallpass-known",
             (Self::Flash, true) => "__Host-hallpass-flash",
             (Self::Flash, false) => "hallpass-flash",
+            (Self::Next, true) => "__Host-hallpass-next",
+            (Self::Next, false) => "hallpass-next",
         }
     }
 
@@ -52,6 +58,7 @@ impl CookieOf {
             Self::Session => {}
             Self::KnownBrowser => cookie.set_max_age(actix_web::cookie::time::Duration::days(KNOWN_DAYS)),
             Self::Flash => cookie.set_max_age(actix_web::cookie::time::Duration::seconds(FLASH_SECONDS)),
+            Self::Next => cookie.set_max_age(actix_web::cookie::time::Duration::seconds(WAY_BACK_SECONDS)),
         }
         cookie
     }

@@ -141,6 +141,7 @@ const fn label(kind: MailKind) -> (&'static str, Tone) {
         MailKind::RevocationOverdue => ("Removal overdue", BAD),
         MailKind::RevocationRecovered => ("Removal completed", GOOD),
         MailKind::TargetDiffers => ("Accounts differ from our records", BAD),
+        MailKind::IssuingFailed => ("Logins cannot be made", BAD),
         MailKind::CatalogueChanged => ("Catalogue changed", INFO),
         MailKind::AccountNotice => ("About your account", INFO),
         MailKind::OperatorNotice => ("About this installation", WAIT),

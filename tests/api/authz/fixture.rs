@@ -1,19 +1,20 @@
 //! What the table is asked with: visitors, and objects that are made anew when a question has used one up.
 use std::collections::BTreeMap;
 
+use hallpass_broker::admin::By;
 use hallpass_domain::grant::Grant;
 use hallpass_http::middleware::Area;
 use hallpass_http::routes::Row;
 use hallpass_tests::browserless::{Browser, encode};
 use hallpass_tests::caller::Caller;
-use hallpass_tests::server::TestServer;
+use hallpass_tests::server::{TestServer, target_secrets};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::steps;
 
 /// Who asks; the columns of the table.
-pub(crate) const VISITORS: [&str; 9] = [
+pub(crate) const VISITORS: [&str; 10] = [
     "signed-out",
     "requester",
     "approver",
@@ -23,16 +24,19 @@ pub(crate) const VISITORS: [&str; 9] = [
     "administrator",
     "resource-srv",
     "workload",
+    "former",
 ];
 
 /// Keys of those who sign in.
-const PEOPLE: [(&str, &str); 6] = [
+const PEOPLE: [(&str, &str); 7] = [
     ("requester", "dana"),
     ("approver", "ana"),
     ("other", "sam"),
     ("foreign", "eve"),
     ("auditor", "otto"),
     ("administrator", "ada"),
+    // Approved the grants beside ana, and was taken out of the group since.
+    ("former", "bo"),
 ];
 
 /// Whose object a route is asked for.
@@ -303,8 +307,15 @@ async fn things(
 ) -> Things {
     let holder = &browsers[holder];
     withdraw_all(server, holder).await;
-    let granted = steps::ask_because(holder, "ledger-read", "2h", &format!("a grant, {number}")).await;
-    steps::approve(&browsers[approver], &granted).await;
+    let with_former = server.catalogue_text();
+    apply(server, &with_former).await;
+    let granted = steps::ask_because(holder, "billing-audit", "2h", &format!("a grant, {number}")).await;
+    for of in ["former", approver] {
+        steps::approve(&browsers[of], &granted).await;
+    }
+    let without = with_former.replace("\"ana@hall.test\", \"bo@hall.test\"", "\"ana@hall.test\"");
+    assert_ne!(without, with_former);
+    apply(server, &without).await;
     let grant = steps::grant(server, &granted).await;
     let token = steps::token(server, holder, &grant).await;
     let reference = steps::ask_because(holder, "billing-read", "1h", &format!("a request, {number}")).await;
@@ -312,6 +323,12 @@ async fn things(
     // Receipts prove what is sealed.
     server.settle().await;
     Things { reference, digest, grant, token }
+}
+
+/// Applies a catalogue that makes no new client.
+async fn apply(server: &TestServer, text: &str) {
+    let applied = server.broker().apply_catalogue(By::System("test"), text, false, &target_secrets()).await;
+    assert!(applied.is_ok(), "the catalogue is refused");
 }
 
 /// Only so many requests may wait at once.

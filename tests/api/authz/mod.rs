@@ -1,7 +1,7 @@
 //! Who gets what from every route: `tests/authz.txt` is generated from the route table, by asking a real server.
 //!
-//! A line is a route and whose object it is asked for: `own` is dana's (she asked for it, ana approved it), `other` is
-//! sam's (bo approved it), `absent` is nobody's; a route without an object has `-`. The columns are who asks. A route without
+//! A line is a route and whose object it is asked for: `own` is dana's (she asked for it, ana and bo approved it), `other` is
+//! sam's, `absent` is nobody's; a route without an object has `-`. The columns are who asks. A route without
 //! a line, or with another answer, fails the test; `BLESS=1 cargo test -p hallpass-tests --test api authz` writes what
 //! is so, to be reviewed. The rules in [`rules`] hold whatever was blessed.
 mod fixture;
@@ -79,7 +79,7 @@ async fn every_route_answers_as_committed() {
 fn render(lines: &[Line]) -> String {
     let mut out = String::from(
         "# Every route x who asks x whose object -> status. Generated from server/http/src/routes.rs; reviewed by people.\n\
-         # own: dana's, approved by ana. other: sam's, approved by bo. absent: nobody's.\n\
+         # own: dana's. other: sam's. absent: nobody's. Both approved by ana, and by bo, who may not decide any more (former).\n\
          # 303>x leads to x. POSTs come with a valid CSRF token or body, so what is refused is refused for who asks.\n\
          # Write it anew: BLESS=1 cargo test -p hallpass-tests --test api authz\n",
     );

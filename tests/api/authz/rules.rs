@@ -16,21 +16,23 @@ fn may(duty: Duty, object: Object) -> &'static [&'static str] {
         (Duty::Nobody | Duty::Network, _) => &VISITORS,
         (Duty::Client, _) => &["resource-srv", "workload"],
         (Duty::AnyToken, _) => {
-            &["requester", "approver", "other", "foreign", "auditor", "administrator", "workload"]
+            &["requester", "approver", "other", "foreign", "auditor", "administrator", "workload", "former"]
         }
-        (Duty::SignedIn, _) => &["requester", "approver", "other", "foreign", "auditor", "administrator"],
+        (Duty::SignedIn, _) => {
+            &["requester", "approver", "other", "foreign", "auditor", "administrator", "former"]
+        }
         (Duty::Demo, _) => &[],
         // ana owns a target.
         (Duty::Owner, _) => &["auditor", "administrator", "approver"],
         (Duty::Auditor, _) => &["auditor", "administrator"],
         (Duty::Administrator, _) => &["administrator"],
         (_, Object::Absent | Object::None) => &[],
-        (Duty::Reader, Object::Own) => &["requester", "approver", "auditor", "administrator"],
-        (Duty::Reader, Object::Other) => &["other", "approver", "auditor", "administrator"],
+        (Duty::Reader, Object::Own) => &["requester", "approver", "auditor", "administrator", "former"],
+        (Duty::Reader, Object::Other) => &["other", "approver", "auditor", "administrator", "former"],
         (Duty::Decider, _) => &["approver"],
         (Duty::Requester | Duty::Holder, Object::Own) => &["requester"],
         (Duty::Requester | Duty::Holder, Object::Other) => &["other"],
-        (Duty::Revoker, _) => &["approver", "administrator"],
+        (Duty::Revoker, _) => &["approver", "administrator", "former"],
     }
 }
 

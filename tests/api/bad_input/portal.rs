@@ -7,6 +7,10 @@ use hallpass_tests::server::TestServer;
 use crate::steps;
 
 on_all!(mistakes_in_asking_come_back_to_the_form, a_double_submit_asks_once, a_wrong_password_tells_nothing);
+mod deciding {
+    use super::*;
+    on_both!(a_shortening_that_is_no_time_is_never_the_whole_time);
+}
 
 #[track_caller]
 fn assert_says(page: &Page, words: &str) {
@@ -140,5 +144,35 @@ async fn a_wrong_password_tells_nothing(backend: Backend) {
     assert_says(&last, "Wait 60 seconds");
     let dana = server.sign_in("dana").await;
     steps::ask(&dana, "billing-read", "1h").await;
+    server.stop().await;
+}
+
+async fn a_shortening_that_is_no_time_is_never_the_whole_time(backend: Backend) {
+    let server = TestServer::start(backend).await;
+    let (dana, ana) = (server.sign_in("dana").await, server.sign_in("ana").await);
+    let reference = steps::ask(&dana, "billing-read", "1h").await;
+    let action = format!("/r/{reference}");
+    for (typed, words) in [
+        ("abc", "“abc” is not a time"),
+        ("30x", "is not a time"),
+        ("1.5h", "is not a time"),
+        ("99999999999999999999", "is not a time"),
+        ("0", "must be longer than zero"),
+        ("-5m", "must be longer than zero"),
+    ] {
+        let fields = [("shorten_to", typed), ("comment", "half an hour will do")];
+        let page = steps::decide(&ana, &reference, "approve", &fields).await;
+        assert_eq!(page.status, 422, "{typed:?}: {}", page.words());
+        assert_says(&page, words);
+        let again = page.form(&action);
+        assert_eq!(again.value("comment"), "half an hour will do");
+        assert_eq!(again.value("shorten_to"), typed, "the page does not stand at the whole time instead");
+        let request = steps::request(&server, &reference).await;
+        assert!(server.broker().store.decisions(request.id).await.unwrap().is_empty(), "{typed:?}");
+    }
+    // The words of every other time, too.
+    let _ = steps::decide(&ana, &reference, "approve", &[("shorten_to", "30m")]).await.expect(200);
+    let grant = steps::grant(&server, &reference).await;
+    assert_eq!((grant.ends_at - grant.starts_at).num_minutes(), 30);
     server.stop().await;
 }

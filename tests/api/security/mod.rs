@@ -6,3 +6,4 @@ mod no_demo;
 mod secrets;
 mod sessions;
 mod start;
+mod way_back;

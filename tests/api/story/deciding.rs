@@ -116,9 +116,16 @@ async fn a_fixed_end_stands(backend: Backend) {
     let end = "2026-11-23T11:00:00Z".parse::<hallpass_domain::Timestamp>().unwrap();
     server.advance(3_600);
     let ana = server.sign_in("ana").await;
-    steps::approve(&ana, &reference).await;
+    let page = steps::approve(&ana, &reference).await.words();
     let grant = steps::grant(&server, &reference).await;
     assert_eq!((grant.starts_at, grant.ends_at), (server.now(), end), "a late approval shortens it");
+    // Times are the reader's, and UTC: on the page of the outcome and in mail.
+    assert!(page.contains("until 12:00 CET (11:00 UTC)"), "{page}");
+    assert!(page.contains("ends at 12:00 CET (11:00 UTC)"), "{page}");
+    server.settle().await;
+    let mail = server.mailbox.newest("dana", "Approved until 12:00 CET (11:00 UTC)");
+    let words = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("23 Nov 2026 12:00:00 CET (11:00:00 UTC)"), "{words}");
 
     // Too late lapses it: nobody gets a grant whose end has passed.
     let dana = server.sign_in("dana").await;

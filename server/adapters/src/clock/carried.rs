@@ -181,6 +181,17 @@ impl CarriedTime {
         timestamp(settled.value(mono))
     }
 
+    /// How far the database is from the agreed time: ahead while a jump is held, else zero or behind.
+    #[must_use]
+    pub fn off(&self, mono: Duration) -> TimeDelta {
+        match self.jump.filter(|jump| is_held(jump, mono)) {
+            Some(jump) => {
+                TimeDelta::microseconds(jump.line.value(mono).saturating_sub(self.line.value(mono)))
+            }
+            None => self.skew(),
+        }
+    }
+
     /// How far the database was behind at the last sample; zero or negative.
     #[must_use]
     pub fn skew(&self) -> TimeDelta {

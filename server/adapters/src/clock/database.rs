@@ -95,6 +95,10 @@ impl Clock for DatabaseClock {
     fn trust(&self) -> Trust {
         self.read(CarriedTime::trust)
     }
+
+    fn off(&self) -> TimeDelta {
+        self.read(CarriedTime::off)
+    }
 }
 
 /// Says a change once, not each second.
@@ -134,6 +138,7 @@ mod tests {
         assert!(matches!(clock.observe(at(100_000), Instant::now()), Observed::Jumped(_)));
         assert!(clock.now() >= at(100_000) && clock.high_water() < at(60));
         assert_eq!(clock.trust(), Trust::HoldBulk);
+        assert!(clock.off().num_seconds() > 99_000, "how far it jumped");
 
         let clock = DatabaseClock::new(at(0), Instant::now()).with_high_water(at(100_000));
         assert!(clock.now() >= at(100_000));

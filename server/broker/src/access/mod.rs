@@ -39,8 +39,10 @@ mod sign_in;
 mod step_up;
 mod throttle;
 mod totp;
+mod unopened;
 mod user_code;
 mod visitor;
+mod way_back;
 
 use hallpass_domain::account::Session;
 use hallpass_domain::ports::sealer::SealError;
@@ -68,7 +70,9 @@ pub use recover_account::{Recovered, Recovery};
 pub use sign_in::{Admitted, SignInStep};
 pub use step_up::{STEP_UP_SECONDS, StepUp};
 pub use totp::shown_code;
+pub use unopened::Unopened;
 pub use visitor::{FRESH_SECONDS, Standing, Visitor};
+pub use way_back::WAY_BACK_SECONDS;
 
 use password_pool::PasswordPool;
 use throttle::Throttle;

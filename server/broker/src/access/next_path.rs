@@ -1,7 +1,7 @@
 //! Where to go after sign-in.
 
-/// Longest path kept, in bytes.
-const MAX_BYTES: usize = 1_024;
+/// Longest path kept, in bytes: a form with what was typed in it, whose letters may take six bytes each.
+const MAX_BYTES: usize = 16_384;
 
 /// A path on this site, or nothing: it begins with one `/`, and holds no back slash, white space or control
 /// character, all of which browsers fold into something else (`//host`, `/\host`, `/<tab>/host` leave the site).
@@ -29,7 +29,7 @@ mod tests {
         {
             assert_eq!(next_path(good).as_deref(), Some(good));
         }
-        let long = format!("/{}", "a".repeat(2_000));
+        let long = format!("/{}", "a".repeat(16_384));
         for bad in [
             "",
             "r",

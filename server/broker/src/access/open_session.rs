@@ -99,8 +99,8 @@ pub(super) fn ended(session: &Session, now: Timestamp) -> Change {
 }
 
 impl Broker {
-    /// Begins a session for a browser that has none, so that the sign-in form is protected like any other, and `next`
-    /// is kept here and not in an address. Nobody is in it and it allows nothing, so it leaves no event.
+    /// Begins a session for a browser that has none and sent a form: at a sign-in, or where `next` is to be kept with what
+    /// was typed. Nobody is in it and it allows nothing, so it leaves no event. Never for a GET, which writes nothing.
     ///
     /// # Errors
     /// `Throttled` for a network that begins hundreds; `Unavailable` where the store cannot be written.

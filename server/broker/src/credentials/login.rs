@@ -15,11 +15,11 @@ use hallpass_domain::transition::{Change, Rested, Transition};
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::abandon::Failure;
 use super::token::issuable;
 use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
 use crate::events::event;
-use crate::grants::ending::revoking_event;
 
 /// Seconds in which the target must have created the account.
 const CREATE_SECONDS: i64 = 10;
@@ -68,28 +68,19 @@ impl Broker {
         let password = random_alphanumeric(32)
             .map(SecretString::from)
             .map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
-        let connector = catalogue
-            .targets
-            .get(&intended.target_id)
-            .ok_or_else(|| Refusal::not_found("target"))
-            .and_then(|t| self.targets.connector(t).map_err(target_trouble));
-        let connector = match connector {
+        let target = catalogue.targets.get(&intended.target_id);
+        let target =
+            target.ok_or_else(|| TargetError::Refused("it is not in the catalogue any more".to_owned()));
+        let connector = match target.and_then(|t| self.targets.connector(t)) {
             Ok(connector) => connector,
-            Err(refusal) => {
-                self.abandon(&intended, None, None, refusal.code).await;
-                return Err(refusal);
-            }
+            Err(error) => return Err(self.not_made(&intended, &error, &password).await),
         };
         hallpass_domain::failpoint::hit("target.create.before");
         let created = connector.create(&intended, &password).await;
         hallpass_domain::failpoint::hit("target.create.after");
         let oid = match created {
             Ok(created) => created.external_oid,
-            Err(error) => {
-                let refusal = target_trouble(error);
-                self.abandon(&intended, None, None, refusal.code).await;
-                return Err(refusal);
-            }
+            Err(error) => return Err(self.not_made(&intended, &error, &password).await),
         };
         let made = Credential { external_oid: oid, ..intended };
         let probe = self.probe_login(connector.as_ref(), &made, &password).await;
@@ -101,7 +92,8 @@ impl Broker {
                     trouble.what, trouble.what_to_do
                 ),
             );
-            self.abandon(&made, oid, Some(probe), refusal.code).await;
+            let failure = Failure::does_not_work(trouble, &password);
+            self.abandon(&made, oid, Some(&probe), &failure).await;
             return Err(refusal);
         }
         match self.go_live(caller, &made, oid, &probe).await {
@@ -110,7 +102,7 @@ impl Broker {
                 Ok(IssuedLogin { connection: connector.connection_info(&credential), credential, password })
             }
             Err(refusal) => {
-                self.abandon(&made, oid, Some(probe), "not_live").await;
+                self.abandon(&made, oid, Some(&probe), &Failure::not_live()).await;
                 Err(refusal)
             }
         }
@@ -217,65 +209,6 @@ impl Broker {
         })
         .await
     }
-
-    /// Hands an unfinished create to the reconcilers: whatever is or may come to be at the target is made absent.
-    /// Best effort: where this cannot be committed, the lease's end does the same.
-    async fn abandon(
-        &self,
-        intended: &Credential,
-        external_oid: Option<i64>,
-        probe: Option<Probe>,
-        why: &str,
-    ) {
-        let probe = &probe;
-        let handed = self
-            .commit_deciding(move || async move {
-                let now = self.now();
-                let Some(current) = self.store.credential(intended.id).await.map_err(unreadable)? else {
-                    return Ok(Decided::Answer(()));
-                };
-                if current.fence != intended.fence
-                    || matches!(current.state, CredentialState::Revoking | CredentialState::Revoked)
-                {
-                    return Ok(Decided::Answer(()));
-                }
-                let next = Credential {
-                    state: CredentialState::Revoking,
-                    // Past its deadline it is due already; an end never moves later.
-                    due_at: now.min(current.due_at),
-                    next_attempt_at: now,
-                    claimed_by: None,
-                    claimed_until: None,
-                    last_error: Some(why.to_owned()),
-                    external_oid: external_oid.or(current.external_oid),
-                    probe: probe.clone().or(current.probe),
-                    version: current.version + 1,
-                    ..current
-                };
-                let mut transition = Transition::new(now);
-                if let Some(trouble) = probe.as_ref().and_then(|p| p.trouble.as_ref()) {
-                    let said = json!({ "answer": trouble.what });
-                    transition = transition.event(event(
-                        now,
-                        "credential.unusable",
-                        "system:issue",
-                        &subjects(&next),
-                        said,
-                        json!({}),
-                    ));
-                }
-                Ok(Decided::Commit(
-                    transition
-                        .event(revoking_event(&next, "system:issue", now))
-                        .with(Change::Credential(Box::new(next))),
-                    (),
-                ))
-            })
-            .await;
-        if let Err(refusal) = handed {
-            tracing::warn!(credential = %intended.id, %refusal, "an unfinished create waits for the end of its lease");
-        }
-    }
 }
 
 /// Noun and id of everything that an event about a credential is about.
@@ -284,7 +217,7 @@ pub(crate) fn subjects(c: &Credential) -> [(&'static str, String); 3] {
 }
 
 /// A target's failure while issuing, for the caller.
-fn target_trouble(error: TargetError) -> Refusal {
+pub(super) fn target_trouble(error: &TargetError) -> Refusal {
     tracing::warn!(%error, "issuing at a target failed");
     match error {
         TargetError::Down(_) => Refusal::unavailable(
@@ -297,7 +230,7 @@ fn target_trouble(error: TargetError) -> Refusal {
         ),
         TargetError::Refused(_) | TargetError::NotOurs => Refusal::unavailable(
             "target_refused",
-            "The target refused to make the login. Its owner and the administrators see why in the log.",
+            "The target refused to make the login. Its owners and the administrators have mail that says why.",
         ),
     }
 }

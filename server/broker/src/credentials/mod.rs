@@ -1,4 +1,5 @@
 //! Credentials: issue, introspect, revoke; `perform` is the only way to a target.
+mod abandon;
 pub mod introspect;
 pub mod login;
 pub mod perform;

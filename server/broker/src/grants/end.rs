@@ -166,7 +166,8 @@ impl Broker {
         Ok(decisions.iter().any(|d| d.approver == user && d.verdict == Verdict::Approve))
     }
 
-    /// Who may read a request: requesters, the subject, deciders of opened stages, administrators, auditors.
+    /// Who may read a request: requesters, the subject, deciders of opened stages, administrators, auditors; and who
+    /// decided it, even where somebody has taken his right to decide since: he answers for what he approved.
     pub async fn may_read(
         &self,
         caller: &Caller,
@@ -184,11 +185,16 @@ impl Broker {
         }
         let catalogue = self.catalogue().await?;
         let opened = usize::try_from(request.stage).unwrap_or(usize::MAX);
-        Ok(request
+        let decides = request
             .stages
             .iter()
             .take(opened.saturating_add(1))
-            .any(|s| catalogue.deciders(s, &request.requesters).contains(&user)))
+            .any(|s| catalogue.deciders(s, &request.requesters).contains(&user));
+        if decides {
+            return Ok(true);
+        }
+        let decisions = self.store.decisions(request.id).await.map_err(unreadable)?;
+        Ok(decisions.iter().any(|d| d.approver == user))
     }
 
     /// A request that this caller may read; else absent.

@@ -239,3 +239,51 @@ pub fn target_differs(
         })
         .collect()
 }
+
+/// To those who answer for a target: a login was asked for and could not be made there, or (`made`) does not work.
+/// `said` is what the target answered, without anything secret.
+pub fn issuing_failed(
+    catalogue: &Catalogue,
+    credential: &Credential,
+    made: bool,
+    said: &str,
+    now: Timestamp,
+) -> Vec<Mail> {
+    let place = catalogue
+        .targets
+        .get(&credential.target_id)
+        .map_or_else(|| "a target".to_owned(), |t| t.name.to_string());
+    let (subject, headline) = if made {
+        (
+            format!("Logins at {place} do not work"),
+            format!(
+                "A login was made at {place} and tried, and does not work. It was not given out and is removed."
+            ),
+        )
+    } else {
+        (
+            format!("{place} refuses to make logins"),
+            format!(
+                "A login was asked for at {place}, and the target refused to make it. Nothing of it is left."
+            ),
+        )
+    };
+    answerable(catalogue, credential.target_id)
+        .into_iter()
+        .map(|user| {
+            mail(now, MailKind::IssuingFailed, user, (None, None), MailModel {
+                subject: subject.clone(),
+                headline: headline.clone(),
+                facts: vec![
+                    fact("The target said", said),
+                    fact("Login", credential.external_name.as_str()),
+                    fact("At", when_exactly(now, user.zone())),
+                ],
+                quote: None,
+                paragraphs: vec!["Nobody can use what was approved there until the cause is mended at the target; then a login can be fetched again at once.".to_owned()],
+                link: Some(("See the reports".to_owned(), "/reports#targets".to_owned())),
+                footer: "You get this because you answer for this target or administer Hallpass. You are told of one target at most once an hour.".to_owned(),
+            })
+        })
+        .collect()
+}

@@ -3,7 +3,9 @@ use hallpass_domain::ports::store::Page;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::count::counts;
+use hallpass_domain::request::decide::still_eligible;
 use hallpass_domain::request::{Request, RequestState};
+use hallpass_domain::text::clean_line;
 use hallpass_domain::window::{Ask, describe_seconds};
 use hallpass_domain::workflow::Proof;
 
@@ -12,6 +14,7 @@ use super::request_form::{consequences, split};
 use super::waiting::{Place, Waiting, Wanted};
 use crate::broker::{Broker, unreadable};
 use crate::caller::{Caller, HumanCaller};
+use crate::mails::when;
 use crate::views::decision::{DecidedRow, DecisionValues, DecisionView, InboxRow, InboxView, OutcomeView};
 use crate::views::page::{Choice, FieldError, Link};
 
@@ -187,14 +190,10 @@ impl Broker {
                 last.and_then(|d| d.comment.clone()),
             ),
         };
-        let zone: chrono_tz::Tz = catalogue
-            .users
-            .get(&caller.user())
-            .and_then(|u| u.zone().parse().ok())
-            .unwrap_or(chrono_tz::Tz::UTC);
-        let length = match (request.ask, request.cap_seconds) {
-            (Ask::Seconds(s), Some(cap)) => describe_seconds(s.min(cap)),
-            (ask, _) => ask.describe(),
+        let zone = catalogue.users.get(&caller.user()).map_or("UTC", |u| u.zone());
+        let length = match request.ask {
+            Ask::Seconds(s) => describe_seconds(request.cap_seconds.map_or(s, |cap| s.min(cap))),
+            Ask::Until(end) => format!("until {}", when(end, self.now(), zone)),
         };
         let next = match request.state {
             RequestState::Pending => lines::stages(&catalogue, &request, &decisions, self.now())
@@ -209,10 +208,7 @@ impl Broker {
                     )
                 }),
             RequestState::Approved => self.store.grant_of(request.id).await.map_err(unreadable)?.map(|g| {
-                format!(
-                    "The access began at once and ends at {}.",
-                    g.ends_at.with_timezone(&zone).format("%H:%M %Z")
-                )
+                format!("The access began at once and ends at {}.", when(g.ends_at, self.now(), zone))
             }),
             _ => None,
         };
@@ -230,18 +226,21 @@ impl Broker {
     }
 }
 
-/// The kind of outcome page for a refusal of `may_decide` or `decide`.
-pub fn outcome_kind(refusal: &Refusal) -> &'static str {
+/// The kind of outcome page for a refusal of `may_decide` or `decide`. `None` for one after which this person may
+/// still decide, or that says nothing of the request: then its own message is all that is true.
+pub fn outcome_kind(refusal: &Refusal) -> Option<&'static str> {
     match refusal.code {
-        "already_approved" | "already_denied" | "already_decided_by_you" | "closed" => "already_decided",
-        "withdrawn" => "withdrawn",
-        "lapsed" => "lapsed",
-        "role_changed" => "role_changed",
-        "not_your_stage" => "stage_closed",
-        "digest_moved" => "changed",
-        "own_request" => "own",
-        "not_found" => "not_yours",
-        _ => "already_decided",
+        "already_approved" | "already_denied" | "already_decided_by_you" | "closed" => {
+            Some("already_decided")
+        }
+        "withdrawn" => Some("withdrawn"),
+        "lapsed" => Some("lapsed"),
+        "role_changed" => Some("role_changed"),
+        "not_your_stage" => Some("stage_closed"),
+        "digest_moved" => Some("changed"),
+        "own_request" => Some("own"),
+        "not_found" => Some("not_yours"),
+        _ => None,
     }
 }
 
@@ -255,6 +254,9 @@ fn differences(catalogue: &hallpass_domain::catalogue::Catalogue, request: &Requ
         && s > role.usual_seconds
     {
         out.push(format!("asks {}, usual is {}", describe_seconds(s), describe_seconds(role.usual_seconds)));
+    }
+    if still_eligible(catalogue, request).is_err() {
+        out.push("the requester may no longer have this role, so this can only be denied".to_owned());
     }
     out
 }
@@ -276,9 +278,14 @@ fn shorten_choices(request: &Request, chosen: &str, now: hallpass_domain::Timest
             .map(|s| Choice { value: s.to_string(), label: describe_seconds(s), chosen: false }),
     )
     .collect();
-    let at = out.iter().position(|c| c.value == chosen).unwrap_or(0);
-    if let Some(choice) = out.get_mut(at) {
-        choice.chosen = true;
+    if !out.iter().any(|c| c.value == chosen) {
+        // What was sent and is not in the list stays chosen: a page that comes back with a mistake must not stand at the
+        // whole time instead.
+        let label = clean_line(chosen).chars().take(40).collect();
+        out.push(Choice { value: chosen.to_owned(), label, chosen: false });
+    }
+    for choice in &mut out {
+        choice.chosen = choice.value == chosen;
     }
     out
 }

@@ -194,6 +194,7 @@ pub fn mail_in_words(kind: MailKind) -> &'static str {
         MailKind::RevocationOverdue => "removal overdue",
         MailKind::RevocationRecovered => "removal completed",
         MailKind::TargetDiffers => "accounts at a target differ",
+        MailKind::IssuingFailed => "logins cannot be made",
         MailKind::CatalogueChanged => "catalogue changed",
         MailKind::AccountNotice => "account notice",
         MailKind::OperatorNotice => "operator notice",

@@ -85,6 +85,7 @@ async fn guard(broker: Arc<Broker>) {
                 note(&broker, "window", broker.step_fill_window().await);
             }
             note(&broker, "keep", broker.step_keep_window().await);
+            note(&broker, "clock", broker.step_watch_clock().await);
             round += 1;
         } else {
             round = 0;

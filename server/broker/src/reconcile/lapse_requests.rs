@@ -14,7 +14,10 @@ impl Broker {
     pub async fn step_lapse_requests(&self) -> Report {
         let now = self.now();
         if self.clock.trust() == Trust::HoldBulk {
-            return Report::default();
+            return Report {
+                error: Some("the clock jumped forward; lapsing waits for its confirmation (60 s at most), deciding too late is refused already".to_owned()),
+                ..Report::default()
+            };
         }
         let (due, catalogue) =
             match (self.store.lapsing_requests(now, 200).await, self.store.catalogue().await) {

@@ -16,4 +16,5 @@ pub mod remove_findings;
 pub mod reports;
 pub mod revoke_due;
 pub mod seal_audit;
+pub mod watch_clock;
 pub mod window;

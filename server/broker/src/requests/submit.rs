@@ -128,7 +128,8 @@ impl Broker {
         }
     }
 
-    /// A double submit (two clicks, a repeated POST) must not ask twice: the same words by the same principal within a minute are one request.
+    /// The same time, scope, reason and ticket as a request that still waits is not asked a second time, however long ago
+    /// the first one was sent; and no more than five of one role wait at once, so that approvers are not buried in mail.
     async fn refuse_duplicate(&self, request: &Request) -> Result<(), Refusal> {
         let filter = RequestFilter {
             of: Some(request.subject),

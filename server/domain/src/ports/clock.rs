@@ -7,6 +7,11 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn now(&self) -> Timestamp;
     /// How far issuing and bulk ending may trust it.
     fn trust(&self) -> Trust;
+    /// How far the database's time is from the time that was agreed on: positive while a forward jump is held, negative
+    /// where it is behind. Zero for a clock that is compared with nothing.
+    fn off(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::zero()
+    }
 }
 
 /// How far the clock may be trusted (design, chapter 4, "Time").

@@ -9,6 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::grant::{Grant, GrantState};
 use crate::ids::{DecisionId, GrantId, UserId};
 use crate::refusal::{Class, Refusal};
+use crate::role::Role;
 use crate::terms::are_as_asked;
 use crate::text;
 use crate::window::{Ask, WindowError, describe_seconds};
@@ -68,7 +69,9 @@ pub fn may_decide(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let requesters = requesters(catalogue, request);
-    let decider = request.stages.iter().any(|s| catalogue.deciders(s, &requesters).contains(&approver));
+    // Who has decided learns what came of it, in whatever group he is by now.
+    let decider = decisions.iter().any(|d| d.approver == approver)
+        || request.stages.iter().any(|s| catalogue.deciders(s, &requesters).contains(&approver));
     let own = requesters.contains(&approver);
     if !decider && !own {
         return Err(Refusal::not_found("request"));
@@ -118,6 +121,9 @@ pub fn decide(
             "digest_moved",
             "This is not the request that you were shown. Open it again and read it before you decide.",
         ));
+    }
+    if command.verdict == Verdict::Approve {
+        still_eligible(catalogue, request)?;
     }
     let wanted = request.proof(stage);
     if command.proof < wanted {
@@ -197,15 +203,20 @@ fn shortening(catalogue: &Catalogue, request: &Request, cap: i64) -> Result<i64,
     Ok(cap)
 }
 
-/// The last approval: the clock starts, and everything is capped once more.
-fn activate(catalogue: &Catalogue, request: &mut Request, now: Timestamp) -> Result<Outcome, Refusal> {
+/// The role, where the subject may still have it: looked at for each approval, the first of several as well as the last.
+pub fn still_eligible<'a>(catalogue: &'a Catalogue, request: &Request) -> Result<&'a Role, Refusal> {
     let role = catalogue.roles.get(&request.role_id).filter(|r| catalogue.is_eligible(r, request.subject));
-    let Some(role) = role else {
-        return Err(Refusal::conflict(
+    role.ok_or_else(|| {
+        Refusal::conflict(
             "no_longer_eligible",
             "The requester may no longer have this role, so it cannot be approved. Deny it, with that reason.",
-        ));
-    };
+        )
+    })
+}
+
+/// The last approval: the clock starts, and everything is capped once more.
+fn activate(catalogue: &Catalogue, request: &mut Request, now: Timestamp) -> Result<Outcome, Refusal> {
+    let role = still_eligible(catalogue, request)?;
     // The role may have been made shorter since: the stricter of then and now holds.
     let caps = [request.cap_seconds, Some(role.max_seconds)];
     let Some(ends_at) = request.ask.end_if_approved(now, caps.into_iter().flatten()) else {

@@ -71,6 +71,18 @@ pub(super) async fn text(state: &AppState) -> Result<String, String> {
         u8::from(broker.clock.trust() != Trust::NoIssuing),
     );
     out.one(
+        "hallpass_clock_jump_held",
+        "gauge",
+        "1 while a forward jump of the database's time waits for its confirmation: use is denied, removal waits.",
+        u8::from(broker.clock.trust() == Trust::HoldBulk),
+    );
+    out.one(
+        "hallpass_clock_skew_seconds",
+        "gauge",
+        "How far the database's time is from the agreed one: positive while a jump is held, negative where it is behind.",
+        seconds(broker.clock.off()),
+    );
+    out.one(
         "hallpass_token_cache_entries",
         "gauge",
         "Tokens that introspection has in memory.",
@@ -114,8 +126,12 @@ pub(super) async fn text(state: &AppState) -> Result<String, String> {
 }
 
 fn age(oldest: Option<hallpass_domain::Timestamp>, now: hallpass_domain::Timestamp) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "an age for a graph")]
-    let seconds = oldest.map_or(0, |t| (now - t).num_milliseconds().max(0)) as f64 / 1_000.0;
+    oldest.map_or(0.0, |t| seconds(now - t).max(0.0))
+}
+
+fn seconds(span: chrono::TimeDelta) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a duration for a graph")]
+    let seconds = span.num_milliseconds() as f64 / 1_000.0;
     seconds
 }
 

@@ -10,9 +10,13 @@ use hallpass_broker::views::page::FieldError;
 use hallpass_domain::refusal::{Class, Refusal};
 use hallpass_domain::request::Verdict;
 use hallpass_domain::request::decide::Outcome;
+use hallpass_domain::request::submit::sentence;
+use hallpass_domain::window::parse_duration;
 
 use super::forms::Form;
+use super::requests::OTHER_SESSION;
 use super::visit::{Visit, visit};
+use super::way_back::filled_in;
 use crate::AppState;
 
 /// GET /inbox
@@ -29,7 +33,14 @@ pub async fn inbox(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
 pub async fn open(state: Data<AppState>, request: HttpRequest, reference: Path<String>) -> HttpResponse {
     visit!(state, request, |v| {
         let human = v.human()?;
-        decision_page(&v, &human, &reference, StatusCode::OK, DecisionValues::default(), Vec::new()).await
+        // What was typed before a sign-in. The decision itself is never taken from an address.
+        let q = Form::read(request.query_string().as_bytes());
+        let values = DecisionValues {
+            decision: String::new(),
+            comment: q.get("comment").to_owned(),
+            shorten_to: q.get("shorten_to").to_owned(),
+        };
+        decision_page(&v, &human, &reference, StatusCode::OK, values, Vec::new()).await
     })
 }
 
@@ -58,7 +69,9 @@ async fn outcome_page(
     if refusal.class == Class::Unavailable {
         return Err(refusal.clone());
     }
-    let view = v.state.broker.outcome_view(human, reference, outcome_kind(refusal)).await?;
+    // What no outcome fits is told in its own words, and as nothing else.
+    let kind = outcome_kind(refusal).ok_or_else(|| refusal.clone())?;
+    let view = v.state.broker.outcome_view(human, reference, kind).await?;
     Ok(v.html(status, hallpass_views::decision::outcome(&v.shell().await, &view)))
 }
 
@@ -70,36 +83,31 @@ pub async fn decide(
     body: Bytes,
 ) -> HttpResponse {
     visit!(state, request, |v| {
-        let human = v.human()?;
         let form = Form::read(&body);
-        v.check_form(form.get("csrf"))?;
+        v.keep_typed(&form, filled_in(&format!("/r/{reference}"), &form, &["comment", "shorten_to"]));
+        let human = v.human()?;
         let values = DecisionValues {
             decision: form.get("decision").to_owned(),
             comment: form.get("comment").to_owned(),
             shorten_to: form.get("shorten_to").to_owned(),
         };
-        let verdict = match form.get("decision") {
-            "approve" => Verdict::Approve,
-            "deny" => Verdict::Deny,
-            _ => {
-                let errors = vec![FieldError {
-                    field: "decision".to_owned(),
-                    message: "Choose approve or deny.".to_owned(),
-                }];
-                return decision_page(
-                    &v,
-                    &human,
-                    &reference,
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    values,
-                    errors,
-                )
-                .await;
+        if let Err(refusal) = v.check_form(form.get("csrf")) {
+            if !v.is_from_here() {
+                return Err(refusal);
+            }
+            let errors = vec![FieldError { field: String::new(), message: OTHER_SESSION.to_owned() }];
+            return decision_page(&v, &human, &reference, StatusCode::FORBIDDEN, values, errors).await;
+        }
+        let (verdict, cap_seconds) = match read(&form) {
+            Ok(read) => read,
+            Err(error) => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                return decision_page(&v, &human, &reference, status, values, vec![error]).await;
             }
         };
         let decision = DecisionForm {
             verdict,
-            cap_seconds: form.get("shorten_to").parse().ok(),
+            cap_seconds,
             comment: values.comment.clone(),
             digest: form.get("digest").to_owned(),
         };
@@ -113,8 +121,10 @@ pub async fn decide(
                 let view = v.state.broker.outcome_view(&human, &reference, kind).await?;
                 Ok(v.page(hallpass_views::decision::outcome(&v.shell().await, &view)))
             }
+            // This person may decide it still: the page comes back with what was typed, and says what was wrong.
             Err(refusal)
-                if matches!(refusal.class, Class::Invalid | Class::Unproven | Class::Throttled)
+                if outcome_kind(&refusal).is_none()
+                    && refusal.class != Class::Unavailable
                     && refusal.code != "session_over" =>
             {
                 let field =
@@ -131,12 +141,32 @@ pub async fn decide(
                 )
                 .await
             }
-            Err(refusal) if matches!(refusal.class, Class::Conflict | Class::Forbidden | Class::NotFound) => {
+            Err(refusal) if refusal.code == "session_over" => Err(refusal),
+            Err(refusal) => {
                 outcome_page(&v, &human, &reference, &refusal, crate::problem::status_of(refusal.class)).await
             }
-            Err(refusal) => Err(refusal),
         }
     })
+}
+
+/// What was chosen, and the shortening in seconds. The page's own list sends seconds; a person who writes the form
+/// himself may use the words of every other time, `30m`. What is neither is a mistake, never "as long as asked".
+fn read(form: &Form) -> Result<(Verdict, Option<i64>), FieldError> {
+    let wrong = |field: &str, message: String| FieldError { field: field.to_owned(), message };
+    match form.get("decision") {
+        "approve" => {}
+        "deny" => return Ok((Verdict::Deny, None)),
+        _ => return Err(wrong("decision", "Choose approve or deny.".to_owned())),
+    }
+    let typed = form.get("shorten_to").trim();
+    let seconds = match (typed, typed.parse()) {
+        ("", _) => None,
+        (_, Ok(seconds)) => Some(seconds),
+        (_, Err(_)) => {
+            Some(parse_duration(typed).map_err(|e| wrong("shorten_to", sentence(&e.to_string())))?)
+        }
+    };
+    Ok((Verdict::Approve, seconds))
 }
 
 /// Checks the second factor where one came with the decision; its use commits together with the decision.

@@ -26,13 +26,9 @@ pub async fn guide(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
     visit!(state, request, |v| {
         let mut view = hooks(&v)?.guide().await?;
         let mut shell = v.shell().await;
-        let mut cookie = None;
-        // The switcher's form needs a session to carry its CSRF token.
-        if v.visitor.is_none() {
-            let opened = v.state.broker.open_anonymous_session(None, &v.agent(), &v.origin).await?;
-            shell.csrf.clone_from(&opened.csrf);
-            cookie = Some(v.session_cookie(&opened));
-        }
+        // The switcher's form needs a cookie that its CSRF token is bound to.
+        let (csrf, cookie) = v.unopened()?;
+        shell.csrf = csrf;
         view.links.dedup_by(|a, b| a.href == b.href);
         let mut answer = v.page(hallpass_views::demo::guide(&shell, &view));
         if let Some(cookie) = cookie {

@@ -22,12 +22,8 @@ async fn page(
         return Err(Refusal::not_found("page"));
     }
     let mut shell = v.shell().await;
-    let mut cookie = None;
-    if v.visitor.is_none() {
-        let opened = v.state.broker.open_anonymous_session(None, &v.agent(), &v.origin).await?;
-        shell.csrf.clone_from(&opened.csrf);
-        cookie = Some(v.session_cookie(&opened));
-    }
+    let (csrf, cookie) = v.unopened()?;
+    shell.csrf = csrf;
     let view = FirstRunView {
         claim_hint: "the server's log and its first-run file".to_owned(),
         lapses_at: v.state.broker.first_run_until().await?,

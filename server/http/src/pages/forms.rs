@@ -25,6 +25,10 @@ impl Form {
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(k, _)| k == name).map_or("", |(_, v)| v.as_str())
     }
+    /// Every field with its value, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
     /// All values of the `scope.*` fields.
     pub fn scope(&self) -> Scope {
         let mut out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -12,6 +12,7 @@ pub mod objects;
 pub mod requests;
 pub mod sign_in;
 pub mod visit;
+mod way_back;
 
 use actix_web::web::{self, ServiceConfig};
 

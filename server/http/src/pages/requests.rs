@@ -8,6 +8,7 @@ use hallpass_broker::Caller;
 use hallpass_broker::broker::unreadable;
 use hallpass_broker::queries::request_form::field_error;
 use hallpass_broker::requests::submit::AskForm;
+use hallpass_broker::views::page::FieldError;
 use hallpass_domain::Timestamp;
 use hallpass_domain::refusal::{Class, Refusal};
 use hallpass_domain::transition::Idempotency;
@@ -15,6 +16,7 @@ use ring::digest::{SHA256, digest};
 
 use super::forms::Form;
 use super::visit::visit;
+use super::way_back::filled_in;
 use crate::AppState;
 
 fn ask(form: &Form) -> AskForm {
@@ -32,6 +34,9 @@ fn ask(form: &Form) -> AskForm {
 
 /// What somebody reads who sent a form twice.
 const SENT_BEFORE: &str = "You have already asked exactly this: here it is. Open the form anew to ask again.";
+
+/// What somebody reads whose form was of a session that is over.
+pub(super) const OTHER_SESSION: &str = "You signed in anew since this page was opened, so nothing was sent. Look at it once more, and send it again.";
 
 /// The record that makes sending this very form once more, at the same moment or later, no second request.
 fn once(caller: &Caller, body: &[u8], now: Timestamp) -> Idempotency {
@@ -66,10 +71,21 @@ pub async fn form(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
 /// POST /request
 pub async fn submit(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
     visit!(state, request, |v| {
-        let caller = v.caller()?;
         let form = Form::read(&body);
-        v.check_form(form.get("csrf"))?;
+        v.keep_typed(&form, filled_in("/request", &form, &["role", "for", "for_text", "reason", "ticket"]));
+        let caller = v.caller()?;
         let asked = ask(&form);
+        if let Err(refusal) = v.check_form(form.get("csrf")) {
+            if !v.is_from_here() {
+                return Err(refusal);
+            }
+            // A page of an earlier session of theirs: it comes back filled in, with the token of this one.
+            let key = uuid::Uuid::new_v4().to_string();
+            let mut view = v.state.broker.request_form_view(&caller, &asked, false, key).await?;
+            view.errors.push(FieldError { field: String::new(), message: OTHER_SESSION.to_owned() });
+            let page = hallpass_views::requests::form(&v.shell().await, &view);
+            return Ok(v.html(StatusCode::FORBIDDEN, page));
+        }
         let key = form.get("idempotency_key").chars().take(64).collect::<String>();
         let check = form.get("action") == "check";
         if !check {

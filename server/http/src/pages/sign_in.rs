@@ -2,7 +2,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use hallpass_broker::access::{Admitted, Browser, Factor, SignInStep, Standing, Visitor};
+use hallpass_broker::access::{Admitted, Browser, Factor, NewSession, SignInStep, Standing, Visitor};
 use hallpass_broker::views::page::FieldError;
 use hallpass_broker::views::session::{SecondFactorView, SignInView};
 use hallpass_domain::refusal::{Class, Refusal};
@@ -18,23 +18,29 @@ pub async fn form(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     visit!(state, request, |v| {
         if v.visitor.as_ref().and_then(Visitor::user).is_some()
             && v.visitor.as_ref().is_some_and(|x| x.session.next.is_none())
+            && v.next_of_cookie().is_none()
         {
             return Ok(v.redirect("/", None));
         }
-        page(&v, StatusCode::OK, SignInView::default()).await
+        page(&v, None, StatusCode::OK, SignInView::default()).await
     })
 }
 
-/// The page, with a session to carry its CSRF token.
-async fn page(v: &Visit<'_>, status: StatusCode, view: SignInView) -> Result<HttpResponse, Refusal> {
+/// The page, with a cookie that its CSRF token is bound to: that of the session which was opened for a try that failed,
+/// or one for which there is none.
+async fn page(
+    v: &Visit<'_>,
+    opened: Option<&NewSession>,
+    status: StatusCode,
+    view: SignInView,
+) -> Result<HttpResponse, Refusal> {
     let mut shell = v.shell().await;
     shell.person = None;
-    let mut cookie = None;
-    if v.visitor.is_none() {
-        let opened = v.state.broker.open_anonymous_session(None, &v.agent(), &v.origin).await?;
-        shell.csrf.clone_from(&opened.csrf);
-        cookie = Some(v.session_cookie(&opened));
-    }
+    let (csrf, cookie) = match opened {
+        Some(opened) => (opened.csrf.clone(), Some(v.session_cookie(opened))),
+        None => v.unopened()?,
+    };
+    shell.csrf = csrf;
     let mut answer = v.html(status, hallpass_views::session::sign_in(&shell, &view));
     if let Some(cookie) = cookie {
         let _ = answer.add_cookie(&cookie);
@@ -56,24 +62,22 @@ pub async fn submit(state: Data<AppState>, request: HttpRequest, body: Bytes) ->
         if v.check_form(form.get("csrf")).is_err() {
             return page(
                 &v,
+                None,
                 StatusCode::FORBIDDEN,
                 again("This form had expired. Try once more.".to_owned(), ""),
             )
             .await;
         }
-        let Some(visitor) = v.visitor.as_ref() else { return Ok(v.redirect("/sign-in", None)) };
+        let (session, opened) = v.session_to_sign_in().await?;
         let (agent, known) = (v.agent(), v.known_cookie());
-        let from = Browser {
-            session: &visitor.session,
-            agent: &agent,
-            known_cookie: known.as_deref(),
-            origin: &v.origin,
-        };
+        let from =
+            Browser { session: &session, agent: &agent, known_cookie: known.as_deref(), origin: &v.origin };
         match v.state.broker.sign_in(from, &email, &password).await {
             Ok(admitted) => Ok(admit(&v, admitted)),
             Err(refusal) if refusal.class == Class::Unavailable => Err(refusal),
             Err(refusal) => {
-                page(&v, crate::problem::status_of(refusal.class), again(refusal.message, "")).await
+                let status = crate::problem::status_of(refusal.class);
+                page(&v, opened.as_ref(), status, again(refusal.message, "")).await
             }
         }
     })
@@ -90,6 +94,9 @@ fn admit(v: &Visit<'_>, admitted: Admitted) -> HttpResponse {
         .then_some(("warn", "Set a new password now: the one you used worked once."));
     let mut answer = v.redirect(&to, notice);
     let _ = answer.add_cookie(&v.session_cookie(&admitted.opened));
+    if let Some(taken) = v.next_taken() {
+        let _ = answer.add_cookie(&taken);
+    }
     if let Some(known) = &admitted.known_cookie {
         let _ = answer.add_cookie(&v.known_browser_cookie(known));
     }

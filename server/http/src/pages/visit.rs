@@ -1,8 +1,10 @@
 //! A visit: the browser's session, who is signed in, and the frame that every page stands in.
+use std::cell::RefCell;
+
 use actix_web::cookie::Cookie;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
-use hallpass_broker::access::{NewSession, Standing, Visitor};
+use hallpass_broker::access::{NewSession, Unopened, Visitor};
 use hallpass_broker::caller::{Caller, HumanCaller, Origin};
 use hallpass_broker::views::error::ErrorView;
 use hallpass_broker::views::page::{DemoBar, DemoPerson, Flash, Link, Shell, SignedIn};
@@ -25,24 +27,30 @@ pub struct Visit<'a> {
     pub origin: Origin,
     /// Its session, if it has a live one.
     pub visitor: Option<Visitor>,
+    /// Its cookie, where no session stands for it (any more).
+    unopened: Option<Unopened>,
+    /// Where a form that was sent without a session is shown again, with what was typed in it.
+    pub(super) typed: RefCell<Option<String>>,
 }
 
 impl<'a> Visit<'a> {
     /// Loads the session of the cookie, if there is one.
     pub async fn load(state: &'a AppState, request: &'a HttpRequest) -> Result<Self, Refusal> {
         let origin = crate::context::Ctx::of(request).origin();
-        let visitor = match CookieOf::Session.read(&state.config, request) {
+        let cookie = CookieOf::Session.read(&state.config, request);
+        let visitor = match &cookie {
             // A page that refreshes itself says so.
             Some(cookie) if request.headers().contains_key("hallpass-live") => {
-                state.broker.glance_at_session(&cookie, state.broker.now()).await?
+                state.broker.glance_at_session(cookie, state.broker.now()).await?
             }
-            Some(cookie) => state.broker.session_for_cookie(&cookie, state.broker.now()).await?,
+            Some(cookie) => state.broker.session_for_cookie(cookie, state.broker.now()).await?,
             None => None,
         };
-        Ok(Self { state, request, origin, visitor })
+        let unopened = cookie.filter(|_| visitor.is_none()).and_then(|c| Unopened::of(&c));
+        Ok(Self { state, request, origin, visitor, unopened, typed: RefCell::default() })
     }
 
-    /// The signed-in person; else a redirect to where they sign in, with the way back kept on the server.
+    /// The signed-in person; else a redirect to where they sign in, from where they come back.
     pub fn human(&self) -> Result<HumanCaller, Refusal> {
         match &self.visitor {
             Some(visitor) => visitor.human(),
@@ -63,11 +71,20 @@ impl<'a> Visit<'a> {
                 "This form is no longer valid, because you signed in or out since, or it came from elsewhere. Open the page again and repeat it.",
             )
         };
-        let visitor = self.visitor.as_ref().ok_or_else(refused)?;
-        if !is_same_origin(self.request.headers(), &self.state.config) || !visitor.csrf_matches(csrf) {
+        let matches = match (&self.visitor, &self.unopened) {
+            (Some(visitor), _) => visitor.csrf_matches(csrf),
+            (None, Some(unopened)) => unopened.csrf_matches(csrf),
+            (None, None) => false,
+        };
+        if !is_same_origin(self.request.headers(), &self.state.config) || !matches {
             return Err(refused());
         }
         Ok(())
+    }
+
+    /// Whether the browser says that a form was sent from a page of ours, whatever session that page was of.
+    pub fn is_from_here(&self) -> bool {
+        is_same_origin(self.request.headers(), &self.state.config)
     }
 
     /// `User-Agent` as sent.
@@ -128,7 +145,10 @@ impl<'a> Visit<'a> {
             }),
             inbox_count: inbox,
             active_count: active,
-            csrf: self.visitor.as_ref().map(|v| v.csrf.clone()).unwrap_or_default(),
+            csrf: match (&self.visitor, &self.unopened) {
+                (Some(visitor), _) => visitor.csrf.clone(),
+                (None, unopened) => unopened.as_ref().map(|u| u.csrf.clone()).unwrap_or_default(),
+            },
             zone: self.zone(),
             now: broker.now(),
             path: self.request.path().to_owned(),
@@ -200,12 +220,28 @@ impl<'a> Visit<'a> {
         CookieOf::Session.with(&self.state.config, opened.cookie.expose_secret())
     }
 
+    /// The token for a form that is shown without a session, and the cookie to be set with it, where there is none yet.
+    ///
+    /// # Errors
+    /// `Unavailable` without randomness.
+    pub fn unopened(&self) -> Result<(String, Option<Cookie<'static>>), Refusal> {
+        if let Some(visitor) = &self.visitor {
+            return Ok((visitor.csrf.clone(), None));
+        }
+        if let Some(unopened) = &self.unopened {
+            return Ok((unopened.csrf.clone(), None));
+        }
+        let made = Unopened::new()?;
+        let cookie = CookieOf::Session.with(&self.state.config, made.cookie.expose_secret());
+        Ok((made.csrf, Some(cookie)))
+    }
+
     /// The known-browser cookie, for 180 days.
     pub fn known_browser_cookie(&self, value: &SecretString) -> Cookie<'static> {
         CookieOf::KnownBrowser.with(&self.state.config, value.expose_secret())
     }
 
-    /// What a refusal looks like as a page. Somebody who must sign in first is sent there; the way back is kept on the server.
+    /// What a refusal looks like as a page. Somebody who must sign in first is sent there, and comes back.
     pub async fn refuse(&self, refusal: &Refusal) -> HttpResponse {
         if refusal.class == Class::Unproven {
             match refusal.code {
@@ -230,29 +266,6 @@ impl<'a> Visit<'a> {
             retry_after_seconds: (code == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
         };
         self.html(code, hallpass_views::error::page(&shell, &view))
-    }
-
-    /// To the sign-in page. What was asked for (a GET's path and query) is kept with the anonymous session.
-    async fn to_sign_in(&self) -> HttpResponse {
-        let next = if self.request.method() == actix_web::http::Method::GET {
-            self.request.uri().to_string()
-        } else {
-            "/".to_owned()
-        };
-        if let Some(visitor) =
-            self.visitor.as_ref().filter(|v| v.standing == Standing::Anonymous || v.user().is_some())
-        {
-            let _ = self.state.broker.remember_next(&visitor.session, &next).await;
-            return self.redirect("/sign-in", None);
-        }
-        match self.state.broker.open_anonymous_session(Some(&next), &self.agent(), &self.origin).await {
-            Ok(opened) => {
-                let mut answer = self.redirect("/sign-in", None);
-                let _ = answer.add_cookie(&self.session_cookie(&opened));
-                answer
-            }
-            Err(_) => self.redirect("/sign-in", None),
-        }
     }
 }
 

@@ -168,6 +168,11 @@ impl World {
         assert!(self.decisions.iter().all(|d| d.approver != person(who)), "P{who} decided twice");
         assert!(self.now < self.request.decide_by, "decided after its time");
         if approve {
+            let role = &self.catalogue.roles[&ROLE];
+            assert!(
+                self.catalogue.is_eligible(role, self.request.subject),
+                "an approval for who may not have it"
+            );
             self.shortest = [self.shortest, cap].into_iter().flatten().min();
         }
         self.decisions.push(done.decision);
@@ -373,6 +378,16 @@ fn grants_are_reached() {
     }
     assert!(world.grant.is_some());
     world.issue();
+}
+
+#[test]
+fn the_first_approval_looks_at_eligibility_too() {
+    let mut world = World::new(false, Tier::Low, Ask::Seconds(600), false);
+    world.role().eligible.clear();
+    world.decide(1, true, None, false, true);
+    assert!(world.decisions.is_empty(), "nothing is approved for who may not have the role");
+    world.decide(1, false, None, false, true);
+    assert_eq!(world.request.state, RequestState::Denied, "to deny it needs no eligibility");
 }
 
 #[test]
