@@ -120,6 +120,7 @@ impl Broker {
         if me.is_some() {
             self.refuse_moved_servers(&current, &built, &mut mistakes).await?;
         }
+        self.refuse_early_offline(&current, &built, now, &mut mistakes).await?;
         self.seal_passwords(&current, &mut built, secrets, &mut mistakes)?;
         if !mistakes.is_empty() {
             return Ok(Decided::Answer(Come::Mistakes(mistakes.into_sorted())));

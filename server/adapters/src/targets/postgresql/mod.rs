@@ -15,9 +15,10 @@ mod naming;
 mod prepared;
 mod probe;
 mod remove;
-mod scram;
+pub mod scram;
 mod session;
 mod sessions;
+mod trust;
 mod verify;
 
 use std::sync::Arc;
@@ -153,6 +154,7 @@ impl TargetConnector for PostgresqlConnector {
                 PgTls::Disable => "disable",
             }
             .into(),
+            ca_pem: self.dialer.ca_pem.clone(),
         }
     }
 
