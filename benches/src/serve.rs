@@ -160,6 +160,7 @@ async fn seed(broker: &hallpass_broker::Broker, tokens: usize) -> Result<(), Fau
         end_reason: None,
         ended_by: None,
         verified_at: None,
+        accepted_until: None,
         created_at: now,
         version: 1,
     };
@@ -185,6 +186,7 @@ pub(crate) async fn seed_tokens(
                 client_id: None,
                 issued_at: now,
                 expires_at: grant.ends_at,
+                accepted_until: None,
                 revoked_at: None,
                 version: 1,
             })));

@@ -67,6 +67,7 @@ pub(crate) async fn grant_until(world: &World, role: &str, ends_at: DateTime<Utc
         end_reason: None,
         ended_by: None,
         verified_at: None,
+        accepted_until: None,
         created_at: now,
         version: 1,
     };

@@ -56,6 +56,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
                 client_id: None,
                 issued_at: now,
                 expires_at: deadline,
+                accepted_until: None,
                 revoked_at: None,
                 version: 1,
             })));

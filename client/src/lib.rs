@@ -5,6 +5,7 @@
 pub mod api;
 #[cfg(feature = "http")]
 mod base_url;
+pub mod bundle;
 #[cfg(feature = "http")]
 mod call;
 #[cfg(feature = "http")]

@@ -23,6 +23,7 @@ mod full_disk;
 mod hostile;
 mod ledger;
 mod operators;
+mod operators_dump;
 mod operators_tls;
 mod outbox;
 mod overlap;

@@ -22,6 +22,10 @@ pub(crate) struct Installed {
     folder: TempDir,
     pub(crate) port: u16,
     pub(crate) https: bool,
+    /// URL of the database; SQLite in the folder where none is named.
+    pub(crate) database: Option<String>,
+    /// `PATH` of its commands.
+    pub(crate) search: Option<PathBuf>,
 }
 
 impl Installed {
@@ -30,7 +34,7 @@ impl Installed {
         let port =
             TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
         std::fs::create_dir(folder.path().join("data")).expect("a folder");
-        let new = Self { folder, port, https: false };
+        let new = Self { folder, port, https: false, database: None, search: None };
         new.configure("");
         new
     }
@@ -41,9 +45,9 @@ impl Installed {
 
     pub(crate) fn configure(&self, more: &str) {
         let at = |name: &str| self.path(name).display().to_string();
+        let database = self.database.clone().unwrap_or_else(|| format!("sqlite:{}", at("data/hallpass.db")));
         let text = format!(
-            "[database]\nurl = \"sqlite:{}\"\n[keys]\nmaster_key_file = \"{}\"\n[mail]\ndirectory = \"{}\"\n[server]\nlisten = \"127.0.0.1:{}\"\n{more}",
-            at("data/hallpass.db"),
+            "[database]\nurl = \"{database}\"\n[keys]\nmaster_key_file = \"{}\"\n[mail]\ndirectory = \"{}\"\n[server]\nlisten = \"127.0.0.1:{}\"\n{more}",
             at("master.key"),
             at("mail"),
             self.port
@@ -54,6 +58,7 @@ impl Installed {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hallpassd-faults"));
         command.args(arguments).env_clear().env("HALLPASSD_CONFIG", self.path("hallpassd.toml"));
+        command.envs(self.search.iter().map(|path| ("PATH", path)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }

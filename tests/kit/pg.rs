@@ -9,7 +9,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_postgres::{Client, Config, NoTls};
+
+use crate::mail_server::Certificates;
+use crate::wait::eventually;
 
 pub use self::disk::fill;
 
@@ -145,6 +149,25 @@ impl Cluster {
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .expect("its mode");
         own(&path);
+    }
+
+    /// Lets the server speak TLS, to those who ask for it.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub async fn speak_tls(&self, certificates: &Certificates) {
+        let read = |path: PathBuf| std::fs::read_to_string(path).expect("a file");
+        self.write("server.crt", &read(certificates.certificate()));
+        self.write("server.key", &read(certificates.key()));
+        self.superuser("postgres").await.batch_execute("ALTER SYSTEM SET ssl = on").await.expect("set");
+        self.reload();
+        eventually("the server speaks TLS", || async {
+            let mut stream = tokio::net::TcpStream::connect(self.address()).await.ok()?;
+            // SSLRequest: its length and its number.
+            stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.ok()?;
+            (stream.read_u8().await.ok()? == b'S').then_some(())
+        })
+        .await;
     }
 
     /// Lets the server read its configuration files again.

@@ -9,7 +9,7 @@ use hallpass_domain::ports::catalogue::CatalogueReads as _;
 use hallpass_domain::ports::grants::Grants as _;
 use hallpass_domain::ports::requests::Requests as _;
 use hallpass_domain::ports::store::{CommitError, Store as _};
-use hallpass_domain::ports::tokens::Tokens as _;
+use hallpass_domain::ports::tokens::{LiveTokens, Tokens as _};
 use hallpass_domain::transition::{Change, Idempotency, Rested, Transition};
 
 use super::bed::Bed;
@@ -362,8 +362,11 @@ pub(crate) async fn many_tokens_under_one_grant(bed: &Bed) {
     for token in &tokens {
         assert_eq!(bed.store.token_by_hash(&token.hash).await.unwrap().unwrap().0, *token);
     }
-    assert_eq!(bed.store.live_tokens(grant.id, now()).await.unwrap(), (300, Some(after(300))));
-    assert_eq!(bed.store.live_tokens(grant.id, after(300)).await.unwrap(), (0, Some(after(300))));
+    let (last_exp, accepted_until) = (Some(after(300)), Some(after(305)));
+    for (at, live) in [(now(), 300), (after(300), 0)] {
+        let left = bed.store.live_tokens(grant.id, at).await.unwrap();
+        assert_eq!(left, LiveTokens { live, last_exp, accepted_until });
+    }
     let about = AuditFilter {
         subject: Some(("token".to_owned(), tokens[7].id.to_string())),
         ..AuditFilter::default()

@@ -1,6 +1,7 @@
 //! Lists and look-ups.
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::ids::RoleId;
@@ -10,7 +11,7 @@ use hallpass_domain::ports::grants::{GrantFilter, Grants as _};
 use hallpass_domain::ports::mails::Mails as _;
 use hallpass_domain::ports::requests::{RequestFilter, Requests as _};
 use hallpass_domain::ports::store::Page;
-use hallpass_domain::ports::tokens::Tokens as _;
+use hallpass_domain::ports::tokens::{LiveTokens, Tokens as _};
 use hallpass_domain::principal::Principal;
 use hallpass_domain::request::{Request, RequestState};
 use hallpass_domain::window::Ask;
@@ -238,6 +239,7 @@ pub(crate) async fn sessions_and_tokens_in_force(bed: &Bed) {
     api_tokens[0].revoked_at = Some(now());
     let mut tokens: Vec<_> = (0..4).map(|_| w.token(&grant)).collect();
     (tokens[0].revoked_at, tokens[0].expires_at) = (Some(now()), after(900));
+    tokens[0].accepted_until = Some(after(905));
     tokens[1].expires_at = after(5);
     let changes = [put!(Grant, grant)]
         .into_iter()
@@ -255,7 +257,16 @@ pub(crate) async fn sessions_and_tokens_in_force(bed: &Bed) {
     lasting.sort_by_key(|t| std::cmp::Reverse((t.expires_at, t.id)));
     assert_eq!(store.tokens_of(grant.id, 3).await.unwrap(), lasting[..3]);
     // A revoked token's end still counts: a verifier that cannot be told may accept it until then.
-    assert_eq!(store.live_tokens(grant.id, after(10)).await.unwrap(), (2, Some(after(900))));
+    let (last_exp, accepted_until) = (Some(after(900)), Some(after(905)));
+    assert_eq!(
+        store.live_tokens(grant.id, after(10)).await.unwrap(),
+        LiveTokens { live: 2, last_exp, accepted_until }
+    );
+    // The revoked one would be accepted by its signature until its end, and those in force for longer than a minute.
+    let minute = TimeDelta::minutes(1);
+    let outlast = async |at| store.tokens_outlast(grant.target_id, at, minute).await.unwrap();
+    assert_eq!((outlast(after(10)).await, outlast(after(899)).await), (Some(after(900)), Some(after(900))));
+    assert_eq!(outlast(after(900)).await, None);
 }
 
 pub(crate) async fn the_outbox(bed: &Bed) {

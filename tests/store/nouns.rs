@@ -13,7 +13,7 @@ use hallpass_domain::ports::grants::Grants as _;
 use hallpass_domain::ports::mails::Mails as _;
 use hallpass_domain::ports::requests::Requests as _;
 use hallpass_domain::ports::store::Store as _;
-use hallpass_domain::ports::tokens::Tokens as _;
+use hallpass_domain::ports::tokens::{LiveTokens, Tokens as _};
 use hallpass_domain::principal::{Client, ClientOf, Principal};
 use hallpass_domain::request::{RequestState, Verdict};
 use hallpass_domain::window::Ask;
@@ -144,6 +144,7 @@ pub(crate) async fn replaced_nouns_come_back_as_they_went(bed: &Bed) {
     (grant.state, grant.end_reason, grant.ended_by) =
         (GrantState::Ended, Some(EndReason::Revoked), Some(w.ben.id));
     (grant.ends_at, grant.verified_at, grant.version) = (after(10), Some(after(11)), 2);
+    grant.accepted_until = Some(after(12));
     (credential.state, credential.live_at, credential.external_oid) =
         (CredentialState::Live, Some(after(1)), Some(16_999));
     (credential.due_at, credential.attempts, credential.next_attempt_at) = (after(20), 2, after(40));
@@ -153,6 +154,7 @@ pub(crate) async fn replaced_nouns_come_back_as_they_went(bed: &Bed) {
     (credential.removed_at, credential.verified_at) = (Some(after(5)), Some(after(6)));
     (credential.fence, credential.version) = (4, 2);
     (token.revoked_at, token.expires_at, token.version) = (Some(after(9)), after(200), 2);
+    token.accepted_until = None;
     (account.password_hash, account.totp_pending, account.totp_last_step) = (None, None, 59_000_001);
     (account.recovery_hashes, account.version) = (vec![], 2);
     (session.ended_at, session.next, session.seen_at, session.version) = (Some(after(3)), None, after(2), 2);
@@ -230,7 +232,7 @@ pub(crate) async fn absent_rows_are_none(bed: &Bed) {
     assert_eq!(store.client(ClientId::new(now())).await.unwrap(), None);
     assert_eq!(store.meta("nothing").await.unwrap(), None);
     assert_eq!(store.idempotent_answer("s", "k").await.unwrap(), None);
-    assert_eq!(store.live_tokens(GrantId::new(now()), now()).await.unwrap(), (0, None));
+    assert_eq!(store.live_tokens(GrantId::new(now()), now()).await.unwrap(), LiveTokens::default());
     assert_eq!(store.next_due(now()).await.unwrap(), None);
     assert_eq!(store.unsealed_tail().await.unwrap(), (0, None));
     assert_eq!(store.outbox_age().await.unwrap(), (None, 0));

@@ -316,6 +316,7 @@ impl World {
             end_reason: None,
             ended_by: None,
             verified_at: None,
+            accepted_until: None,
             created_at: now(),
             version: 1,
         }
@@ -367,6 +368,7 @@ impl World {
             client_id: Some(self.client.id),
             issued_at: now(),
             expires_at: after(300),
+            accepted_until: Some(after(305)),
             revoked_at: None,
             version: 1,
         }

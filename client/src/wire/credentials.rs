@@ -86,7 +86,7 @@ pub struct IssuedLogin {
     pub password: String,
     /// `sslmode` to connect with.
     pub sslmode: String,
-    /// PEM of the authority that signed the server's certificate, where it is not a public one.
+    /// PEM of the authorities by which the server's certificate is checked, where they are not the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_pem: Option<String>,
     /// The login and its sessions end here at the latest.

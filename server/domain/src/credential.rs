@@ -148,6 +148,9 @@ pub struct Token {
     pub issued_at: Timestamp,
     /// `exp`, never past the grant.
     pub expires_at: Timestamp,
+    /// Until when its target may accept it by its signature alone: `exp` and the leeway that the target had at the issue.
+    /// None where the target asks Hallpass at each use.
+    pub accepted_until: Option<Timestamp>,
     /// When it was revoked before its time.
     pub revoked_at: Option<Timestamp>,
     /// Compare-and-swap counter.

@@ -96,6 +96,9 @@ pub struct Grant {
     pub ended_by: Option<UserId>,
     /// When everything was verified gone.
     pub verified_at: Option<Timestamp>,
+    /// Until when a token of it could still be accepted offline after the end; known once it is ended, and kept because the
+    /// rows of tokens are not.
+    pub accepted_until: Option<Timestamp>,
     /// When the grant was made.
     pub created_at: Timestamp,
     /// Compare-and-swap counter.

@@ -72,3 +72,13 @@ pub fn token_end(token_seconds: i64, oauth: &OauthTarget, grant: &Grant, now: Ti
     let end = (now + Duration::try_seconds(seconds).unwrap_or_default()).min(grant.ends_at);
     chrono::DateTime::from_timestamp(end.timestamp(), 0).unwrap_or(end)
 }
+
+/// Until when the target, as it is set now, may accept a token with this `exp` by its signature alone; none where it asks.
+pub fn accepted_until(oauth: &OauthTarget, expires_at: Timestamp) -> Option<Timestamp> {
+    match oauth.verification {
+        Verification::Offline => {
+            Some(expires_at + Duration::try_seconds(oauth.leeway_seconds).unwrap_or_default())
+        }
+        Verification::Introspect => None,
+    }
+}

@@ -10,9 +10,7 @@ use crate::db::sqlite;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackupError {
     /// The store is on PostgreSQL.
-    #[error(
-        "the store is on PostgreSQL: use pg_dump, whose copy is consistent while servers run, or base backups with continuous archiving; both are restored as the operations page says"
-    )]
+    #[error("the store is on PostgreSQL, of which pg_dump makes the copy: run hallpassd backup")]
     Server,
     /// There is nothing to copy.
     #[error("{0} does not exist: there is nothing to copy")]

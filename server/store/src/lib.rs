@@ -30,4 +30,4 @@ mod schema;
 pub use backup::BackupError;
 pub use handle::StoreHandle;
 pub use notices::{Committed, StoreNotice};
-pub use open::{OpenError, Schema, backup, migrate, open, pending, reachable, revert};
+pub use open::{OpenError, Schema, backup, libpq_variables, migrate, open, pending, reachable, revert};

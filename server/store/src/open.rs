@@ -105,12 +105,24 @@ pub async fn reachable(url: &str) -> Result<(), OpenError> {
 /// committed when it began.
 ///
 /// # Errors
-/// [`BackupError`]; for PostgreSQL it says what to use.
+/// [`BackupError`]; PostgreSQL has a program of its own for it ([`libpq_variables`]).
 pub async fn backup(url: &str, to: &std::path::Path) -> Result<(), BackupError> {
     match Place::parse(url).map_err(|e| BackupError::Failed(e.to_string()))? {
         Place::File(path) => crate::backup::copy(path, to.to_owned()).await,
         Place::Server(_) => Err(BackupError::Server),
     }
+}
+
+/// Where the PostgreSQL database at `url` is, as libpq's variables, the password among them; none for SQLite. A certificate
+/// is checked in full; without `PGSSLROOTCERT` among them it is by the system's authorities.
+///
+/// # Errors
+/// [`OpenError::Address`].
+pub fn libpq_variables(url: &str) -> Result<Option<Vec<(&'static str, String)>>, OpenError> {
+    Ok(match Place::parse(url)? {
+        Place::File(_) => None,
+        Place::Server(server) => Some(server.variables()),
+    })
 }
 
 /// Reverts the newest `count` migrations, or all; their names. Destroys the data that they hold.

@@ -284,6 +284,7 @@ table! {
         end_reason -> Nullable<Text>,
         ended_by -> Nullable<UidSql>,
         verified_at -> Nullable<TsSql>,
+        accepted_until -> Nullable<TsSql>,
         created_at -> TsSql,
         version -> BigInt,
     }
@@ -351,6 +352,7 @@ table! {
         client_id -> Nullable<UidSql>,
         issued_at -> TsSql,
         expires_at -> TsSql,
+        accepted_until -> Nullable<TsSql>,
         revoked_at -> Nullable<TsSql>,
         version -> BigInt,
     }

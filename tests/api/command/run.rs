@@ -1,6 +1,7 @@
 //! `hallpass run` with a login at a real database: what the child has, its code, signals, and the grant's end.
 use hallpass_tests::command::Shell;
-use hallpass_tests::database::Backend;
+use hallpass_tests::database::{self, Backend};
+use hallpass_tests::mail_server::Certificates;
 use hallpass_tests::process::signal;
 use hallpass_tests::server::TestServer;
 use hallpass_tests::wait::eventually;
@@ -124,4 +125,56 @@ async fn a_token_in_the_environment_or_in_its_file_alone() {
     dana.assert_discreet(&server.secrets);
     // Checked offline, a token ended early may be accepted until its end, a minute later: until then it is not over.
     server.close().await;
+}
+
+/// A target's certificate is checked in full, by an authority that no system knows: the login brings it along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn psql_checks_the_certificate_of_the_target() {
+    let spare = database::spare_target().await;
+    let certificates = Certificates::for_loopback();
+    spare.speak_tls(&certificates).await;
+    let targets = vec![("orders-db".to_owned(), database::target().await), ("spare-db".to_owned(), spare)];
+    let mut server = server_with(Backend::Sqlite, targets).await;
+    let text = server.catalogue_text();
+    let (before, of_spare) = text.split_at(text.rfind("[[targets]]").unwrap());
+    let authority = certificates.authority();
+    let tls = format!("tls = \"verify-full\"\nca_file = \"{}\"", authority.display());
+    server.apply(&format!("{before}{}", of_spare.replace("tls = \"disable\"", &tls))).await;
+    let dana = shell(&server, "dana").await;
+    granted(&server, "spare-db-read", "5m").await;
+
+    let secured = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let psql = ["run", "spare-db-read", "--", "psql", "-XAtc", secured];
+    assert_eq!(dana.run(&psql).await.expect(0).out, "t\n");
+    // Whom the caller believes else does not come between; and nobody else is believed.
+    let dana = dana.with("PGSSLROOTCERT", "/nowhere/root.crt");
+    assert_eq!(dana.run(&psql).await.expect(0).out, "t\n");
+    let another = Certificates::for_loopback();
+    let script =
+        format!("echo $PGSSLMODE; PGSSLROOTCERT={} psql -XAtc 'SELECT 1'", another.authority().display());
+    let refused = dana.run(&["run", "spare-db-read", "--", "sh", "-c", &script]).await.expect(2);
+    assert!(
+        refused.out == "verify-full\n" && refused.err.contains("certificate verify failed"),
+        "{refused:?}"
+    );
+
+    // The portal gives the file, and the command that names it.
+    let browser = server.sign_in("dana").await;
+    let id = dana.run(&["active", "--field", "id"]).await.expect(0);
+    let page = browser.get(&format!("/grants/{}", id.value())).await.expect(200);
+    let page = browser.send(&page.form(&format!("/grants/{}/credentials", id.value()))).await.expect(200);
+    assert!(page.words().contains("sslmode=verify-full sslrootcert=spare-db-ca.pem"), "{}", page.words());
+    let (_, file) = page.body.split_once("data:application/x-pem-file;base64,").expect("the file");
+    let file = data_encoding::BASE64.decode(file.split('"').next().unwrap().as_bytes()).unwrap();
+    let of = |pem: &str| pem.split_whitespace().collect::<String>();
+    assert_eq!(of(&String::from_utf8(file).unwrap()), of(&std::fs::read_to_string(&authority).unwrap()));
+
+    // A target without an authority of its own leaves the caller's.
+    granted(&server, "orders-db-read", "5m").await;
+    let own = ["run", "orders-db-read", "--", "sh", "-c", "echo $PGSSLROOTCERT"];
+    assert_eq!(dana.run(&own).await.expect(0).out, "/nowhere/root.crt\n");
+    let _ = dana.run(&["end", "--all"]).await.expect(0);
+    dana.assert_no_files();
+    dana.assert_discreet(&server.secrets);
+    stop(server).await;
 }

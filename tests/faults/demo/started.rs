@@ -2,7 +2,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use hallpass_tests::pg::Cluster;
+use hallpass_tests::mail_server::Certificates;
+use hallpass_tests::pg::{Cluster, PASSWORD};
 use serde_json::Value;
 
 use super::{Demo, answers, command, folder, run};
@@ -152,5 +153,41 @@ async fn a_server_that_is_named_is_used_instead() {
     assert!(!data.join("pg").exists());
     demo.stop("TERM").await;
     assert!(answers(cluster.port()), "it is not ours to end");
+    tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
+}
+
+/// A server that is named with TLS is a target with TLS, and one that Hallpass would not take as a target is not touched.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_named_with_tls() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let cluster = tokio::task::spawn_blocking(Cluster::start).await.unwrap();
+    let (known, unknown) = (Certificates::for_loopback(), Certificates::for_loopback());
+    cluster.speak_tls(&known).await;
+    let url = |more: &str| format!("{}?{more}", cluster.url("postgres"));
+    let root =
+        |of: &Certificates| url(&format!("sslmode=verify-full&sslrootcert={}", of.authority().display()));
+    let elsewhere = url("sslmode=disable").replace("127.0.0.1", "db.example.org");
+    for (url, why) in [(root(&unknown), "certificate verify failed"), (elsewhere, "sslmode=disable")] {
+        let (good, text) = run(&mut command(&["--listen", "127.0.0.1:0", "--postgres", &url], &data)).await;
+        assert!(!good && text.contains(why) && !text.contains(PASSWORD), "{text}");
+    }
+    let superuser = cluster.superuser("postgres").await;
+    let made = "SELECT count(*) FROM pg_roles WHERE rolname IN ('hallpass_admin', 'orders_read')";
+    assert_eq!(superuser.query_one(made, &[]).await.unwrap().get::<_, i64>(0), 0, "nothing was made there");
+
+    let arguments = ["--listen", "127.0.0.1:0", "--postgres", &root(&known)];
+    let demo = Demo::start_with(command(&arguments, &data), &data).await;
+    let _ = demo.granted("db-quick", "2m").await;
+    let dana = demo.act_as("dana@demo.test").await;
+    let access = dana.get("/access").await.expect(200);
+    let (_, id) = access.body.split_once("href=\"/grants/").expect("the grant");
+    let id = id.split(['"', '#']).next().unwrap();
+    let page = dana.get(&format!("/grants/{id}")).await.expect(200);
+    // It is shown only once a login with it worked.
+    let page = dana.send(&page.form(&format!("/grants/{id}/credentials"))).await.expect(200);
+    assert!(page.words().contains("sslmode=verify-full sslrootcert=orders-db-ca.pem"), "{}", page.words());
+    demo.stop("TERM").await;
+    drop(superuser);
     tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
 }

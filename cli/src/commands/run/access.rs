@@ -7,7 +7,7 @@ use hallpass_client::wire::common::CredentialKind;
 use hallpass_client::wire::credentials::{Issued, IssuedLogin};
 
 use super::files::Folder;
-use super::passfile;
+use super::{authorities, passfile};
 use crate::commands::{pick, token};
 use crate::ctx::Ctx;
 use crate::failure::{Exit, Failure};
@@ -20,8 +20,7 @@ const TOKEN_FILE: &str = "access-token";
 const UNSET_TOKENS: &[&str] = &["HALLPASS_ACCESS_TOKEN", "HALLPASS_ACCESS_TOKEN_FILE"];
 
 /// What of the caller's environment would win over a login, or contradict it.
-const UNSET: &[&str] =
-    &["PGPASSWORD", "PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR", "PGSSLROOTCERT", "PGREQUIRESSL"];
+const UNSET: &[&str] = &["PGPASSWORD", "PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR", "PGREQUIRESSL"];
 
 /// The grant that the run stands on.
 pub(super) struct Held {
@@ -122,8 +121,8 @@ fn postgresql(login: &IssuedLogin, folder: &Folder) -> Result<Vec<(&'static str,
         ("PGSSLMODE", login.sslmode.as_str().into()),
         ("PGPASSFILE", passfile.into()),
     ];
-    if let Some(pem) = &login.ca_pem {
-        variables.push(("PGSSLROOTCERT", folder.write("root.crt", pem)?.into()));
+    if let Some(authorities) = authorities::of(login, folder)? {
+        variables.push(("PGSSLROOTCERT", authorities));
     }
     Ok(variables)
 }

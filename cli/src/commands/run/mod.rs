@@ -3,6 +3,7 @@
 //! | file | what changes it |
 //! |---|---|
 //! | `access.rs` | which credential, and what the command finds in its environment |
+//! | `authorities.rs` | by whose word a database's certificate is believed |
 //! | `files.rs` | the private folder for secrets, and sweeping what a crash left |
 //! | `passfile.rs` | PostgreSQL's password file |
 //! | `child.rs` | process group, terminal, waiting |
@@ -19,6 +20,7 @@ use crate::out::Format;
 use crate::settings::path_var;
 
 mod access;
+mod authorities;
 mod child;
 mod files;
 pub(super) mod passfile;

@@ -122,6 +122,7 @@ impl Broker {
         } else {
             Vec::new()
         };
+        self.refuse_early_offline(&current, &built, now, &mut mistakes).await?;
         self.seal_passwords(&current, &mut built, secrets, &mut mistakes)?;
         if !mistakes.is_empty() {
             return Ok(Decided::Answer(Come::Mistakes(mistakes.into_sorted())));

@@ -15,6 +15,7 @@ mod example;
 pub mod file;
 pub mod lint;
 pub mod mistake;
+mod offline;
 pub mod people;
 pub mod plan;
 pub mod secrets;

@@ -5,7 +5,7 @@ use hallpass_domain::credential::Token;
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::ids::{ClientId, GrantId, TokenId};
 pub use hallpass_domain::issue::{OFFLINE_SECONDS, issuable};
-use hallpass_domain::issue::{standing_blocked, token_end};
+use hallpass_domain::issue::{accepted_until, standing_blocked, token_end};
 use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::{Class, Refusal};
 use hallpass_domain::role::Role;
@@ -127,6 +127,7 @@ impl Broker {
             end_reason: None,
             ended_by: None,
             verified_at: None,
+            accepted_until: None,
             created_at: now,
             version: 1,
         }
@@ -167,6 +168,7 @@ impl Broker {
             client_id: client,
             issued_at: now,
             expires_at,
+            accepted_until: accepted_until(oauth, expires_at),
             revoked_at: None,
             version: 1,
         };

@@ -251,6 +251,7 @@ mod tests {
             end_reason: None,
             ended_by: None,
             verified_at: None,
+            accepted_until: None,
             created_at: now,
             version: 1,
         }

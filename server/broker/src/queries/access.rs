@@ -8,6 +8,7 @@ use hallpass_domain::refusal::Refusal;
 use hallpass_domain::role::CredentialKind;
 
 use super::lines;
+use super::tokens::grant_accepted_until;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::reconcile::expire_grants::check_sentence;
@@ -66,7 +67,8 @@ impl Broker {
     ) -> Result<GrantCard, Refusal> {
         let now = self.now();
         let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
-        let (live_tokens, last_exp) = self.store.live_tokens(grant.id, now).await.map_err(unreadable)?;
+        let tokens = self.store.live_tokens(grant.id, now).await.map_err(unreadable)?;
+        let live_tokens = tokens.live;
         let request = match grant.request_id {
             Some(id) => self.store.request(id).await.map_err(unreadable)?,
             None => None,
@@ -74,7 +76,7 @@ impl Broker {
         let holder = caller.principal() == grant.principal;
         let active = grant.allows_at(now);
         let over = !active && grant.starts_at <= now;
-        let until = self.offline_until(catalogue, grant, now).await?.filter(|t| *t > now && over);
+        let until = grant_accepted_until(catalogue, grant, &tokens).filter(|t| *t > now && over);
         Ok(GrantCard {
             id: grant.id.to_string(),
             reference: request.map(|r| r.reference).unwrap_or_default(),
@@ -91,7 +93,7 @@ impl Broker {
                     credentials.iter().filter(|c| c.state == CredentialState::Live && c.due_at > now),
                     now,
                 ),
-                ..at_target(grant, &credentials, live_tokens, until, last_exp, now)
+                ..at_target(grant, &credentials, live_tokens, until, now)
             },
             can_issue: holder && active,
             can_end: active && self.holds(caller, grant).await?,
@@ -148,7 +150,6 @@ fn at_target(
     credentials: &[Credential],
     live_tokens: u64,
     until: Option<hallpass_domain::Timestamp>,
-    last_exp: Option<hallpass_domain::Timestamp>,
     now: hallpass_domain::Timestamp,
 ) -> AtTarget {
     let unrevoked = credentials.iter().filter(|c| c.state != CredentialState::Revoked).count();
@@ -169,7 +170,7 @@ fn at_target(
         "down" => "The target cannot be reached. Hallpass keeps trying and completes within seconds of its return.".to_owned(),
         other => format!("The target said no ({other}). Hallpass keeps trying; its owners are told."),
     });
-    let check = verified.map(|_| check_sentence(grant, credentials, last_exp.filter(|_| until.is_some())));
+    let check = verified.map(|_| check_sentence(grant, credentials));
     AtTarget {
         state: state.to_owned(),
         credentials: i64::try_from(unrevoked).unwrap_or(0)

@@ -13,6 +13,7 @@ use hallpass_domain::target::{TargetSettings, Verification};
 use super::access::gives;
 use super::lines;
 use super::objects::blocks_of;
+use super::tokens::{TokenStanding, token_standing};
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::reconcile::alert_overdue::ALERT_SECONDS;
@@ -193,19 +194,12 @@ pub fn credential_view(c: &Credential, now: Timestamp) -> CredentialView {
 }
 
 fn token_view(catalogue: &Catalogue, grant: &Grant, t: &Token, now: Timestamp) -> CredentialView {
-    let target = catalogue.targets.get(&t.target_id).map(|t| &t.settings);
-    let offline_until = match target {
-        Some(TargetSettings::Oauth(o)) if o.verification == Verification::Offline => {
-            Some(t.expires_at + chrono::Duration::seconds(o.leeway_seconds)).filter(|u| *u > now)
-        }
-        _ => None,
-    };
-    let over = t.revoked_at.is_some() || !grant.allows_at(now);
-    let state = match (over, now >= t.expires_at, offline_until) {
-        (true, _, Some(_)) => "revoking",
-        (true, _, None) => "revoked",
-        (false, true, _) => "expired",
-        (false, false, _) => "live",
+    let standing = token_standing(catalogue, grant, t, now);
+    let state = match standing {
+        TokenStanding { over: false, .. } => "live",
+        TokenStanding { may_work_until: Some(_), .. } => "revoking",
+        TokenStanding { by_itself: true, .. } => "expired",
+        _ => "revoked",
     };
     CredentialView {
         id: t.id.to_string(),
@@ -216,8 +210,8 @@ fn token_view(catalogue: &Catalogue, grant: &Grant, t: &Token, now: Timestamp) -
         issued_at: Some(t.issued_at),
         probe: None,
         not_after: t.expires_at,
-        may_work_until: offline_until.filter(|_| over),
-        verified_at: (state == "revoked").then_some(t.revoked_at.unwrap_or(grant.ends_at)),
+        may_work_until: standing.may_work_until,
+        verified_at: standing.gone_at,
         attempts: 0,
         overdue: false,
         stalled: false,

@@ -13,5 +13,6 @@ pub mod receipt;
 pub mod reports;
 pub mod request;
 pub mod request_form;
+pub mod tokens;
 pub mod waiting;
 pub mod watch;

@@ -1,13 +1,11 @@
 //! Ends grants whose time is up, and finishes those of which nothing is left.
 use futures_util::future::join_all;
 use hallpass_domain::Timestamp;
-use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::grant::{EndReason, Grant, GrantState};
 use hallpass_domain::ports::clock::Trust;
 use hallpass_domain::ports::store::CommitError;
 use hallpass_domain::refusal::Refusal;
-use hallpass_domain::target::{TargetSettings, Verification};
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
@@ -16,6 +14,7 @@ use crate::broker::{Broker, uncommitted, unreadable};
 use crate::events::event;
 use crate::grants::ending::ending;
 use crate::mails;
+use crate::queries::tokens::grant_accepted_until;
 
 const BATCH: u32 = 500;
 /// Tries to move a grant that others move, or whose credentials others move, at the same time.
@@ -101,17 +100,19 @@ impl Broker {
             return Ok(None);
         }
         let catalogue = self.catalogue().await?;
-        let until = self.offline_until(&catalogue, grant, now).await?;
+        let tokens = self.store.live_tokens(grant.id, now).await.map_err(unreadable)?;
+        let until = grant_accepted_until(&catalogue, grant, &tokens);
         if until.is_some_and(|t| now < t) {
             return Ok(None);
         }
         let next = Grant {
             state: GrantState::Ended,
             verified_at: Some(now),
+            accepted_until: until.filter(|t| *t > grant.ends_at),
             version: grant.version + 1,
             ..grant.clone()
         };
-        let check = check_sentence(&next, credentials, until);
+        let check = check_sentence(&next, credentials);
         let mut subjects = vec![
             ("grant", grant.id.to_string()),
             ("role", grant.role_id.to_string()),
@@ -120,37 +121,20 @@ impl Broker {
         ];
         subjects.extend(grant.request_id.map(|r| ("request", r.to_string())));
         let mut transition = Transition::new(now).with(Change::Grant(Box::new(next.clone()))).event(event(now, "grant.ended", ACTOR, &subjects,
-            json!({ "reason": next.end_reason.map(EndReason::as_str), "ends_at": next.ends_at.to_rfc3339(), "verified_at": now.to_rfc3339(), "credentials": credentials.len() }), json!({})));
+            json!({ "reason": next.end_reason.map(EndReason::as_str), "ends_at": next.ends_at.to_rfc3339(), "verified_at": now.to_rfc3339(), "accepted_until": next.accepted_until.map(|t| t.to_rfc3339()), "credentials": credentials.len() }), json!({})));
         if grant.request_id.is_some() {
             transition = transition.mails(mails::grant_ended(&catalogue, &next, &check, now));
         }
         Ok(Some(transition))
     }
-
-    /// Until when a verifier that works offline may still accept a token of this grant; none where every verifier asks.
-    pub async fn offline_until(
-        &self,
-        catalogue: &Catalogue,
-        grant: &Grant,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, Refusal> {
-        let Some(TargetSettings::Oauth(oauth)) = catalogue.targets.get(&grant.target_id).map(|t| &t.settings)
-        else {
-            return Ok(None);
-        };
-        if oauth.verification == Verification::Introspect {
-            return Ok(None);
-        }
-        let (_, last) = self.store.live_tokens(grant.id, now).await.map_err(unreadable)?;
-        Ok(last.map(|t| t + chrono::Duration::seconds(oauth.leeway_seconds)))
-    }
 }
 
-/// `no login 0.08 s, sessions dead 0.11 s, absent, verified 0.19 s after the end`, for page, mail and receipt.
-pub fn check_sentence(grant: &Grant, credentials: &[Credential], offline_until: Option<Timestamp>) -> String {
+/// `no login 0.08 s, sessions dead 0.11 s, absent, verified 0.19 s after the end`, for page, API, mail and receipt, of a
+/// grant that is ended.
+pub fn check_sentence(grant: &Grant, credentials: &[Credential]) -> String {
     let logins: Vec<&Credential> = credentials.iter().filter(|c| c.live_at.is_some()).collect();
     if logins.is_empty() {
-        return match offline_until {
+        return match grant.accepted_until {
             Some(t) => format!(
                 "the last offline-checked token could be accepted until {}; introspection answers inactive since the end",
                 t.format("%H:%M:%S UTC")

@@ -66,7 +66,7 @@ pub struct CredentialView {
     pub not_after: DateTime<Utc>,
     /// Until when a verifier that works offline may still accept it.
     pub may_work_until: Option<DateTime<Utc>>,
-    /// When absence was verified.
+    /// When absence was verified; of a token, since when nobody accepts it.
     pub verified_at: Option<DateTime<Utc>>,
     /// Attempts to revoke so far.
     pub attempts: i64,
@@ -102,11 +102,30 @@ pub struct IssuedView {
     /// The secret values in the order in which they are shown. Not for the JSON API.
     #[serde(skip)]
     pub values: Vec<ShownOnce>,
+    /// The authorities by which the target's certificate is checked, where they are not the system's. Not for the JSON API.
+    #[serde(skip)]
+    pub authorities: Option<Authorities>,
     /// Commands with the values filled in. Not for the JSON API.
     #[serde(skip)]
     pub commands: Vec<Command>,
     /// The watch page can be opened.
     pub watchable: bool,
+}
+
+/// Certificates of authorities, as a file to keep beside the login. Nothing secret.
+#[derive(Debug, Clone)]
+pub struct Authorities {
+    /// Name of the file.
+    pub name: String,
+    /// Its text.
+    pub pem: String,
+}
+
+impl Authorities {
+    /// The file as an address (RFC 2397), so that it is there without a page of its own.
+    pub fn href(&self) -> String {
+        format!("data:application/x-pem-file;base64,{}", data_encoding::BASE64.encode(self.pem.as_bytes()))
+    }
 }
 
 /// One value on the page that is shown once.

@@ -53,6 +53,9 @@ pub struct ConnectionInfo {
     pub database: String,
     /// `sslmode` that clients should use.
     pub sslmode: String,
+    /// PEM of the authorities that the target's certificate is checked by, where they are not the system's.
+    #[serde(default)]
+    pub ca_pem: Option<String>,
 }
 
 /// What came of a login with a new account.

@@ -1,11 +1,12 @@
 //! Reads of access tokens.
 use async_trait::async_trait;
+use chrono::TimeDelta;
 
 use super::store::Read;
 use crate::Timestamp;
 use crate::credential::Token;
 use crate::grant::Grant;
-use crate::ids::{GrantId, TokenId};
+use crate::ids::{GrantId, TargetId, TokenId};
 use crate::secret::SecretHash;
 
 /// Reads of access tokens.
@@ -17,6 +18,25 @@ pub trait Tokens {
     async fn token(&self, id: TokenId) -> Read<Option<Token>>;
     /// Tokens of a grant, those that last longest first; of the same end, the newest.
     async fn tokens_of(&self, grant: GrantId, limit: u32) -> Read<Vec<Token>>;
-    /// How many tokens of a grant are unrevoked and unexpired at `now`, and the latest `expires_at` of any of the grant's tokens.
-    async fn live_tokens(&self, grant: GrantId, now: Timestamp) -> Read<(u64, Option<Timestamp>)>;
+    /// What the tokens of a grant come to at `now`.
+    async fn live_tokens(&self, grant: GrantId, now: Timestamp) -> Read<LiveTokens>;
+    /// From when no token of the target lives longer than `life` and none that is over could still be accepted by its
+    /// signature; none where it is so at `now`.
+    async fn tokens_outlast(
+        &self,
+        target: TargetId,
+        now: Timestamp,
+        life: TimeDelta,
+    ) -> Read<Option<Timestamp>>;
+}
+
+/// What the tokens of a grant come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveTokens {
+    /// How many are neither revoked nor expired.
+    pub live: u64,
+    /// The latest `expires_at` of any.
+    pub last_exp: Option<Timestamp>,
+    /// The latest [`Token::accepted_until`] of any; none where none had one.
+    pub accepted_until: Option<Timestamp>,
 }

@@ -239,6 +239,7 @@ fn activate(catalogue: &Catalogue, request: &mut Request, now: Timestamp) -> Res
         end_reason: None,
         ended_by: None,
         verified_at: None,
+        accepted_until: None,
         created_at: now,
         version: 1,
     })))

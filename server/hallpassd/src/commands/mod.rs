@@ -3,6 +3,7 @@ pub mod audit;
 pub mod backup;
 pub mod check_config;
 pub mod clock;
+mod dump;
 pub mod init;
 pub mod keys;
 pub mod migrate;
@@ -107,7 +108,7 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Write a consistent copy of an SQLite database, while the server runs, too
+    /// Write a consistent copy of the database, while servers run, too
     Backup {
         #[command(flatten)]
         settings: Settings,

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use super::postgres::Reach;
 use super::programs::{as_server, is_root};
+use super::psql;
+use super::reach::Reach;
 use crate::compose::StartError;
 
 /// What the keeper runs: waits for the end of its input, asks the server to stop as `pg_ctl -m fast` does, and waits for it.
@@ -43,8 +44,7 @@ impl Cluster {
     /// Where a program fails, with what it said.
     pub fn start(bin: PathBuf, data: &Path) -> Result<Self, StartError> {
         let folder = place(data)?;
-        let mut this =
-            Self { bin, folder, reach: Reach { host: "127.0.0.1".to_owned(), port: 0 }, keeper: None };
+        let mut this = Self { bin, folder, reach: Reach::plain("127.0.0.1", 0), keeper: None };
         this.make()?;
         if this.is_running() {
             run(
@@ -78,7 +78,7 @@ impl Cluster {
     pub fn attach(bin: PathBuf, data: &Path) -> Result<Self, StartError> {
         let folder = place(data)?;
         let port = remembered_port(&folder).unwrap_or_default();
-        let this = Self { bin, folder, reach: Reach { host: "127.0.0.1".to_owned(), port }, keeper: None };
+        let this = Self { bin, folder, reach: Reach::plain("127.0.0.1", port), keeper: None };
         if this.is_running() {
             Ok(this)
         } else {
@@ -158,15 +158,9 @@ impl Cluster {
     /// # Errors
     /// What psql said.
     pub fn sql(&self, database: &str, sql: &str) -> Result<String, StartError> {
-        let output = run(
-            as_server(&self.bin.join("psql"))
-                .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database])
-                .arg("-h")
-                .arg(&self.folder)
-                .args(["-p", &self.reach.port.to_string(), "-c", sql]),
-            "asking the demo's PostgreSQL",
-        )?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        let mut psql = as_server(&self.bin.join("psql"));
+        psql.args(["-U", "postgres", "-d", database, "-p", &self.reach.port.to_string()]);
+        psql::run(psql.arg("-h").arg(&self.folder).current_dir("/"), sql, "asking the demo's PostgreSQL")
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Facts {
     pub roles: Vec<FactRole>,
     /// PostgreSQL target, where there is one.
     #[serde(skip_serializing, default)]
-    pub postgresql: Option<super::postgres::Reach>,
+    pub postgresql: Option<super::reach::Reach>,
 }
 
 impl Facts {
@@ -73,7 +73,7 @@ impl Facts {
         base_url: &str,
         memory: &Memory,
         catalogue: &hallpass_domain::catalogue::Catalogue,
-        postgresql: Option<super::postgres::Reach>,
+        postgresql: Option<super::reach::Reach>,
     ) -> Self {
         let client = |id: &str| {
             memory

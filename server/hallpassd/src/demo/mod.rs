@@ -7,6 +7,8 @@ pub mod hold;
 pub mod hooks;
 pub mod postgres;
 pub mod programs;
+mod psql;
+pub mod reach;
 pub mod resource_server;
 pub mod seed;
 pub mod story;
@@ -146,10 +148,12 @@ async fn assemble(
     }
     let data = compose::absolute(args.data.clone());
     let mut memory = memory(&data)?;
+    // Whether it may be a target at all is known before anything is made there.
+    let named = args.postgres.as_deref().map(reach::Named::parse).transpose()?;
+    let reach_named = named.as_ref().map(|n| n.reach.clone());
     let cluster = {
-        let (data, password, external) =
-            (data.clone(), memory.target_password.clone(), args.postgres.clone());
-        tokio::task::spawn_blocking(move || start_cluster(&data, external.as_deref(), &password, target))
+        let (data, password) = (data.clone(), memory.target_password.clone());
+        tokio::task::spawn_blocking(move || start_cluster(&data, named.as_ref(), &password, target))
     };
     let config = config(&data, &args.listen);
     let mail_sender = compose::mail::sender(&config.mail)?;
@@ -167,10 +171,7 @@ async fn assemble(
         listeners.push(resource_server::listen(memory.resource_ports.get(index).copied().unwrap_or(0))?);
     }
     memory.resource_ports = listeners.iter().map(|(port, _)| *port).collect();
-    let reach = cluster
-        .as_ref()
-        .map(|c| c.reach.clone())
-        .or_else(|| args.postgres.as_deref().and_then(postgres::reach_of));
+    let reach = cluster.as_ref().map(|c| c.reach.clone()).or(reach_named);
     seed::seed(&composed.broker, &mut memory, reach.as_ref()).await?;
     memory.save(&data)?;
 
@@ -226,12 +227,12 @@ fn resource_server_setup(
 
 fn start_cluster(
     data: &std::path::Path,
-    external: Option<&str>,
+    external: Option<&reach::Named>,
     password: &str,
     target: Target,
 ) -> Result<Option<Cluster>, StartError> {
-    if let Some(url) = external {
-        postgres::set_up_external(url, password)?;
+    if let Some(named) = external {
+        postgres::set_up_external(named, password)?;
         return Ok(None);
     }
     let Some(bin) = programs::find() else { return Ok(None) };

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::postgres::Reach;
+use super::reach::Reach;
 use crate::compose::StartError;
 
 /// A person of the demo. The password is no secret: it is printed on the page.
@@ -120,9 +120,7 @@ pub fn catalogue(postgres: Option<&Reach>, resource_ports: &[u16]) -> String {
         .replace("@BILLING_PORT@", &port(0).to_string())
         .replace("@REPORTS_PORT@", &port(1).to_string());
     if let Some(reach) = postgres {
-        out += &include_str!("catalogue-postgresql.toml")
-            .replace("@HOST@", &reach.host)
-            .replace("@PORT@", &reach.port.to_string());
+        out += &include_str!("catalogue-postgresql.toml").replace("@REACH@", &reach.toml());
     }
     out
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use hallpass_broker::caller::Caller;
 use hallpass_broker::credentials::login::DOES_NOT_WORK;
 use hallpass_broker::queries::lines;
-use hallpass_broker::views::credential::{IssuedView, ShownOnce};
+use hallpass_broker::views::credential::{Authorities, IssuedView, ShownOnce};
 use hallpass_broker::views::page::{Command, FieldError};
 use hallpass_domain::ids::{CredentialId, GrantId};
 use hallpass_domain::refusal::{Class, Refusal};
@@ -70,10 +70,23 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
     if kind == CredentialKind::PostgresqlLogin.as_str() {
         let login = broker.issue_login(caller, id).await?;
         let (c, at) = (&login.credential, &login.connection);
-        let conninfo = format!(
+        let mut conninfo = format!(
             "host={} port={} dbname={} user={} sslmode={}",
             at.host, at.port, at.database, c.external_name, at.sslmode
         );
+        let authorities =
+            at.ca_pem.clone().map(|pem| Authorities { name: format!("{}-ca.pem", role.target), pem });
+        let label = match &authorities {
+            Some(file) => {
+                conninfo.push_str(&format!(" sslrootcert={}", file.name));
+                "psql asks for the password, in the folder with that file"
+            }
+            None if at.sslmode.starts_with("verify-") => {
+                conninfo.push_str(" sslrootcert=system");
+                "psql (16 or later) asks for the password"
+            }
+            None => "psql asks for the password",
+        };
         return Ok(IssuedView {
             grant_id: id.to_string(),
             credential_id: c.id.to_string(),
@@ -90,10 +103,8 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
                 once("User", c.external_name.clone(), false),
                 once("Password", login.password.expose_secret().to_owned(), true),
             ],
-            commands: vec![Command {
-                label: "psql asks for the password".to_owned(),
-                command: format!("psql '{conninfo}'"),
-            }],
+            authorities,
+            commands: vec![Command { label: label.to_owned(), command: format!("psql '{conninfo}'") }],
         });
     }
     if kind != CredentialKind::AccessToken.as_str() {
@@ -110,6 +121,7 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
         watchable: false,
         role,
         values: vec![once("Access token", token.token.expose_secret().to_owned(), true)],
+        authorities: None,
         commands: vec![Command {
             label: "Send it".to_owned(),
             command: "curl -H \"Authorization: Bearer $HALLPASS_ACCESS_TOKEN\" URL".to_owned(),

@@ -1,6 +1,7 @@
 //! The two back ends: connections, portable types, what cannot be shared, migrations.
 pub(crate) mod conn;
 pub(crate) mod fail;
+mod libpq;
 pub(crate) mod literal;
 pub(crate) mod migrations;
 pub(crate) mod particular;

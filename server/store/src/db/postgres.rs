@@ -18,14 +18,15 @@ use crate::open::OpenError;
 /// Longest wait for a connection to be made or to come free.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// Per session: no statement of ours runs long, and a row that somebody else holds must not stop the writer for good.
-const SESSION: &str =
+pub(super) const SESSION: &str =
     "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
 
 /// A server's address with the TLS that was asked for.
 #[derive(Clone)]
 pub(crate) struct Server {
-    config: Config,
-    tls: Option<MakeRustlsConnect>,
+    pub(super) config: Config,
+    pub(super) tls: Option<MakeRustlsConnect>,
+    pub(super) ca_file: Option<String>,
 }
 
 impl fmt::Debug for Server {
@@ -70,7 +71,7 @@ impl Server {
         let options =
             config.get_options().map_or_else(|| SESSION.to_owned(), |given| format!("{SESSION} {given}"));
         config.options(options);
-        Ok(Self { config, tls })
+        Ok(Self { config, tls, ca_file })
     }
 
     /// The same server, whose connections say which of ours they belong to.

@@ -1,12 +1,13 @@
 //! Access tokens.
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use diesel::prelude::*;
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::Token;
-use hallpass_domain::grant::Grant;
-use hallpass_domain::ids::{GrantId, TokenId};
+use hallpass_domain::grant::{Grant, GrantState};
+use hallpass_domain::ids::{GrantId, TargetId, TokenId};
 use hallpass_domain::ports::store::Read;
-use hallpass_domain::ports::tokens::Tokens;
+use hallpass_domain::ports::tokens::{LiveTokens, Tokens};
 use hallpass_domain::secret::SecretHash;
 
 use super::{count, limit, many, one, value};
@@ -18,6 +19,9 @@ use crate::rows::Row as _;
 use crate::rows::credentials::TokenRow;
 use crate::rows::grants::GrantRow;
 use crate::schema::{grants, tokens};
+
+/// More than the leeway of any target (the catalogue allows 300 s).
+const LONGEST_LEEWAY: TimeDelta = TimeDelta::minutes(10);
 
 #[async_trait]
 impl Tokens for StoreHandle {
@@ -52,7 +56,7 @@ impl Tokens for StoreHandle {
         )
     }
 
-    async fn live_tokens(&self, grant: GrantId, now: Timestamp) -> Read<(u64, Option<Timestamp>)> {
+    async fn live_tokens(&self, grant: GrantId, now: Timestamp) -> Read<LiveTokens> {
         let of_grant = || tokens::table.filter(tokens::grant_id.eq(Uid(grant.0)));
         let live = value!(
             self,
@@ -60,6 +64,29 @@ impl Tokens for StoreHandle {
             of_grant().filter(tokens::expires_at.gt(Ts(now))).filter(tokens::revoked_at.is_null()).count()
         )?;
         let last = value!(self, Option<Ts>, of_grant().select(diesel::dsl::max(tokens::expires_at)))?;
-        Ok((count(live), last.map(|at| at.0)))
+        let Some(Ts(last)) = last else { return Ok(LiveTokens::default()) };
+        // Only those that end within a leeway of the last one can be accepted longer than it.
+        let late = of_grant().filter(tokens::expires_at.ge(Ts(last - LONGEST_LEEWAY)));
+        let accepted = value!(self, Option<Ts>, late.select(diesel::dsl::max(tokens::accepted_until)))?;
+        Ok(LiveTokens { live: count(live), last_exp: Some(last), accepted_until: accepted.map(|at| at.0) })
+    }
+
+    async fn tokens_outlast(
+        &self,
+        target: TargetId,
+        now: Timestamp,
+        life: TimeDelta,
+    ) -> Read<Option<Timestamp>> {
+        let after = |at: Timestamp| {
+            tokens::table
+                .inner_join(grants::table)
+                .filter(tokens::target_id.eq(Uid(target.0)))
+                .filter(tokens::expires_at.gt(Ts(at)))
+                .select(diesel::dsl::max(tokens::expires_at))
+        };
+        let longest = value!(self, Option<Ts>, after(now + life))?.map(|at| at.0 - life);
+        let over = tokens::revoked_at.is_not_null().or(grants::state.ne(GrantState::Active.as_str()));
+        let over = value!(self, Option<Ts>, after(now).filter(over))?.map(|at| at.0);
+        Ok(longest.max(over))
     }
 }

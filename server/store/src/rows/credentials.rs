@@ -123,6 +123,7 @@ pub(crate) struct TokenRow {
     pub(crate) client_id: Option<Uid>,
     pub(crate) issued_at: Ts,
     pub(crate) expires_at: Ts,
+    pub(crate) accepted_until: Option<Ts>,
     pub(crate) revoked_at: Option<Ts>,
     pub(crate) version: i64,
 }
@@ -137,6 +138,7 @@ impl From<&Token> for TokenRow {
             client_id: n.client_id.map(|id| Uid(id.0)),
             issued_at: Ts(n.issued_at),
             expires_at: Ts(n.expires_at),
+            accepted_until: n.accepted_until.map(Ts),
             revoked_at: n.revoked_at.map(Ts),
             version: n.version,
         }
@@ -153,6 +155,7 @@ impl Row for TokenRow {
             client_id: self.client_id.map(|id| ClientId(id.0)),
             issued_at: self.issued_at.0,
             expires_at: self.expires_at.0,
+            accepted_until: self.accepted_until.map(|at| at.0),
             revoked_at: self.revoked_at.map(|at| at.0),
             version: self.version,
         })

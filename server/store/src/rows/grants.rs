@@ -29,6 +29,7 @@ pub(crate) struct GrantRow {
     pub(crate) end_reason: Option<Word<EndReason>>,
     pub(crate) ended_by: Option<Uid>,
     pub(crate) verified_at: Option<Ts>,
+    pub(crate) accepted_until: Option<Ts>,
     pub(crate) created_at: Ts,
     pub(crate) version: i64,
 }
@@ -52,6 +53,7 @@ impl From<&Grant> for GrantRow {
             end_reason: n.end_reason.map(Word),
             ended_by: n.ended_by.map(|id| Uid(id.0)),
             verified_at: n.verified_at.map(Ts),
+            accepted_until: n.accepted_until.map(Ts),
             created_at: Ts(n.created_at),
             version: n.version,
         }
@@ -75,6 +77,7 @@ impl Row for GrantRow {
             end_reason: self.end_reason.map(|w| w.0),
             ended_by: self.ended_by.map(|id| UserId(id.0)),
             verified_at: self.verified_at.map(|at| at.0),
+            accepted_until: self.accepted_until.map(|at| at.0),
             created_at: self.created_at.0,
             version: self.version,
         })

@@ -1,7 +1,7 @@
 //! Issued credentials, the watch and the receipt.
 
 use hallpass_broker::views::credential::{
-    CredentialView, IssuedView, Measured, ProbeLine, ShownOnce, TargetSession, WatchView,
+    Authorities, CredentialView, IssuedView, Measured, ProbeLine, ShownOnce, TargetSession, WatchView,
 };
 use hallpass_broker::views::receipt::{CheckpointLine, InclusionLine, ReceiptView};
 use hallpass_views::access;
@@ -60,9 +60,15 @@ fn issued(g: &mut Gallery) -> Outcome<()> {
             value("User", "hp_acme_ahf3k5q7w2nzm4xv", false),
             value("Password", "m3R8kQv2XzL7tYw9BnPc5HdS", true),
         ],
+        authorities: Some(Authorities {
+            name: text("orders-db-ca.pem"),
+            pem: text(
+                "-----BEGIN CERTIFICATE-----\nMIIBdzCCAR2gAwIBAgIUc2FtcGxl\n-----END CERTIFICATE-----\n",
+            ),
+        }),
         commands: vec![command(
-            "psql asks for the password",
-            "psql \"host=orders-db.internal port=5432 dbname=orders user=hp_acme_ahf3k5q7w2nzm4xv sslmode=verify-full\"",
+            "psql asks for the password, in the folder with that file",
+            "psql 'host=orders-db.internal port=5432 dbname=orders user=hp_acme_ahf3k5q7w2nzm4xv sslmode=verify-full sslrootcert=orders-db-ca.pem'",
         )],
         watchable: true,
     };
@@ -85,6 +91,7 @@ fn issued(g: &mut Gallery) -> Outcome<()> {
         )],
         watchable: false,
         probe: None,
+        authorities: None,
         ..login
     };
     g.add("issued-token", access::issued(&page, &token))

@@ -5,14 +5,13 @@ use std::time::Duration;
 use hallpass_domain::address::is_forbidden;
 use hallpass_domain::ports::target::TargetError;
 use hallpass_domain::target::{PgTls, PostgresqlTarget};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::{ChannelBinding, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::errors::{Trouble, connect_trouble, root_cause, target_error};
+use super::trust::{authorities, pem, tls_config};
 
 /// Longest wait for a connection, from the first packet to the end of authentication.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -23,6 +22,8 @@ pub(super) struct Dialer {
     config: Config,
     host: String,
     tls: Option<MakeRustlsConnect>,
+    /// The authorities that the server is checked by, where they are not the system's.
+    pub(super) ca_pem: Option<String>,
     password: Option<SecretString>,
     options: String,
 }
@@ -54,6 +55,7 @@ impl Dialer {
             .connect_timeout(CONNECT)
             .keepalives_idle(Duration::from_secs(10))
             .tcp_user_timeout(Duration::from_secs(10));
+        let mut ca_pem = None;
         let tls = match settings.tls {
             PgTls::VerifyFull if settings.host.starts_with('/') => {
                 return Err(TargetError::Refused(
@@ -62,7 +64,9 @@ impl Dialer {
             }
             PgTls::VerifyFull => {
                 config.ssl_mode(SslMode::Require);
-                Some(MakeRustlsConnect::new(tls_config(settings.ca_file.as_deref())?))
+                let known = authorities(settings.ca_file.as_deref())?;
+                ca_pem = known.as_deref().map(pem);
+                Some(MakeRustlsConnect::new(tls_config(known.as_deref(), settings.ca_file.as_deref())?))
             }
             PgTls::Disable if is_local(&settings.host) => {
                 config.ssl_mode(SslMode::Disable);
@@ -85,7 +89,7 @@ impl Dialer {
              -c client_min_messages=error -c standard_conforming_strings=on -c DateStyle=ISO -c TimeZone=UTC",
             (statement / 2).min(2_000)
         );
-        Ok(Self { config, host: settings.host.clone(), tls, password, options })
+        Ok(Self { config, host: settings.host.clone(), tls, ca_pem, password, options })
     }
 
     /// A session of our administrator in `database`; a `holding` one may be idle in its transaction for as long as it likes.
@@ -246,35 +250,6 @@ fn is_local(host: &str) -> bool {
     host.starts_with('/')
         || host == "localhost"
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-fn tls_config(ca_file: Option<&str>) -> Result<rustls::ClientConfig, TargetError> {
-    let refused = |what: String| TargetError::Refused(what);
-    let mut roots = rustls::RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            let certificates = CertificateDer::pem_file_iter(path)
-                .map_err(|e| refused(format!("ca_file {path} cannot be read: {e}")))?;
-            for certificate in certificates {
-                let certificate =
-                    certificate.map_err(|e| refused(format!("ca_file {path} cannot be read: {e}")))?;
-                roots.add(certificate).map_err(|e| refused(format!("ca_file {path}: {e}")))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err(refused("no certificate authority is known: set ca_file".into()));
-    }
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| refused(format!("TLS cannot be set up: {e}")))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
 }
 
 #[cfg(test)]

@@ -16,9 +16,10 @@ mod naming;
 mod prepared;
 mod probe;
 mod remove;
-mod scram;
+pub mod scram;
 mod session;
 mod sessions;
+mod trust;
 mod verify;
 mod walk;
 
@@ -172,6 +173,7 @@ impl TargetConnector for PostgresqlConnector {
                 PgTls::Disable => "disable",
             }
             .into(),
+            ca_pem: self.dialer.ca_pem.clone(),
         }
     }
 

@@ -12,7 +12,10 @@ const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
 
 /// `SCRAM-SHA-256$4096:<salt>$<StoredKey>:<ServerKey>` with a fresh salt. The password must be ASCII, so that SASLprep
 /// (RFC 4013) leaves it as it is.
-pub(super) fn verifier(password: &SecretString) -> Result<String, NoRandomness> {
+///
+/// # Errors
+/// Where the system has no randomness.
+pub fn verifier(password: &SecretString) -> Result<String, NoRandomness> {
     let salt = random_bytes::<16>()?;
     let (stored_key, server_key) = keys(password.expose_secret().as_bytes(), &salt);
     Ok(format!(

@@ -8,7 +8,7 @@ use crate::admin::build::Built;
 use crate::admin::mistake::Mistakes;
 
 /// A host name, an IP address (without brackets), or the absolute path of a socket's folder.
-pub(in crate::admin) fn is_host(text: &str) -> bool {
+pub fn is_host(text: &str) -> bool {
     let folder = text.starts_with('/') && !text.chars().any(char::is_control);
     let label = |l: &str| {
         !l.is_empty()
@@ -22,7 +22,7 @@ pub(in crate::admin) fn is_host(text: &str) -> bool {
 }
 
 /// This machine: a socket, a loopback address, or `localhost`.
-pub(in crate::admin) fn is_local(host: &str) -> bool {
+pub fn is_local(host: &str) -> bool {
     host.starts_with('/')
         || host == "localhost"
         || host.parse::<IpAddr>().is_ok_and(|a| a.to_canonical().is_loopback())
@@ -30,7 +30,7 @@ pub(in crate::admin) fn is_local(host: &str) -> bool {
 
 /// Link-local, unspecified, multicast or metadata addresses (design, chapter 6). Names are checked again, as the
 /// addresses that they resolve to, when a connection is made.
-pub(in crate::admin) fn is_forbidden(host: &str) -> bool {
+pub fn is_forbidden(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     if ["metadata", "metadata.google.internal", "instance-data"].contains(&name.as_str()) {
         return true;

@@ -134,7 +134,7 @@ async fn login(broker: &Arc<Broker>, caller: &Caller, grant: &domain::Grant) -> 
         user: issued.credential.external_name,
         password: issued.password.expose_secret().to_owned(),
         sslmode: issued.connection.sslmode,
-        ca_pem: None,
+        ca_pem: issued.connection.ca_pem,
         expires_at: issued.credential.not_after.min(grant.ends_at),
         probe: issued.credential.probe.as_ref().map(probe),
     }))

@@ -1,4 +1,5 @@
 //! Credentials on the wire; never with a secret.
+use hallpass_broker::queries::tokens::token_standing;
 use hallpass_broker::reconcile::alert_overdue::ALERT_SECONDS;
 use hallpass_client::wire::common::CredentialKind;
 use hallpass_client::wire::credentials::{Credential, CredentialState, Probe};
@@ -6,7 +7,6 @@ use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential as domain;
 use hallpass_domain::grant::Grant;
-use hallpass_domain::target::{TargetSettings, Verification};
 
 use super::words::OnWire;
 
@@ -59,22 +59,10 @@ pub fn account(catalogue: &Catalogue, c: &domain::Credential, now: Timestamp) ->
     }
 }
 
-/// An access token. Over by its own time, its grant's end or a revocation; a target that checks tokens offline may
-/// accept it until it expires and its leeway is over, and so long it is `revoking`.
+/// An access token: `revoking` while a target that checks offline may still accept it.
 pub fn token(catalogue: &Catalogue, grant: &Grant, t: &domain::Token, now: Timestamp) -> Credential {
-    let due_at = [Some(t.expires_at), Some(grant.ends_at), t.revoked_at]
-        .into_iter()
-        .flatten()
-        .min()
-        .unwrap_or(t.expires_at);
-    let over = now >= due_at || !grant.allows_at(now);
-    let accepted_until = match catalogue.targets.get(&t.target_id).map(|p| &p.settings) {
-        Some(TargetSettings::Oauth(o)) if o.verification == Verification::Offline => {
-            Some(t.expires_at + chrono::Duration::seconds(o.leeway_seconds))
-        }
-        _ => None,
-    };
-    let may_work_until = accepted_until.filter(|until| over && now < *until);
+    let standing = token_standing(catalogue, grant, t, now);
+    let (due_at, over, may_work_until) = (standing.due_at, standing.over, standing.may_work_until);
     let state = match (over, may_work_until) {
         (false, _) => CredentialState::Live,
         (true, Some(_)) => CredentialState::Revoking,
@@ -100,8 +88,7 @@ pub fn token(catalogue: &Catalogue, grant: &Grant, t: &domain::Token, now: Times
         sessions_ended_at: None,
         sessions_cut: None,
         removed_at: None,
-        verified_at: (state == CredentialState::Revoked)
-            .then(|| accepted_until.unwrap_or(due_at).max(due_at)),
+        verified_at: standing.gone_at,
         attempts: 0,
         overdue: false,
         needs_human: false,
