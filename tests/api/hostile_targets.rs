@@ -93,7 +93,9 @@ async fn a_forged_mark_is_a_finding_and_nothing_more(backend: Backend) {
         assert!(exists(bad, name).await, "{name} is left alone");
     }
     // A mark of ours on somebody else's role keeps what it names from being called gone: an administrator of the target looks.
-    superuser.batch_execute("DROP ROLE copied").await.unwrap();
+    for name in &forged {
+        superuser.batch_execute(&format!("DROP ROLE {name}")).await.unwrap();
+    }
     over(&server, &dana, &grant_there).await;
     server.stop_without_mail().await;
 }

@@ -64,7 +64,8 @@ async fn the_heading_counts_what_is_overdue_and_not_what_is_shown(backend: Backe
         let transition = changes.fold(Transition::new(server.now()), Transition::with);
         server.broker().commit(transition).await.expect("they are written");
     };
-    commit(&Credential::clone).await;
+    commit(&|c| Credential { state: CredentialState::Intended, ..c.clone() }).await;
+    commit(&|c| Credential { version: 2, ..c.clone() }).await;
     let words = ada.get("/reports").await.expect(200).words();
     assert!(words.contains("Due and not yet verified gone 103"), "{words}");
     assert!(words.contains("103 Overdue at targets"), "{words}");
@@ -77,7 +78,7 @@ async fn the_heading_counts_what_is_overdue_and_not_what_is_shown(backend: Backe
         sessions_ended_at: gone,
         removed_at: gone,
         verified_at: gone,
-        version: 2,
+        version: 3,
         ..c.clone()
     })
     .await;

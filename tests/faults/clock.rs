@@ -103,6 +103,7 @@ async fn two_days_forward(store: Store) {
         .await;
     assert!(world.is_active(&token).await);
     world.approve(&pending).await.expect("the request is as it was");
+    turns().await;
 
     // The jump is real: samples agree with it, and after half a minute it is the time.
     let start = Instant::now();

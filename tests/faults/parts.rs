@@ -70,7 +70,7 @@ impl Mailbox {
         let mails = self.0.lock().expect("mails");
         mails
             .iter()
-            .filter(|m| m.to_email == email && m.subject.to_lowercase().contains(words))
+            .filter(|m| m.to_email == email && m.subject.to_lowercase().contains(&words.to_lowercase()))
             .cloned()
             .collect()
     }

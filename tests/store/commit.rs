@@ -2,7 +2,7 @@
 use chrono::Duration;
 use futures_util::future::join_all;
 use hallpass_domain::catalogue::CatalogueChange;
-use hallpass_domain::credential::CredentialState;
+use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::ids::CommandId;
 use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog as _};
 use hallpass_domain::ports::catalogue::CatalogueReads as _;
@@ -100,9 +100,7 @@ pub(crate) async fn a_target_is_moved_only_while_it_is_unused(bed: &Bed) {
     assert!(is_conflict(&bed.store.commit(moved).await));
     assert_eq!(bed.store.catalogue().await.unwrap().revision, read);
     // Verified gone, it is in nobody's way.
-    credential.state = CredentialState::Revoked;
-    credential.version += 1;
-    commit(&bed.store, [put!(Credential, credential)]).await;
+    verified_gone(bed, &mut credential).await;
     bed.store.commit(moving(read).await).await.unwrap();
     for credential_first in [true, false] {
         let read = bed.store.catalogue().await.unwrap().revision;
@@ -116,10 +114,16 @@ pub(crate) async fn a_target_is_moved_only_while_it_is_unused(bed: &Bed) {
         assert!(made.is_ok() != moved.is_ok(), "{made:?} {moved:?}");
         assert!(is_conflict(&made) || is_conflict(&moved), "{made:?} {moved:?}");
         if made.is_ok() {
-            credential.state = CredentialState::Revoked;
-            credential.version += 1;
-            commit(&bed.store, [put!(Credential, credential)]).await;
+            verified_gone(bed, &mut credential).await;
         }
+    }
+}
+
+async fn verified_gone(bed: &Bed, credential: &mut Credential) {
+    for state in [CredentialState::Revoking, CredentialState::Revoked] {
+        credential.state = state;
+        credential.version += 1;
+        commit(&bed.store, [put!(Credential, credential)]).await;
     }
 }
 

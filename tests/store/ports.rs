@@ -4,6 +4,7 @@ use hallpass_domain::ids::{CredentialId, DeviceId, MailId};
 use hallpass_domain::ports::accounts::Accounts as _;
 use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog as _};
 use hallpass_domain::ports::catalogue::CatalogueReads as _;
+use hallpass_domain::ports::comparison::Comparison as _;
 use hallpass_domain::ports::credentials::{Claim, Credentials as _};
 use hallpass_domain::ports::grants::{GrantFilter, Grants as _};
 use hallpass_domain::ports::mails::Mails as _;

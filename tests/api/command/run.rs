@@ -6,7 +6,7 @@ use hallpass_tests::process::signal;
 use hallpass_tests::server::TestServer;
 use hallpass_tests::wait::eventually;
 
-use super::{server, shell, stop};
+use super::{server, server_with, shell, stop};
 use crate::steps;
 
 /// A grant by the portal: the approver's part is not what is looked at here.
@@ -153,10 +153,8 @@ async fn psql_checks_the_certificate_of_the_target() {
     let script =
         format!("echo $PGSSLMODE; PGSSLROOTCERT={} psql -XAtc 'SELECT 1'", another.authority().display());
     let refused = dana.run(&["run", "spare-db-read", "--", "sh", "-c", &script]).await.expect(2);
-    assert!(
-        refused.out == "verify-full\n" && refused.err.contains("certificate verify failed"),
-        "{refused:?}"
-    );
+    // The other authority has the same name and another key: what OpenSSL says of that differs between its versions.
+    assert!(refused.out == "verify-full\n" && refused.err.contains("failed: SSL error"), "{refused:?}");
 
     // The portal gives the file, and the command that names it.
     let browser = server.sign_in("dana").await;

@@ -1,5 +1,4 @@
 //! How a request leaves `pending` without a decision, and what is said about one that did.
-use super::count::requesters;
 use super::{CloseCause, Request, RequestState};
 use crate::Timestamp;
 use crate::catalogue::Catalogue;
@@ -46,14 +45,9 @@ pub(super) fn role_changed() -> Refusal {
     )
 }
 
-/// Takes a pending request back. Only for its requesters, who it had and who it has now.
-pub fn withdraw(
-    catalogue: &Catalogue,
-    request: &Request,
-    by: UserId,
-    now: Timestamp,
-) -> Result<Request, Refusal> {
-    if !requesters(catalogue, request).contains(&by) {
+/// Takes a pending request back. Only for its requesters.
+pub fn withdraw(request: &Request, by: UserId, now: Timestamp) -> Result<Request, Refusal> {
+    if !request.requesters.contains(&by) {
         return Err(Refusal::not_found("request"));
     }
     take_back(request, None, now)

@@ -13,6 +13,7 @@ use hallpass_domain::role::CredentialKind;
 use secrecy::ExposeSecret as _;
 
 use super::forms::Form;
+use super::psql_line::psql;
 use super::visit::{Visit, visit};
 use crate::AppState;
 
@@ -70,23 +71,28 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
     if kind == CredentialKind::PostgresqlLogin.as_str() {
         let login = broker.issue_login(caller, id).await?;
         let (c, at) = (&login.credential, &login.connection);
-        let mut conninfo = format!(
-            "host={} port={} dbname={} user={} sslmode={}",
-            at.host, at.port, at.database, c.external_name, at.sslmode
-        );
+        let port = at.port.to_string();
+        let mut pairs = vec![
+            ("host", at.host.as_str()),
+            ("port", port.as_str()),
+            ("dbname", at.database.as_str()),
+            ("user", c.external_name.as_str()),
+            ("sslmode", at.sslmode.as_str()),
+        ];
         let authorities =
             at.ca_pem.clone().map(|pem| Authorities { name: format!("{}-ca.pem", role.target), pem });
         let label = match &authorities {
             Some(file) => {
-                conninfo.push_str(&format!(" sslrootcert={}", file.name));
+                pairs.push(("sslrootcert", file.name.as_str()));
                 "psql asks for the password, in the folder with that file"
             }
             None if at.sslmode.starts_with("verify-") => {
-                conninfo.push_str(" sslrootcert=system");
+                pairs.push(("sslrootcert", "system"));
                 "psql (16 or later) asks for the password"
             }
             None => "psql asks for the password",
         };
+        let command = psql(&pairs);
         return Ok(IssuedView {
             grant_id: id.to_string(),
             credential_id: c.id.to_string(),
@@ -104,7 +110,7 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
                 once("Password", login.password.expose_secret().to_owned(), true),
             ],
             authorities,
-            commands: vec![Command { label: label.to_owned(), command: format!("psql '{conninfo}'") }],
+            commands: vec![Command { label: label.to_owned(), command }],
         });
     }
     if kind != CredentialKind::AccessToken.as_str() {

@@ -9,6 +9,7 @@ pub mod device;
 pub mod first_run;
 pub mod forms;
 pub mod objects;
+mod psql_line;
 pub mod requests;
 pub mod sign_in;
 pub mod visit;

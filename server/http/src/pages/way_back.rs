@@ -17,6 +17,9 @@ const KEPT: &str =
     "You were signed out meanwhile, so nothing was sent. Sign in: the form comes back as you filled it in.";
 const TOO_LONG: &str = "You were signed out meanwhile, so nothing was sent, and what you typed is too long to be kept. Go back in your browser and copy it before you sign in.";
 
+/// Longest field, as it stands in an address, that is kept where everything together is too long. Bytes.
+const LONG_FIELD: usize = 256;
+
 impl Visit<'_> {
     /// For a form: where it is shown again, filled in, should it turn out that nobody is signed in. Only what was sent
     /// from a page of ours in this very browser is kept.
@@ -44,10 +47,9 @@ impl Visit<'_> {
     }
 
     async fn with_typed_kept(&self, back: &str) -> HttpResponse {
-        let path = back.split('?').next().unwrap_or("/");
         let (next, notice) = match next_path(back) {
             Some(next) => (next, KEPT),
-            None => (path.to_owned(), TOO_LONG),
+            None => (without_long(back), TOO_LONG),
         };
         let mut answer = self.redirect("/sign-in", Some(("warn", notice)));
         // A way back of an earlier GET is not where they were going now.
@@ -96,6 +98,14 @@ impl Visit<'_> {
         CookieOf::Next.read(&self.state.config, self.request)?;
         Some(CookieOf::Next.cleared(&self.state.config))
     }
+}
+
+/// The address without what is too long to be kept, so that it still leads to the form of the same thing.
+fn without_long(back: &str) -> String {
+    let (path, query) = back.split_once('?').unwrap_or((back, ""));
+    let kept: Vec<&str> =
+        query.split('&').filter(|pair| !pair.is_empty() && pair.len() <= LONG_FIELD).collect();
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
 }
 
 /// The address of a page with a form, and what was typed in the fields that it reads from there.

@@ -141,6 +141,7 @@ fn world() -> Outcome<World> {
         end_reason: None,
         ended_by: None,
         verified_at: None,
+        accepted_until: None,
         created_at: minutes(-10),
         version: 1,
     };

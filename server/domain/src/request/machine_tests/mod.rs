@@ -274,7 +274,7 @@ impl World {
                 self.decide(who, approve, cap, other_digest, step_up);
             }
             Step::Withdraw(who) => {
-                if let Ok(next) = withdraw(&self.catalogue, &self.request, person(who), self.now) {
+                if let Ok(next) = withdraw(&self.request, person(who), self.now) {
                     assert_eq!(who, 0, "only whoever asked withdraws");
                     self.moved(next);
                 }
