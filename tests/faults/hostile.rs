@@ -225,7 +225,7 @@ async fn who_hoards_delays_nobody_else() {
         CredentialState::Revoking,
         "the hoard was handed over first: this shows nothing"
     );
-    let done = eventually_within(Duration::from_secs(120), "the hoard to be handed over", || async {
+    let done = eventually_within(Duration::from_secs(300), "the hoard to be handed over", || async {
         Some(row(&stage.world, login.credential.id).await).filter(|c| c.state == CredentialState::Revoked)
     })
     .await;

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::deadpool::Pool;
 use hallpass_domain::Timestamp;
 use hallpass_domain::ports::store::{CommitError, Read, ReadError, Store};
 use hallpass_domain::transition::{Idempotency, Transition};
@@ -18,7 +20,6 @@ use crate::db::fail::unread;
 use crate::db::migrations::prepare;
 use crate::db::particular;
 use crate::db::postgres::{CONNECT, Runtime, Server};
-use crate::db::readers::PgReaders;
 use crate::db::sqlite::{self, FileId, Readers};
 use crate::db::types::Ts;
 use crate::notices::{Notices, StoreNotice};
@@ -45,7 +46,7 @@ struct Inner {
 
 enum Back {
     File { readers: Arc<Readers>, path: PathBuf },
-    Server { readers: Arc<PgReaders>, _runtime: Runtime },
+    Server { pool: Pool<AsyncPgConnection>, _runtime: Runtime },
     Away,
 }
 
@@ -116,7 +117,7 @@ impl StoreHandle {
         let server = server.named(&notices.origin);
         let runtime = Runtime::start()?;
         let conn = server.connect_on(&runtime).await.map_err(OpenError::Unusable)?;
-        let readers = PgReaders::new(server.clone());
+        let pool = server.pool(&runtime)?;
         let source = Source::Server(Box::new(server.clone()));
         let writer = Writer::new(source, Conn::Pg(Box::new(conn)), Arc::clone(&notices));
         let (queue, waiting) = mpsc::channel(QUEUE);
@@ -124,7 +125,7 @@ impl StoreHandle {
         runtime.handle().spawn(Arc::clone(&notices).listen(server));
         Ok(Self(Arc::new(Inner {
             writer: WriterEnd { queue: Some(queue), thread: None },
-            back: Back::Server { readers, _runtime: runtime },
+            back: Back::Server { pool, _runtime: runtime },
             cache: Cache::default(),
             notices,
         })))
@@ -189,14 +190,11 @@ impl StoreHandle {
         match &self.0.back {
             Back::File { readers, .. } => readers.borrow().map(Reader::Lite).map_err(unread),
             Back::Away => Err(unread(AWAY)),
-            Back::Server { readers, .. } => {
-                let pool = readers.here().map_err(unread)?;
-                match tokio::time::timeout(CONNECT, pool.get()).await {
-                    Ok(Ok(conn)) => Ok(Reader::Pg(Box::new(conn))),
-                    Ok(Err(error)) => Err(unread(error)),
-                    Err(_) => Err(unread("no connection came free in time")),
-                }
-            }
+            Back::Server { pool, .. } => match tokio::time::timeout(CONNECT, pool.get()).await {
+                Ok(Ok(conn)) => Ok(Reader::Pg(Box::new(conn))),
+                Ok(Err(error)) => Err(unread(error)),
+                Err(_) => Err(unread("no connection came free in time")),
+            },
         }
     }
 

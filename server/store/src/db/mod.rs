@@ -6,7 +6,6 @@ pub(crate) mod literal;
 pub(crate) mod migrations;
 pub(crate) mod particular;
 pub(crate) mod postgres;
-pub(crate) mod readers;
 pub(crate) mod sqlite;
 pub(crate) mod types;
 pub(crate) mod words;
