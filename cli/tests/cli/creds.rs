@@ -13,6 +13,7 @@ fn credential(name: &str, kind: &str, state: &str, not_after: &str) -> Value {
 }
 
 /// A server with one grant of `role`.
+#[expect(clippy::indexing_slicing, reason = "a sample of our own, of a shape that is known")]
 fn holding(role: &'static str, kind: &'static str, issued: Value) -> Stub {
     let grant = || sample::grant(role, kind, "active", "2099-01-01T00:00:00Z");
     let whole = move || {
