@@ -21,8 +21,8 @@ use crate::ledger::published;
 const DRAIN: Duration = Duration::from_secs(28);
 /// A trial's account is proven gone so soon: when its create can land no more, and some tries on a busy target.
 const TRIALS: Duration = Duration::from_secs(90);
-/// Latest random kill after a start, milliseconds.
-const LATEST: u64 = 2_500;
+/// Random kills are at least this long after a start, at the latest; longer where the machine takes longer for a login.
+const LATEST: Duration = Duration::from_millis(2_500);
 
 /// Refusals of a story whose grant ended, or that met others at one target. Any other is a fault.
 const ORDINARY: [&str; 7] = [
@@ -66,6 +66,8 @@ pub(crate) struct Lane {
     past: Past,
     killed: BTreeMap<String, usize>,
     round: usize,
+    /// The latest random kill after a start.
+    latest: Option<Duration>,
 }
 
 impl Lane {
@@ -84,6 +86,7 @@ impl Lane {
             past: Past::default(),
             killed: BTreeMap::new(),
             round: 0,
+            latest: None,
         }
     }
 
@@ -122,13 +125,20 @@ impl Lane {
 
     /// Kills the server several times, at instants that nobody chose, and then checks.
     pub(crate) async fn kill_at_random(&mut self, kills: usize) {
+        let latest = match self.latest {
+            Some(latest) => latest,
+            None => (self.until_a_login().await * 2).max(LATEST),
+        };
+        self.latest = Some(latest);
         let mut instants = Vec::new();
         for _ in 0..kills {
             self.round += 1;
-            let after = u64::from(u32::from_le_bytes(random_bytes().expect("randomness"))) % LATEST;
-            instants.push(after);
+            let part =
+                f64::from(u32::from_le_bytes(random_bytes().expect("randomness"))) / f64::from(u32::MAX);
+            let after = latest.mul_f64(part);
+            instants.push(after.as_millis());
             let mut server = server(&self.bed.place, &[]);
-            let over = tokio::time::Instant::now() + Duration::from_millis(after);
+            let over = tokio::time::Instant::now() + after;
             while let Ok(said) = tokio::time::timeout_at(over, server.line()).await {
                 let Some(said) = said else { panic!("the server ended by itself:\n{}", server.log()) };
                 self.hear(&mut server, said, &Tell::Story).await;
@@ -138,6 +148,25 @@ impl Lane {
         }
         *self.killed.entry("at random".to_owned()).or_default() += kills;
         self.recover(&format!("random instants {instants:?} ms")).await;
+    }
+
+    /// How long a server takes from its start until it hands out a login; then it is killed.
+    async fn until_a_login(&mut self) -> Duration {
+        self.round += 1;
+        let begun = tokio::time::Instant::now();
+        let mut server = server(&self.bed.place, &[]);
+        let mut login = false;
+        while !login {
+            let Some(said) = server.line().await else {
+                panic!("the server ended by itself:\n{}", server.log())
+            };
+            login = matches!(said, Said::Login { .. });
+            self.hear(&mut server, said, &Tell::Story).await;
+        }
+        let took = begun.elapsed();
+        server.kill().await;
+        self.said.extend(server.unheard::<Said>());
+        took
     }
 
     async fn hear(&mut self, server: &mut Process, said: Said, work: &Tell) {
