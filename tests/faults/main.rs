@@ -2,7 +2,8 @@
 //! several servers on one database. Every promise is checked by a connection that is not Hallpass's.
 //!
 //! `HALLPASS_CRASH_ROUNDS` is the number of kills at random instants on each kind of store (120 where it is not set; a
-//! release is tried with 1000). The fail points are all hit, at least three times each, whatever it says.
+//! release is tried with 1000). The fail points are all hit, at least three times each, whatever it says;
+//! `HALLPASS_CRASH_POINTS` is for work on some of them: only those are hit whose names begin so.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -119,6 +119,11 @@ async fn obey(
             Ok(())
         }
         Tell::Apply { catalogue } => apply(world, &catalogue).await,
+        Tell::End { grant } => {
+            world.broker.release_grant(&world.caller(REQUESTER).await?, grant).await?;
+            say(&Said::Ended { grant });
+            Ok(())
+        }
         Tell::Trials => {
             let ada = world.caller(ADMINISTRATOR).await?;
             for (name, _) in targets.iter().cycle() {
@@ -128,12 +133,12 @@ async fn obey(
             }
             Ok(())
         }
-        Tell::Story => {
+        Tell::Story { seconds } => {
             finish_what_was_asked(world).await;
             let roles: Vec<String> = targets.iter().map(|(name, _)| format!("{name}-read")).collect();
             let actors = (0..3).map(|actor| {
                 let (world, roles) = (Arc::clone(world), roles.clone());
-                tokio::spawn(async move { live(&world, actor, &roles).await })
+                tokio::spawn(async move { live(&world, actor, &roles, seconds).await })
             });
             futures_util::future::join_all(actors).await;
             Ok(())
@@ -174,10 +179,10 @@ async fn login(world: &World, role: &str, time: &str) -> Result<hallpass_domain:
 /// One person's story without end. Every third grant is ended early, by its holder or by its approver; every fourth story
 /// begins with a token, every fifth with a request that comes to nothing, and the first person's with a catalogue that is
 /// applied anew.
-async fn live(world: &World, actor: usize, roles: &[String]) {
+async fn live(world: &World, actor: usize, roles: &[String], seconds: usize) {
     for round in actor.. {
         let role = roles.get(round % roles.len()).map_or("", String::as_str);
-        let time = format!("{}s", 1 + round % 2);
+        let time = format!("{}s", seconds + round % 2);
         let lived = async {
             if actor == 0 && round % 3 == 0 {
                 rename_a_role(world, round).await?;

@@ -12,7 +12,10 @@ pub const PLACE: &str = "HALLPASS_FAULTS_PLACE";
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Tell {
     /// Live the story again and again: ask, approve, fetch, sometimes end early.
-    Story,
+    Story {
+        /// Seconds that a grant lasts, at least.
+        seconds: usize,
+    },
     /// Try every target with a throw-away account, again and again.
     Trials,
     /// Apply a catalogue, as the administrator.
@@ -26,6 +29,11 @@ pub enum Tell {
         role: String,
         /// For how long, such as `2s`.
         time: String,
+    },
+    /// End a grant early, as its holder.
+    End {
+        /// The grant.
+        grant: GrantId,
     },
     /// One grant of a role, and a token under it.
     Token {

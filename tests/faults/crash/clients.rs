@@ -10,6 +10,8 @@ use hallpass_tests::world::DATABASE;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Config, NoTls};
 
+use super::habits::Habit;
+
 /// Time between two tries to come in while that works, and the longest after many refusals: each try costs the target a
 /// process, and hundreds try.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(60), Duration::from_secs(2));
@@ -20,6 +22,7 @@ struct Holder {
     idle: JoinHandle<()>,
     returning: JoinHandle<()>,
     psql: Option<tokio::process::Child>,
+    habit: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -27,11 +30,13 @@ pub(crate) struct Clients {
     port: u16,
     holders: Vec<Holder>,
     entered: Arc<AtomicUsize>,
+    /// What those do besides who open sessions from now on.
+    pub(super) habit: Habit,
 }
 
 impl Clients {
     pub(crate) fn new(port: u16) -> Self {
-        Self { port, holders: Vec::new(), entered: Arc::default() }
+        Self { port, holders: Vec::new(), entered: Arc::default(), habit: Habit::Usual }
     }
 
     /// How many sessions there ever were.
@@ -79,7 +84,8 @@ impl Clients {
                 .spawn()
                 .expect("psql")
         });
-        self.holders.push(Holder { config, idle, returning, psql, stop });
+        let habit = self.habit.begin(config.clone());
+        self.holders.push(Holder { config, idle, returning, psql, habit, stop });
     }
 
     /// Nobody is in, and nobody comes in.
@@ -93,7 +99,9 @@ impl Clients {
             holder.stop.store(true, Ordering::SeqCst);
             // The server's end is gone; that the client's has heard of it takes a moment.
             eventually("holders to notice that they are out", || {
-                let out = holder.idle.is_finished() && holder.returning.is_finished();
+                let out = holder.idle.is_finished()
+                    && holder.returning.is_finished()
+                    && holder.habit.as_ref().is_none_or(JoinHandle::is_finished);
                 let psql = holder
                     .psql
                     .as_mut()
@@ -101,6 +109,9 @@ impl Clients {
                 async move { (out && psql).then_some(()) }
             })
             .await;
+            if let Some(habit) = holder.habit {
+                habit.await.unwrap_or_else(|e| panic!("after {after}: {e}"));
+            }
         }
     }
 }

@@ -13,7 +13,9 @@ use super::PostgresqlConnector;
 use super::session::{Script, script};
 
 const FACTS: Script = script!("facts": "facts");
-const QUARANTINE: Script = script!("quarantine": "quarantine");
+const QUARANTINE: Script = script!(
+    "quarantine" in "postgresql.quarantine.before" .. "postgresql.quarantine.after": "quarantine"
+);
 
 /// Oldest version with a security team behind it, and the first on which no login may hand its own membership on: before
 /// it, what one login was given lives on in the sessions of another.

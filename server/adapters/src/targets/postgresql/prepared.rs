@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hallpass_domain::failpoint;
 use hallpass_domain::ports::target::TargetError;
 use serde::Deserialize;
 use serde_json::json;
@@ -34,7 +35,10 @@ impl PostgresqlConnector {
         for Prepared { database, statement } in found {
             let link = links.entry(database).or_insert_with_key(|database| self.link(database));
             // One that stays keeps no other: somebody may have ended it just now.
-            failed = link.statement(&statement).await.err().or(failed);
+            failpoint::hit("postgresql.rollback_prepared.before");
+            let done = link.statement(&statement).await;
+            failpoint::hit("postgresql.rollback_prepared.after");
+            failed = done.err().or(failed);
         }
         failed.map_or(Ok(()), Err)
     }

@@ -23,7 +23,9 @@ const LIST: Script = script!("sessions": "resolve", "sessions");
 pub(super) const STARTING: Script = script!("starting": "starting");
 pub(super) const TERMINATE: Script =
     script!("terminate" in "postgresql.terminate.before" .. "postgresql.terminate.after": "terminate");
-const TERMINATE_STARTING: Script = script!("terminate_starting": "terminate_starting");
+const TERMINATE_STARTING: Script = script!(
+    "terminate_starting" in "postgresql.terminate_starting.before" .. "postgresql.terminate_starting.after": "terminate_starting"
+);
 
 /// Time between two looks: longer than any look takes.
 pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
