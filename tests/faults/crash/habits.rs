@@ -1,4 +1,5 @@
-//! What it takes for a server to do what it seldom must: holders who hide in start-up, and a target without a quarantine role. For this there is a target of its own.
+//! What it takes for a server to do what it seldom must: holders who hide in start-up, and a target without a quarantine
+//! role. For this there is a target of its own.
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::world::DATABASE;
 use tokio::task::JoinHandle;
@@ -6,11 +7,6 @@ use tokio_postgres::{Config, NoTls};
 
 use crate::bed::own_target;
 
-/// A small table of locks, soon filled.
-const SETTINGS: &[(&str, &str)] = &[("max_locks_per_transaction", "10"), ("max_connections", "100")];
-/// Until there is no room for one more lock; those that it got stay until the session's end. The series is no longer than
-/// it must be: the target makes all of it before the first lock is taken, and the grant is short.
-const FILL: &str = "SELECT count(pg_advisory_lock(g)) FROM generate_series(1, 100000) g";
 /// What would keep the role from being dropped, in each database.
 const NOTHING_IN_QUARANTINE: &str =
     "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'hallpass_quarantine') THEN
