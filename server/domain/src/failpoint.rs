@@ -73,6 +73,8 @@ pub const ALL: &[&str] = &[
     "postgresql.terminate_starting.after",
     "postgresql.rollback_prepared.before",
     "postgresql.rollback_prepared.after",
+    "postgresql.relieve.before",
+    "postgresql.relieve.after",
     "postgresql.quarantine.before",
     "postgresql.quarantine.after",
     "postgresql.owned.before",

@@ -1,12 +1,17 @@
-//! What it takes for a server to do what it seldom must: holders who hide in start-up, and a target without a quarantine
-//! role. For this there is a target of its own.
+//! What it takes for a server to do what it seldom must: holders who fill the table of locks or hide in start-up, and a
+//! target without a quarantine role. For this there is a target of its own.
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::world::DATABASE;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Config, NoTls};
 
-use crate::bed::own_target;
+use crate::bed::own_target_with;
 
+/// A small table of locks, soon filled.
+const SETTINGS: &[(&str, &str)] = &[("max_locks_per_transaction", "10"), ("max_connections", "100")];
+/// Until there is no room for one more lock; those that it got stay until the session's end. The series is no longer than
+/// it must be: the target makes all of it before the first lock is taken, and the grant is short.
+const FILL: &str = "SELECT count(pg_advisory_lock(g)) FROM generate_series(1, 100000) g";
 /// What would keep the role from being dropped, in each database.
 const NOTHING_IN_QUARANTINE: &str =
     "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'hallpass_quarantine') THEN
@@ -16,6 +21,7 @@ const NOTHING_IN_QUARANTINE: &str =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Habit {
     Usual,
+    Fills,
     Hides,
     /// The next trial must make the quarantine role.
     NoQuarantine,
@@ -25,6 +31,7 @@ impl Habit {
     /// The one that makes a server reach a point.
     pub(super) fn at(point: &str) -> Self {
         match point.trim_end_matches(".before").trim_end_matches(".after") {
+            "postgresql.relieve" => Self::Fills,
             "postgresql.terminate_starting" => Self::Hides,
             "postgresql.quarantine" => Self::NoQuarantine,
             _ => Self::Usual,
@@ -48,6 +55,12 @@ impl Habit {
     pub(super) fn begin(self, mut config: Config) -> Option<JoinHandle<()>> {
         match self {
             Self::Usual | Self::NoQuarantine => None,
+            Self::Fills => Some(tokio::spawn(async move {
+                let Ok((client, connection)) = config.connect(NoTls).await else { return };
+                let driver = tokio::spawn(connection);
+                let _ = client.simple_query(FILL).await;
+                let _ = driver.await;
+            })),
             Self::Hides => Some(tokio::spawn(async move {
                 // Told to end while it waits it may still come in, and then dies at once.
                 let hidden = config.options("-c post_auth_delay=600").connect(NoTls).await;
@@ -61,5 +74,5 @@ impl Habit {
 
 /// The target for them. It ends with this process.
 pub(super) async fn target() -> &'static Cluster {
-    Box::leak(Box::new(own_target().await))
+    Box::leak(Box::new(own_target_with(SETTINGS).await))
 }

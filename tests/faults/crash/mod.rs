@@ -107,7 +107,7 @@ async fn every_point(store: Store) {
     let (usual, seldom): (Vec<_>, Vec<_>) =
         all.iter().copied().partition(|point| Habit::at(point) == Habit::Usual);
     let (usual, seldom) = (kills_at(&usual), kills_at(&seldom));
-    // One lane: that the quarantine role is taken away is felt by all on that target.
+    // One lane: what fills the table of locks, and what takes the quarantine role away, is felt by all on that target.
     let (mut killed, others) =
         tokio::join!(run(store, target().await, LANES, usual), run(store, habits::target().await, 1, seldom));
     killed.extend(others);

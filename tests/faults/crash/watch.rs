@@ -32,6 +32,8 @@ impl Watch {
     pub(crate) async fn start(target: &'static Cluster, place: &Place) -> Self {
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let superuser = target.superuser("postgres").await;
+        // In one transaction: the locks that it has it need not get again where somebody fills the table of locks.
+        superuser.batch_execute("BEGIN").await.expect("a transaction");
         let mut store = Outsider::connect(&place.database).await;
         let shared = Arc::clone(&seen);
         let looking = tokio::spawn(async move {

@@ -25,7 +25,8 @@ const HOLD: &str = include_str!("sql/hold.sql");
 /// wait behind it.
 const AWAITED: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND database = 0 \
                        AND pg_backend_pid() = ANY (pg_blocking_pids(pid))";
-const RELIEVE: Script = script!("relieve": "relieve");
+const RELIEVE: Script =
+    script!("relieve" in "postgresql.relieve.before" .. "postgresql.relieve.after": "relieve");
 
 /// Time between two looks after the connection.
 const BREATH: Duration = Duration::from_secs(1);
