@@ -5,7 +5,6 @@
 //! everything must be over, and what is not over then, or stands where it may not, fails the test.
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::TimeDelta;
@@ -14,20 +13,18 @@ use hallpass_broker::Broker;
 use hallpass_broker::admin::{ApplyError, By, MemorySecrets, SecretRef};
 use hallpass_domain::Timestamp;
 use hallpass_domain::ports::clock::Clock;
-use hallpass_http::{AppState, HttpConfig};
-use hallpassd::compose::{self, Composed, Given, Making};
+use hallpassd::compose::{self, Given};
 use hallpassd::config::Config;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::task::JoinHandle;
 
 use crate::alternate::Alternate;
 use crate::browserless::Browser;
 use crate::caller::Caller;
 use crate::cast;
 use crate::database::{Backend, Database, TARGET_PASSWORD};
-use crate::facts;
 use crate::logs;
 use crate::mailbox::Mailbox;
+use crate::node::Node;
 use crate::pg::Cluster;
 use crate::secrets::Secrets;
 
@@ -50,17 +47,6 @@ impl Setup {
     }
 }
 
-type Stop = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
-
-/// One server process's worth of parts.
-pub struct Node {
-    /// Everything put together.
-    pub composed: Composed,
-    state: Option<Arc<AppState>>,
-    stop: Option<Stop>,
-    tasks: Vec<JoinHandle<()>>,
-}
-
 /// The servers of one test.
 pub struct TestServer {
     /// Base URL, as people know it.
@@ -79,22 +65,14 @@ pub struct TestServer {
     pub clients: BTreeMap<String, String>,
     /// Folder with everything of this server.
     pub folder: tempfile::TempDir,
-    clock: Option<Arc<FakeClock>>,
+    pub(crate) clock: Option<Arc<FakeClock>>,
     targets: Vec<(String, u16)>,
     pub(crate) clusters: Vec<&'static Cluster>,
     http: reqwest::Client,
     pub(crate) people: Mutex<BTreeMap<String, crate::people::Person>>,
     log_mark: usize,
     _front: Option<Alternate>,
-    stopped: bool,
-}
-
-impl Drop for TestServer {
-    fn drop(&mut self) {
-        if !self.stopped && !std::thread::panicking() {
-            panic!("a test server was not stopped: what it left was not looked at");
-        }
-    }
+    pub(crate) stopped: bool,
 }
 
 /// When the fake clock begins.
@@ -324,7 +302,7 @@ impl TestServer {
     }
 
     /// One step of every reconciler; how much was done.
-    async fn step(&self, mail: bool) -> u64 {
+    pub(crate) async fn step(&self, mail: bool) -> u64 {
         let mut done = 0;
         for node in &self.nodes {
             let broker = &node.composed.broker;
@@ -348,118 +326,7 @@ impl TestServer {
         done
     }
 
-    /// Stops the servers and looks at what is left: see the module.
-    ///
-    /// # Panics
-    /// Where something is left, or a secret stands where none may.
-    pub async fn stop(self) {
-        self.finish(true).await;
-    }
-
-    /// As [`Self::stop`], with the mails left where they are: for tests of thousands of rounds, whose mails nobody reads.
-    ///
-    /// # Panics
-    /// As [`Self::stop`].
-    pub async fn stop_without_mail(self) {
-        self.finish(false).await;
-    }
-
-    async fn finish(mut self, mail: bool) {
-        if let Some(clock) = &self.clock {
-            clock.advance(TimeDelta::days(40));
-            while self.step(mail).await > 0 {}
-        }
-        let mut left = facts::leftovers(&self).await;
-        left.retain(|l| mail || !l.ends_with(facts::UNSENT));
-        assert!(left.is_empty(), "left over: {left:#?}");
-        facts::assert_log_verifies(&self).await;
-        self.assert_no_secret_in_clear().await;
-        self.close().await;
-    }
-
-    /// Stops the servers without a look at what they leave: for tests that start them again on the same data.
-    pub async fn close(&mut self) {
-        self.stopped = true;
-        for node in &mut self.nodes {
-            node.stop().await;
-        }
-        self.nodes.clear();
-    }
-
-    /// No secret that this test has seen stands in the log, in a mail, or in the database.
-    ///
-    /// # Panics
-    /// Where one does.
-    pub async fn assert_no_secret_in_clear(&self) {
-        let places = [
-            ("the log", self.log().into_bytes()),
-            ("a mail", format!("{:?}", self.mailbox.all()).into_bytes()),
-            ("the database", self.database.bytes().await),
-        ];
-        for (place, bytes) in places {
-            assert!(!bytes.is_empty() || place == "a mail", "{place} could not be read");
-            assert_eq!(self.secrets.found_in(&bytes), Vec::<String>::new(), "in {place}");
-        }
-    }
-
     pub(crate) fn lock_people(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, crate::people::Person>> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Node {
-    /// The parts without an HTTP server and without reconcilers.
-    async fn idle(config: &Config, base_url: &str, given: Given) -> Self {
-        let composed =
-            compose::compose(config, base_url, Making::Allowed, given).await.expect("the parts fit together");
-        let tasks = vec![compose::tasks::hear_notices(&composed)];
-        Self { composed, state: None, stop: None, tasks }
-    }
-
-    async fn start(
-        config: &Config,
-        base_url: &str,
-        listener: TcpListener,
-        given: Given,
-        reconcile: bool,
-    ) -> Self {
-        let composed =
-            compose::compose(config, base_url, Making::Allowed, given).await.expect("the server starts");
-        let mut http = HttpConfig::new(base_url);
-        http.plain_http_on_loopback = base_url.starts_with("http://");
-        http.workers = 1;
-        let state =
-            AppState::new(Arc::clone(&composed.broker), http).with_secrets(Arc::new(target_secrets()));
-        let state = Arc::new(state);
-        let server =
-            hallpass_http::serve(vec![listener], Arc::clone(&state).into()).expect("the server listens");
-        let handle = server.handle();
-        let running = tokio::spawn(server);
-        let stop: Stop = Box::new(move || {
-            Box::pin(async move {
-                handle.stop(false).await;
-                let _ = running.await;
-            })
-        });
-        // With the fake clock only what hears other servers runs by itself.
-        let tasks = if reconcile {
-            compose::tasks::start(&composed)
-        } else {
-            vec![compose::tasks::hear_notices(&composed)]
-        };
-        Self { composed, state: Some(state), stop: Some(stop), tasks }
-    }
-
-    async fn stop(&mut self) {
-        if let Some(state) = &self.state {
-            state.stop();
-        }
-        if let Some(stop) = self.stop.take() {
-            stop().await;
-        }
-        for task in self.tasks.drain(..) {
-            task.abort();
-            let _ = task.await;
-        }
     }
 }
