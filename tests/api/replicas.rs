@@ -104,6 +104,42 @@ async fn what_one_revokes_is_dead_on_the_other() {
     served.stop().await;
 }
 
+/// A server that has issued under a grant remembers it; one that was ended at the other server gives nothing any more, whether
+/// the notice of it arrives or not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_issued_under_what_the_other_ended() {
+    let served = two().await;
+    let server = &served.server;
+    let api = server.api_with(&server.sign_in("ada").await).await;
+    let fields = [("grant_type", "client_credentials"), ("scope", "status-read")];
+    let fetch = async |number: usize| {
+        let nobody = server.nobody().at(&served.replicas[number].address);
+        nobody.oauth("token", Some(("nightly-report", server.secret("nightly-report"))), &fields).await
+    };
+    for hears in [true, false] {
+        for number in [A, B, A, B] {
+            let issued = fetch(number).await.ok(200);
+            server.secrets.plant("a workload's token", issued["access_token"].as_str().unwrap());
+        }
+        if !hears {
+            served.cut_listener(B);
+        }
+        let active = served.caller_at(A, &api).get("/grants?view=all&state=active").await.ok(200);
+        let grant = active["items"][0]["id"].as_str().expect("the standing grant").to_owned();
+        served
+            .caller_at(A, &api)
+            .post(&format!("/grants/{grant}/revoke"), json!({ "reason": "it was broken into" }))
+            .await
+            .ok(200);
+        for number in [B, A, B] {
+            fetch(number).await.refused(400, "unauthorized_client");
+        }
+        served.mend_listener(B);
+        served.caller_at(A, &api).post(&format!("/grants/{grant}/lift"), json!({})).await.ok(200);
+    }
+    served.stop().await;
+}
+
 /// What is decided, withdrawn, signed out and used up at one server is so at the other, from its next answer on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_decides_the_other_knows() {

@@ -139,7 +139,7 @@ async fn two_servers_crossing_batches_all_get_answers() {
 }
 
 /// What is done to the log and to the table of legal moves by something that is not Hallpass; each must be refused.
-const FORGERIES: [&str; 14] = [
+const FORGERIES: [&str; 15] = [
     "DELETE FROM audit_events",
     "UPDATE audit_events SET kind = 'grant.ended'",
     "UPDATE audit_events SET data = '{}'",
@@ -148,6 +148,7 @@ const FORGERIES: [&str; 14] = [
     "UPDATE audit_events SET leaf_index = leaf_index + 1",
     "UPDATE audit_events SET leaf_index = NULL, leaf_hash = NULL",
     "UPDATE audit_events SET commitment = leaf_hash",
+    "UPDATE audit_events SET leaf_hash = commitment",
     "DELETE FROM audit_subjects",
     "UPDATE audit_nodes SET hash = '\\x00'",
     "DELETE FROM audit_nodes",

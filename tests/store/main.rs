@@ -12,6 +12,7 @@ mod catalogue;
 mod claims;
 mod commit;
 mod faults;
+mod leaves;
 mod lists;
 mod notices;
 mod nouns;
@@ -56,6 +57,7 @@ mod both {
         many_tokens_under_one_grant,
         changes_come_in_any_order,
     );
+    on_both!(leaves: an_event_changed_before_its_seal_is_found, an_event_without_a_hash_is_sealed);
     on_both!(rules:
         taken_keys_conflict,
         illegal_moves_are_refused,

@@ -4,6 +4,8 @@ use std::sync::atomic::AtomicBool;
 
 use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::grant::Grant;
+use hallpass_domain::ids::RoleId;
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 use hallpass_domain::ports::clock::{Clock, Trust};
 use hallpass_domain::ports::journal::Journal;
@@ -13,13 +15,14 @@ use hallpass_domain::ports::sealer::Sealer;
 use hallpass_domain::ports::store::{CommitError, ReadError, Store};
 use hallpass_domain::ports::target::Targets;
 use hallpass_domain::ports::token_signer::TokenSigner;
+use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::transition::Transition;
 
 use crate::access::Access;
 use crate::credentials::token_cache::TokenCache;
 use crate::health::Health;
-use crate::known::KnownCatalogue;
+use crate::known::{KnownCatalogue, KnownGrants};
 use crate::nudge::Nudges;
 use crate::reconcile::reports::Reports;
 use crate::restored::{ObservedTargets, Observing};
@@ -98,6 +101,8 @@ pub struct Broker {
     pub tokens: TokenCache,
     /// The catalogue as [`Self::catalogue_known`] last read it.
     known: KnownCatalogue,
+    /// Grants as [`Self::usable_grant_known`] last read them.
+    known_grants: KnownGrants,
     /// Wakes reconcilers.
     pub nudges: Nudges,
     /// What the reconcilers did last.
@@ -155,6 +160,7 @@ impl Broker {
             settings: parts.settings,
             tokens: TokenCache::new(),
             known: KnownCatalogue::default(),
+            known_grants: KnownGrants::default(),
             nudges: Nudges::new(),
             reports: Reports::new(),
             session_counts: crate::reconcile::count_sessions::SessionCounts::default(),
@@ -196,6 +202,30 @@ impl Broker {
         let resets = self.tokens.resets();
         let read = self.catalogue().await?;
         self.known.keep(resets, &read);
+        Ok(read)
+    }
+
+    /// The grant under which `principal` may be issued something of `role` now, from memory where no grant has moved since it
+    /// was read. What is issued rests on its version, so that one which did move is read again.
+    ///
+    /// # Errors
+    /// `Unavailable` where it cannot be read.
+    pub async fn usable_grant_known(
+        &self,
+        principal: Principal,
+        role: RoleId,
+    ) -> Result<Option<Grant>, Refusal> {
+        let moved = self.tokens.moved_grants();
+        if let Some(known) = self.known_grants.at(moved, principal, role)
+            && known.allows_at(self.now())
+            && self.tokens.is_fresh()
+        {
+            return Ok(Some(known));
+        }
+        let read = self.usable_grant(principal, role).await?;
+        if let Some(grant) = &read {
+            self.known_grants.keep(moved, grant);
+        }
         Ok(read)
     }
 
@@ -255,7 +285,8 @@ impl Broker {
                     Ok(()) => return Ok(answer),
                     Err(CommitError::Conflict(what)) => {
                         last = what;
-                        // What moved may be the catalogue that the decision knew.
+                        // What moved may be the catalogue, or a grant, that the decision knew.
+                        self.known_grants.clear();
                         let _ = self.catalogue_anew().await?;
                     }
                     Err(other) => return Err(uncommitted(other)),

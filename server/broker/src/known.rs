@@ -1,7 +1,12 @@
-//! The catalogue as it was read, with how often everything had been forgotten before that.
+//! What was read, kept with how often it had moved before that: a reader that is overtaken by a change cannot pass what is old
+//! off as new. Every decision that rests on it is compared with the store at its commit.
 use std::sync::{Arc, PoisonError, RwLock};
 
+use dashmap::DashMap;
 use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::grant::Grant;
+use hallpass_domain::ids::RoleId;
+use hallpass_domain::principal::Principal;
 
 /// One catalogue and the number of resets ([`crate::credentials::token_cache::TokenCache::resets`]) from before it was
 /// read: kept together, so that a slow reader cannot pass an old catalogue off as a new one.
@@ -24,6 +29,34 @@ impl KnownCatalogue {
     }
 }
 
+/// Most grants that are kept; beyond it they are read again.
+const GRANTS: usize = 10_000;
+
+/// The usable grant of a principal and a role, with the number of moved grants
+/// ([`crate::credentials::token_cache::TokenCache::moved_grants`]) from before it was read.
+#[derive(Default)]
+pub(crate) struct KnownGrants(DashMap<(Principal, RoleId), (u64, Grant)>);
+
+impl KnownGrants {
+    /// The grant, if none has moved since it was read.
+    pub(crate) fn at(&self, moved: u64, principal: Principal, role: RoleId) -> Option<Grant> {
+        self.0.get(&(principal, role)).filter(|kept| kept.0 == moved).map(|kept| kept.1.clone())
+    }
+
+    /// Keeps what was read after so many moves.
+    pub(crate) fn keep(&self, moved: u64, grant: &Grant) {
+        if self.0.len() >= GRANTS {
+            self.0.clear();
+        }
+        self.0.insert((grant.principal, grant.role_id), (moved, grant.clone()));
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        self.0.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +71,18 @@ mod tests {
         known.keep(5, &read(10));
         assert_eq!(known.at(6).map(|c| c.revision), Some(11));
         assert!(known.at(5).is_none() && known.at(7).is_none());
+    }
+
+    #[test]
+    fn a_grant_is_known_until_one_moves() {
+        let now: hallpass_domain::Timestamp = "2026-11-23T16:00:00Z".parse().unwrap();
+        let grant = crate::credentials::token_cache::tests::grant(now);
+        let known = KnownGrants::default();
+        known.keep(3, &grant);
+        assert_eq!(known.at(3, grant.principal, grant.role_id), Some(grant.clone()));
+        assert_eq!(known.at(4, grant.principal, grant.role_id), None, "one has moved");
+        assert_eq!(known.at(3, grant.principal, RoleId::new(now)), None);
+        known.clear();
+        assert_eq!(known.at(3, grant.principal, grant.role_id), None);
     }
 }

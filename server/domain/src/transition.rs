@@ -6,7 +6,8 @@ use crate::credential::{Credential, Token};
 use crate::finding::Finding;
 use crate::grant::Grant;
 use crate::ids::{
-    CommandId, CredentialId, EventId, GrantId, MailId, RequestId, RoleId, TargetId, UserId, WorkflowId,
+    CommandId, CredentialId, EventId, GrantId, MailId, RequestId, RoleId, TargetId, TokenId, UserId,
+    WorkflowId,
 };
 use crate::mail::Mail;
 use crate::principal::{Client, User};
@@ -29,8 +30,17 @@ pub enum Change {
     TargetCheck(Box<TargetCheck>),
     /// What comparing a target with our records found.
     Finding(Box<Finding>),
-    /// An access token's record.
+    /// An access token's record; insert only.
     Token(Box<Token>),
+    /// The one thing that may happen to a token's record: it is revoked.
+    RevokeToken {
+        /// Which.
+        id: TokenId,
+        /// When.
+        at: crate::Timestamp,
+        /// The version that it gets.
+        version: i64,
+    },
     /// A person.
     User(Box<User>),
     /// A person's authentication material.

@@ -5,8 +5,6 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::Pool;
 use hallpass_domain::Timestamp;
 use hallpass_domain::ports::store::{CommitError, Read, ReadError, Store};
 use hallpass_domain::transition::{Idempotency, Transition};
@@ -19,7 +17,8 @@ use crate::db::conn::{Conn, Reader, on_db};
 use crate::db::fail::unread;
 use crate::db::migrations::prepare;
 use crate::db::particular;
-use crate::db::postgres::{CONNECT, Runtime, Server};
+use crate::db::pools::Pools;
+use crate::db::postgres::{Runtime, Server};
 use crate::db::sqlite::{self, FileId, Readers};
 use crate::db::types::Ts;
 use crate::notices::{Notices, StoreNotice};
@@ -46,7 +45,7 @@ struct Inner {
 
 enum Back {
     File { readers: Arc<Readers>, path: PathBuf },
-    Server { pool: Pool<AsyncPgConnection>, _runtime: Runtime },
+    Server { pools: Pools, _runtime: Runtime },
     Away,
 }
 
@@ -117,7 +116,7 @@ impl StoreHandle {
         let server = server.named(&notices.origin);
         let runtime = Runtime::start()?;
         let conn = server.connect_on(&runtime).await.map_err(OpenError::Unusable)?;
-        let pool = server.pool(&runtime)?;
+        let pools = Pools::new(server.clone(), &runtime)?;
         let source = Source::Server(Box::new(server.clone()));
         let writer = Writer::new(source, Conn::Pg(Box::new(conn)), Arc::clone(&notices));
         let (queue, waiting) = mpsc::channel(QUEUE);
@@ -125,7 +124,7 @@ impl StoreHandle {
         runtime.handle().spawn(Arc::clone(&notices).listen(server));
         Ok(Self(Arc::new(Inner {
             writer: WriterEnd { queue: Some(queue), thread: None },
-            back: Back::Server { pool, _runtime: runtime },
+            back: Back::Server { pools, _runtime: runtime },
             cache: Cache::default(),
             notices,
         })))
@@ -190,11 +189,9 @@ impl StoreHandle {
         match &self.0.back {
             Back::File { readers, .. } => readers.borrow().map(Reader::Lite).map_err(unread),
             Back::Away => Err(unread(AWAY)),
-            Back::Server { pool, .. } => match tokio::time::timeout(CONNECT, pool.get()).await {
-                Ok(Ok(conn)) => Ok(Reader::Pg(Box::new(conn))),
-                Ok(Err(error)) => Err(unread(error)),
-                Err(_) => Err(unread("no connection came free in time")),
-            },
+            Back::Server { pools, .. } => {
+                pools.get().await.map(|conn| Reader::Pg(Box::new(conn))).map_err(unread)
+            }
         }
     }
 

@@ -36,7 +36,7 @@ pub struct Committed {
     pub local: bool,
     /// Grants that are new, changed or rested on.
     pub grants: Vec<GrantId>,
-    /// Tokens that were changed (revoked); new ones are not told.
+    /// Tokens that were revoked; new ones are not told.
     pub tokens: Vec<TokenId>,
     /// Requests changed.
     pub requests: bool,
@@ -56,7 +56,7 @@ impl Committed {
         for change in &transition.changes {
             match change {
                 Change::Grant(n) => self.grants.push(n.id),
-                Change::Token(n) if n.version > 1 => self.tokens.push(n.id),
+                Change::RevokeToken { id, .. } => self.tokens.push(*id),
                 Change::Request(_) | Change::Decision(_) => self.requests = true,
                 Change::Credential(_) => self.credentials = true,
                 Change::Mail(n) if n.version == 1 => self.mails = true,

@@ -1,5 +1,8 @@
 //! Revocation of one token (RFC 7009).
+use std::sync::{Mutex, PoisonError};
+
 use hallpass_domain::credential::Token;
+use hallpass_domain::grant::Grant;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::SecretHash;
 use hallpass_domain::transition::{Change, Transition};
@@ -14,10 +17,27 @@ impl Broker {
     /// nothing happens and the answer is the same (RFC 7009 §2.2). True where this call revoked it.
     pub async fn revoke_token(&self, caller: &Caller, token: &str) -> Result<bool, Refusal> {
         let hash = SecretHash::of(token);
+        match self.store.token_by_hash(&hash).await.map_err(unreadable)? {
+            Some(found) => self.revoke_found_token(caller, found).await,
+            None => Ok(false),
+        }
+    }
+
+    /// As [`Self::revoke_token`], of a token that was just read with its grant.
+    pub async fn revoke_found_token(&self, caller: &Caller, found: (Token, Grant)) -> Result<bool, Refusal> {
+        let hash = found.0.hash;
+        let first = Mutex::new(Some(found));
+        let first = &first;
         let revoked = self
             .commit_deciding(move || async move {
                 let now = self.now();
-                let Some((token, grant)) = self.store.token_by_hash(&hash).await.map_err(unreadable)? else {
+                // Read again only where the row was moved meanwhile.
+                let read = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let found = match read {
+                    None => self.store.token_by_hash(&hash).await.map_err(unreadable)?,
+                    found => found,
+                };
+                let Some((token, grant)) = found else {
                     return Ok(Decided::Answer(false));
                 };
                 let own = grant.principal == caller.principal()
@@ -25,21 +45,20 @@ impl Broker {
                 if !own || token.revoked_at.is_some() || token.expires_at <= now {
                     return Ok(Decided::Answer(false));
                 }
-                let next = Token { revoked_at: Some(now), version: token.version + 1, ..token };
                 let transition = Transition::new(now)
                     .event(event(
                         now,
                         "token.revoked",
                         caller.actor(),
                         &[
-                            ("token", next.id.to_string()),
-                            ("grant", next.grant_id.to_string()),
-                            ("target", next.target_id.to_string()),
+                            ("token", token.id.to_string()),
+                            ("grant", token.grant_id.to_string()),
+                            ("target", token.target_id.to_string()),
                         ],
-                        json!({ "hash": next.hash.hex() }),
+                        json!({ "hash": token.hash.hex() }),
                         json!({}),
                     ))
-                    .with(Change::Token(Box::new(next)));
+                    .with(Change::RevokeToken { id: token.id, at: now, version: token.version + 1 });
                 Ok(Decided::Commit(transition, true))
             })
             .await?;

@@ -65,7 +65,7 @@ impl Broker {
                     Refusal::new(Class::NotFound, "unknown_role", "There is no such role for this client.")
                 })?;
             // A stop is found by what is issued under the standing grant, or just below where there is none.
-            if let Some(grant) = self.usable_grant(principal, role.id).await? {
+            if let Some(grant) = self.usable_grant_known(principal, role.id).await? {
                 return self.build_token(&catalogue, caller, &grant);
             }
             if !role.standing || !matches!(principal, Principal::Workload(_)) {

@@ -42,7 +42,7 @@ struct Window {
 /// Things that a commit made stale.
 #[derive(Clone, Debug, Default)]
 pub struct Stale {
-    /// Grants that changed.
+    /// Grants that changed or are new.
     pub grants: Vec<GrantId>,
     /// Tokens that were revoked.
     pub tokens: Vec<TokenId>,
@@ -56,8 +56,8 @@ impl Stale {
         let mut stale = Self::default();
         for change in &transition.changes {
             match change {
-                Change::Grant(g) if g.version > 1 => stale.grants.push(g.id),
-                Change::Token(t) if t.version > 1 => stale.tokens.push(t.id),
+                Change::Grant(g) => stale.grants.push(g.id),
+                Change::RevokeToken { id, .. } => stale.tokens.push(*id),
                 Change::Catalogue(_) | Change::User(_) | Change::Client(_) | Change::EndBearers { .. } => {
                     stale.all = true;
                 }
@@ -77,6 +77,7 @@ pub struct TokenCache {
     dead: DashMap<TokenId, ()>,
     epoch: AtomicU64,
     resets: AtomicU64,
+    moved_grants: AtomicU64,
     began: Instant,
     /// Microseconds after `began` until which nothing that other replicas did can have been missed; [`FOR_EVER`].
     fresh_until: AtomicU64,
@@ -101,6 +102,7 @@ impl TokenCache {
             dead: DashMap::new(),
             epoch: AtomicU64::new(0),
             resets: AtomicU64::new(0),
+            moved_grants: AtomicU64::new(0),
             began: Instant::now(),
             fresh_until: AtomicU64::new(FOR_EVER),
         }
@@ -115,6 +117,12 @@ impl TokenCache {
     /// of from another replica. What else is remembered of them compares it, and asks [`Self::is_fresh`].
     pub fn resets(&self) -> u64 {
         self.resets.load(Ordering::SeqCst)
+    }
+
+    /// How often some grant was made or changed, here or by another replica. What else is remembered of grants compares it,
+    /// and asks [`Self::is_fresh`].
+    pub fn moved_grants(&self) -> u64 {
+        self.moved_grants.load(Ordering::SeqCst)
     }
 
     /// Says until when memory may be asked: a second after the last moment up to which every notice of other replicas
@@ -187,6 +195,9 @@ impl TokenCache {
             return;
         }
         self.epoch.fetch_add(1, Ordering::SeqCst);
+        if !stale.grants.is_empty() {
+            self.moved_grants.fetch_add(1, Ordering::SeqCst);
+        }
         for grant in &stale.grants {
             self.grants.remove(grant);
         }
@@ -203,6 +214,7 @@ impl TokenCache {
         // In this order: who reads the new epoch also reads the new number of resets, and asks for the catalogue anew.
         self.resets.fetch_add(1, Ordering::SeqCst);
         self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.moved_grants.fetch_add(1, Ordering::SeqCst);
         self.grants.clear();
         self.young.clear();
         self.old.clear();
@@ -229,13 +241,13 @@ impl TokenCache {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use hallpass_domain::grant::GrantState;
     use hallpass_domain::ids::{RoleId, UserId};
     use hallpass_domain::principal::Principal;
 
-    fn grant(now: Timestamp) -> Grant {
+    pub(crate) fn grant(now: Timestamp) -> Grant {
         Grant {
             id: GrantId::new(now),
             request_id: None,

@@ -2,11 +2,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hallpass_domain::audit::checkpoint::Checkpoint;
-use hallpass_domain::audit::event::Event;
 use hallpass_domain::audit::frontier::Frontier;
 use hallpass_domain::audit::keys::{NoteSigner, VerifierKey};
 use hallpass_domain::audit::nodes::append_nodes;
-use hallpass_domain::ids::EventId;
 use hallpass_domain::ports::audit_log::Seal;
 use hallpass_domain::ports::store::CommitError;
 
@@ -66,7 +64,7 @@ impl Broker {
         }
         let mut events = self.store.unsealed(BATCH).await.map_err(|e| e.to_string())?;
         if ours.is_none()
-            && let Some(first) = events.iter().rposition(|e| e.parts().kind == RESTORED_EVENT)
+            && let Some(first) = events.iter().rposition(|e| e.kind == RESTORED_EVENT)
         {
             // The first leaf of a log that goes on under a new origin is the event that cites the old one.
             events = vec![events.swap_remove(first)];
@@ -74,14 +72,14 @@ impl Broker {
         if events.is_empty() {
             return Ok(0);
         }
-        let renamed = |e: &Event| {
-            let parts = e.parts();
-            parts.kind == RESTORED_EVENT && parts.data.get("origin").and_then(|o| o.as_str()) != Some(origin)
-        };
+        let mut renamed = false;
+        for restored in events.iter().filter(|e| e.kind == RESTORED_EVENT) {
+            let event = self.store.event(restored.id).await.map_err(|e| e.to_string())?;
+            let named = event.as_ref().and_then(|e| e.parts().data.get("origin")?.as_str());
+            renamed |= named != Some(origin);
+        }
         // Another server noticed a restore: its key is taken up before anything more is signed.
-        if events.iter().any(renamed)
-            && self.store.meta(ORIGIN).await.map_err(|e| e.to_string())?.as_deref() != Some(origin)
-        {
+        if renamed && self.store.meta(ORIGIN).await.map_err(|e| e.to_string())?.as_deref() != Some(origin) {
             return Ok(0);
         }
         let mut frontier: Frontier = match &head.frontier {
@@ -90,7 +88,7 @@ impl Broker {
             }
             None => Frontier::new(),
         };
-        let leaves: Vec<_> = events.iter().map(|e| (EventId(e.parts().id), e.leaf_hash())).collect();
+        let leaves: Vec<_> = events.iter().map(|e| (e.id, e.leaf_hash)).collect();
         let hashes: Vec<_> = leaves.iter().map(|(_, h)| *h).collect();
         let nodes = append_nodes(&mut frontier, &hashes)
             .into_iter()

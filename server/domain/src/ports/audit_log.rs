@@ -5,6 +5,7 @@ use super::store::{CommitError, Read};
 use crate::Timestamp;
 use crate::audit::event::Event;
 use crate::audit::merkle::Hash;
+use crate::ids::EventId;
 
 /// An event with its place in the log; `index` is none until it is sealed.
 #[derive(Clone, Debug)]
@@ -62,6 +63,17 @@ pub struct LogHead {
     pub sealed_at: Option<Timestamp>,
 }
 
+/// An event that waits for its seal: what a sealer needs of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsealed {
+    /// Which.
+    pub id: EventId,
+    /// Its kind.
+    pub kind: String,
+    /// Hash of its leaf, as it was when the event was committed.
+    pub leaf_hash: Hash,
+}
+
 /// The audit log as stored.
 #[async_trait]
 pub trait AuditLog {
@@ -75,7 +87,9 @@ pub trait AuditLog {
     /// Sealed events by index, from `first`, at most `limit`: for exports.
     async fn sealed_events(&self, first: u64, limit: u32) -> Read<Vec<LoggedEvent>>;
     /// Events without an index, oldest id first.
-    async fn unsealed(&self, limit: u32) -> Read<Vec<Event>>;
+    async fn unsealed(&self, limit: u32) -> Read<Vec<Unsealed>>;
+    /// One event.
+    async fn event(&self, id: EventId) -> Read<Option<Event>>;
     /// How many events wait for a seal and the oldest one's time.
     async fn unsealed_tail(&self) -> Read<(u64, Option<Timestamp>)>;
     /// Size, last checkpoint, frontier.

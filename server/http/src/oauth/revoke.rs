@@ -41,12 +41,12 @@ async fn api_token(state: &AppState, client: &Client, token: &str) -> Result<(),
 
 async fn target_token(state: &AppState, client: &Client, token: &str) -> Result<(), OauthError> {
     let found = state.broker.store.token_by_hash(&SecretHash::of(token)).await.map_err(unreadable)?;
-    let Some((record, _)) = found else { return Ok(()) };
+    let Some(found) = found else { return Ok(()) };
     let ClientOf::Workload(workload) = client.of else { return Err(foreign()) };
-    if record.client_id != Some(client.id) {
+    if found.0.client_id != Some(client.id) {
         return Err(foreign());
     }
-    state.broker.revoke_token(&Caller::Workload { workload, client: client.id }, token).await?;
+    state.broker.revoke_found_token(&Caller::Workload { workload, client: client.id }, found).await?;
     Ok(())
 }
 

@@ -6,24 +6,26 @@ use hallpass_domain::catalogue::CatalogueChange;
 use hallpass_domain::transition::{Change, Transition};
 use uuid::Uuid;
 
+use super::many::{insert_commands, insert_events, insert_tokens, revoke_tokens};
 use super::put::{move_catalogue, put, put_answer};
 use super::rested::{rest_on, unused};
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
 use crate::db::types::Uid;
 use crate::rows::audit::{EventRow, SubjectRow, subjects_of};
-use crate::rows::credentials::TokenRow;
+use crate::rows::credentials::{RevokedToken, TokenRow};
 use crate::rows::mails::MailRow;
-use crate::schema::{audit_events, audit_subjects, commands, mails, tokens};
+use crate::schema::{commands, mails};
 
 /// PostgreSQL takes 65 535 parameters a statement; the widest row here has 18.
 pub(super) const ROWS_AT_ONCE: usize = 1_000;
 
-/// Rows that are only inserted, gathered so that PostgreSQL gets many in one statement.
+/// Rows of which there are many at a time, gathered so that PostgreSQL gets them in one statement.
 #[derive(Debug, Default)]
 pub(crate) struct Later {
     commands: Vec<Uid>,
     pub(super) tokens: Vec<TokenRow>,
+    pub(super) revoked: Vec<RevokedToken>,
     pub(super) mails: Vec<MailRow>,
     events: Vec<EventRow>,
     subjects: Vec<SubjectRow>,
@@ -60,26 +62,11 @@ impl Later {
 
     /// Writes what was gathered.
     pub(crate) async fn flush(self, db: &mut Db<'_>) -> Result<(), Fail> {
-        let rows: Vec<_> = self.commands.iter().map(|id| commands::id.eq(*id)).collect();
-        match &mut *db {
-            Db::Lite(conn) => {
-                for row in rows {
-                    let query = diesel::insert_into(commands::table).values(row);
-                    diesel::RunQueryDsl::execute(query, &mut **conn)?;
-                }
-            }
-            Db::Pg(conn) => {
-                if !rows.is_empty() {
-                    let query = diesel::insert_into(commands::table).values(rows);
-                    diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
-                }
-            }
-        }
-        insert_all!(db, tokens, &self.tokens);
+        insert_commands(db, self.commands).await?;
+        insert_tokens(db, self.tokens).await?;
+        revoke_tokens(db, &self.revoked).await?;
         insert_all!(db, mails, &self.mails);
-        insert_all!(db, audit_events, &self.events);
-        insert_all!(db, audit_subjects, &self.subjects);
-        Ok(())
+        insert_events(db, self.events, self.subjects).await
     }
 }
 
@@ -161,7 +148,8 @@ fn rank(change: &Change) -> (u8, bool, Uuid) {
         Change::Credential(n) => (14, n.version, n.id.0),
         Change::TargetCheck(n) => (14, n.version, n.account.id.0),
         Change::Finding(n) => (14, n.version, n.id.0),
-        Change::Token(n) => (15, n.version, n.id.0),
+        Change::Token(n) => (15, 1, n.id.0),
+        Change::RevokeToken { id, version, .. } => (15, *version, id.0),
         Change::Mail(n) => (16, n.version, n.id.0),
         Change::Meta { .. } => (17, 1, Uuid::nil()),
         Change::EndBearers { .. } => (18, 1, Uuid::nil()),

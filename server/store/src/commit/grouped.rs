@@ -95,7 +95,7 @@ fn replaced(change: &Change) -> Option<((Locked, Uuid), i64)> {
         Change::Request(n) => ((Locked::Request, n.id.0), n.version),
         Change::Grant(n) => ((Locked::Grant, n.id.0), n.version),
         Change::Credential(n) => ((Locked::Credential, n.id.0), n.version),
-        Change::Token(n) => ((Locked::Token, n.id.0), n.version),
+        Change::RevokeToken { id, version, .. } => ((Locked::Token, id.0), *version),
         Change::Mail(n) => ((Locked::Mail, n.id.0), n.version),
         Change::Account(n) => ((Locked::Account, n.user_id.0), n.version),
         Change::Session(n) => ((Locked::Session, n.id.0), n.version),

@@ -1,7 +1,7 @@
 //! Writing: one queue, one writer, one transaction for all that wait.
 //!
 //! `writer.rs` is the loop, `transact.rs` one transaction with its commit point; `apply.rs` turns a transition into
-//! statements, `put.rs` and `rested.rs` a change and a resting row; `grouped.rs` is the fast way for many at once on
+//! statements, `many.rs` is what there is much of, `put.rs` and `rested.rs` a change and a resting row; `grouped.rs` is the fast way for many at once on
 //! PostgreSQL; `jobs.rs` are the writes that are no transitions (claims, seals, sweeps).
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::Credential;
@@ -16,6 +16,7 @@ pub(crate) mod apply;
 mod bearers;
 pub(crate) mod grouped;
 pub(crate) mod jobs;
+mod many;
 mod points;
 pub(crate) mod put;
 pub(crate) mod rested;

@@ -16,7 +16,7 @@ use crate::db::types::{Digest, Json, Ts, Uid};
 use crate::rows::accounts::{AccountRow, ApiTokenRow, DeviceRow, SessionRow};
 use crate::rows::catalogue::{RoleRow, TargetOwnerRow, TargetRow, WorkflowRow};
 use crate::rows::comparison::{FindingRow, TargetCheckRow};
-use crate::rows::credentials::{CredentialRow, TokenRow};
+use crate::rows::credentials::{CredentialRow, RevokedToken, TokenRow};
 use crate::rows::grants::{GrantRow, StandingBlockRow};
 use crate::rows::mails::MailRow;
 use crate::rows::people::{ClientRow, GroupRow, MemberRow, UserRow, WorkloadOwnerRow, WorkloadRow};
@@ -25,8 +25,7 @@ use crate::rows::requests::{DecisionRow, RequestRow};
 use crate::schema::{
     accounts, api_tokens, audit_events, catalogue_revision, clients, credentials, decisions, devices,
     findings, grants, group_members, groups, idempotency_keys, mails, meta, requests, roles, sessions,
-    standing_blocks, target_checks, target_owners, targets, tokens, users, workflows, workload_owners,
-    workloads,
+    standing_blocks, target_checks, target_owners, targets, users, workflows, workload_owners, workloads,
 };
 
 /// Compare-and-swap of one row.
@@ -48,7 +47,7 @@ pub(crate) fn moved(rows: usize, what: &str) -> Result<(), Fail> {
     if rows == 1 { Ok(()) } else { Err(Fail::Conflict(what.to_owned())) }
 }
 
-/// Writes one change. New tokens and mails are only handed to `later`, which inserts many at once.
+/// Writes one change. What happens to tokens, and new mails, are only handed to `later`, which writes many at once.
 pub(crate) async fn put(db: &mut Db<'_>, change: &Change, later: &mut Later) -> Result<(), Fail> {
     match change {
         Change::Request(n) => put!(db, requests, id, RequestRow::from(&**n)),
@@ -60,8 +59,10 @@ pub(crate) async fn put(db: &mut Db<'_>, change: &Change, later: &mut Later) -> 
         Change::Credential(n) => put!(db, credentials, id, CredentialRow::from(&**n)),
         Change::TargetCheck(n) => put!(db, target_checks, id, TargetCheckRow::from(&**n)),
         Change::Finding(n) => put!(db, findings, id, FindingRow::from(&**n)),
-        Change::Token(n) if n.version == 1 => later.tokens.push(TokenRow::from(&**n)),
-        Change::Token(n) => put!(db, tokens, id, TokenRow::from(&**n)),
+        Change::Token(n) => later.tokens.push(TokenRow::from(&**n)),
+        Change::RevokeToken { id, at, version } => {
+            later.revoked.push(RevokedToken { id: Uid(id.0), at: Ts(*at), version: *version });
+        }
         Change::User(n) => put!(db, users, id, UserRow::from(&**n)),
         Change::Account(n) => put!(db, accounts, user_id, AccountRow::from(&**n)),
         Change::Session(n) => put!(db, sessions, id, SessionRow::from(&**n)),

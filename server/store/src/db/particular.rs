@@ -9,8 +9,10 @@ use hallpass_domain::audit::merkle::Hash;
 use hallpass_domain::ids::EventId;
 use uuid::Uuid;
 
+use super::columns::columns;
 use super::conn::Db;
 use super::fail::Fail;
+use super::literal::literal;
 use super::types::{Digest, Ts, TsSql, Uid, UidSql};
 use crate::schema::{
     accounts, audit_events, catalogue_revision, commands, credentials, grants, mails, requests, roles,
@@ -45,11 +47,16 @@ pub(crate) async fn now(db: &mut Db<'_>) -> Result<Timestamp, Fail> {
     Ok(now)
 }
 
+columns!(
+    /// A notification, which goes out with the commit.
+    Notify { channel: Text => &'static str, payload: Text => String }
+    "SELECT pg_notify(", ")"
+);
+
 /// Tells other servers, at commit. SQLite has no other servers.
 pub(crate) async fn notify(db: &mut Db<'_>, payload: &str) -> Result<(), Fail> {
     if let Db::Pg(conn) = db {
-        let query =
-            diesel::sql_query("SELECT pg_notify($1, $2)").bind::<Text, _>(CHANNEL).bind::<Text, _>(payload);
+        let query = Notify { channel: CHANNEL, payload: payload.to_owned() };
         diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
     }
     Ok(())
@@ -117,6 +124,11 @@ pub(crate) async fn claimable_mails(db: &mut Db<'_>, now: Ts, limit: i64) -> Res
     })
 }
 
+literal!(
+    /// An event that has no place in the log yet.
+    Unplaced, "audit_events.leaf_index IS NULL"
+);
+
 /// Gives events that have no place in the log the places `first..`, in order; how many were placed.
 pub(crate) async fn place_leaves(
     db: &mut Db<'_>,
@@ -127,9 +139,7 @@ pub(crate) async fn place_leaves(
         Db::Lite(conn) => {
             let mut placed = 0;
             for (index, (id, hash)) in (first..).zip(leaves) {
-                let event = audit_events::table
-                    .find(Uid(id.0))
-                    .filter(sql::<Bool>("audit_events.leaf_index IS NULL"));
+                let event = audit_events::table.find(Uid(id.0)).filter(Unplaced);
                 let place = (
                     audit_events::leaf_index.eq(Some(index)),
                     audit_events::leaf_hash.eq(Some(Digest(*hash.as_bytes()))),
@@ -197,6 +207,13 @@ pub(crate) async fn lock_rows(
         }};
     }
     let mut found = HashMap::with_capacity(wanted.len());
+    if let Db::Lite(_) = db {
+        // A statement for each row, prepared once, costs less than one for all that is prepared for each batch.
+        for row in wanted {
+            found.extend(hold_row(db, *row).await?.map(|version| (*row, version)));
+        }
+        return Ok(found);
+    }
     let mut tables: Vec<Locked> = wanted.iter().map(|(table, _)| *table).collect();
     tables.dedup();
     for table in tables {

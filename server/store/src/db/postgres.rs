@@ -1,13 +1,10 @@
-//! PostgreSQL: the address, TLS, the runtime that drives connections, the pool for reads.
+//! PostgreSQL: the address, TLS, and the runtime that drives connections.
 use std::fmt;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::result::ConnectionError;
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::Pool;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use futures_util::FutureExt as _;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -20,8 +17,6 @@ use crate::open::OpenError;
 
 /// Longest wait for a connection to be made or to come free.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
-/// Read connections.
-const POOL: usize = 16;
 /// Per session: no statement of ours runs long, and a row that somebody else holds must not stop the writer for good.
 pub(super) const SESSION: &str =
     "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
@@ -79,13 +74,13 @@ impl Server {
         Ok(Self { config, tls, ca_file })
     }
 
-    /// Makes a connection whose traffic is driven by `runtime`.
     /// The same server, whose connections say which of ours they belong to.
     pub(crate) fn named(mut self, name: &str) -> Self {
         self.config.application_name(format!("hallpassd {name}"));
         self
     }
 
+    /// Makes a connection whose traffic is driven by `runtime`.
     pub(crate) async fn connect_on(&self, runtime: &Runtime) -> Result<AsyncPgConnection, String> {
         self.connect(runtime.handle()).await
     }
@@ -153,19 +148,6 @@ impl Server {
             }
         });
         Ok(client)
-    }
-
-    /// The pool for reads. Connections are not pinged when they are taken: a closed one is noticed without.
-    pub(crate) fn pool(&self, runtime: &Runtime) -> Result<Pool<AsyncPgConnection>, OpenError> {
-        let (server, on) = (self.clone(), runtime.handle());
-        let mut config = ManagerConfig::default();
-        config.recycling_method = RecyclingMethod::Fast;
-        config.custom_setup = Box::new(move |_| {
-            let (server, on) = (server.clone(), on.clone());
-            async move { server.connect(on).await.map_err(ConnectionError::BadConnection) }.boxed()
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
-        Pool::builder(manager).max_size(POOL).build().map_err(|e| OpenError::Unusable(e.to_string()))
     }
 }
 
@@ -236,7 +218,7 @@ pub(crate) struct Runtime(Option<tokio::runtime::Runtime>, tokio::runtime::Handl
 impl Runtime {
     pub(crate) fn start() -> Result<Self, OpenError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(1)
             .thread_name("hallpass-pg")
             .enable_all()
             .build()

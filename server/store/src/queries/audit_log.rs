@@ -7,15 +7,16 @@ use diesel::sql_types::Bool;
 use hallpass_domain::Timestamp;
 use hallpass_domain::audit::event::Event;
 use hallpass_domain::audit::merkle::Hash;
-use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog, LogHead, LoggedEvent, Seal};
+use hallpass_domain::ids::EventId;
+use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog, LogHead, LoggedEvent, Seal, Unsealed};
 use hallpass_domain::ports::store::{CommitError, Read};
 use uuid::Uuid;
 
-use super::{count, limit, many, v7_ceiling, v7_floor, value};
+use super::{count, limit, many, one, v7_ceiling, v7_floor, value, values};
 use crate::commit::Job;
 use crate::db::conn::on_db;
 use crate::db::fail::unread;
-use crate::db::types::{Ts, Uid};
+use crate::db::types::{Digest, Ts, Uid};
 use crate::handle::StoreHandle;
 use crate::rows::audit::{EventRow, NodeRow, family};
 use crate::schema::{audit_events, audit_head, audit_nodes, audit_subjects};
@@ -86,16 +87,35 @@ impl AuditLog for StoreHandle {
         )
     }
 
-    async fn unsealed(&self, rows: u32) -> Read<Vec<Event>> {
-        let logged = many!(
+    async fn unsealed(&self, rows: u32) -> Read<Vec<Unsealed>> {
+        let waiting = values!(
             self,
-            EventRow,
+            (Uid, String, Option<Digest>),
             audit_events::table
                 .filter(sql::<Bool>(UNSEALED))
                 .order(audit_events::id.asc())
                 .limit(limit(rows))
+                .select((audit_events::id, audit_events::kind, audit_events::leaf_hash))
         )?;
-        Ok(logged.into_iter().map(|logged| logged.event).collect())
+        let mut unsealed = Vec::with_capacity(waiting.len());
+        for (id, kind, hash) in waiting {
+            let id = EventId(id.0);
+            let leaf_hash = match hash {
+                Some(hash) => Hash::from_bytes(hash.0),
+                // From before hashes were stored with their events.
+                None => match self.event(id).await? {
+                    Some(event) => event.leaf_hash(),
+                    None => continue,
+                },
+            };
+            unsealed.push(Unsealed { id, kind, leaf_hash });
+        }
+        Ok(unsealed)
+    }
+
+    async fn event(&self, id: EventId) -> Read<Option<Event>> {
+        let row = one!(self, EventRow, audit_events::table.find(Uid(id.0)))?;
+        Ok(row.map(|logged| logged.event))
     }
 
     async fn unsealed_tail(&self) -> Read<(u64, Option<Timestamp>)> {

@@ -55,6 +55,17 @@ macro_rules! value {
 }
 pub(crate) use value;
 
+/// Plain values of all rows of a query.
+macro_rules! values {
+    ($store:expr, $type:ty, $query:expr) => {{
+        let mut reader = $store.reader().await?;
+        let mut db = reader.db();
+        let values: ::diesel::QueryResult<Vec<$type>> = $crate::db::conn::on_db!(&mut db, load, $query);
+        values.map_err($crate::db::fail::unread)
+    }};
+}
+pub(crate) use values;
+
 pub(crate) fn nouns<R: Row>(rows: QueryResult<Vec<R>>) -> Read<Vec<R::Noun>> {
     rows.map_err(unread)?.into_iter().map(|row| row.noun().map_err(unread)).collect()
 }

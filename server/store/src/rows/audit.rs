@@ -48,7 +48,7 @@ impl From<&Event> for EventRow {
             private: parts.opening.as_ref().map(|o| Json(o.private.clone())),
             salt: parts.opening.as_ref().map(|o| Digest(*o.salt.as_bytes())),
             leaf_index: None,
-            leaf_hash: None,
+            leaf_hash: Some(Digest(*event.leaf_hash().as_bytes())),
         }
     }
 }
@@ -75,7 +75,9 @@ impl Row for EventRow {
             opening,
         })
         .map_err(|e| bad(&e))?;
-        Ok(LoggedEvent { index, leaf_hash: self.leaf_hash.map(|h| Hash::from_bytes(h.0)), event })
+        // It is a leaf's once there is one.
+        let leaf_hash = self.leaf_hash.filter(|_| index.is_some()).map(|h| Hash::from_bytes(h.0));
+        Ok(LoggedEvent { index, leaf_hash, event })
     }
 }
 

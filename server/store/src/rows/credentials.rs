@@ -128,6 +128,15 @@ pub(crate) struct TokenRow {
     pub(crate) version: i64,
 }
 
+/// The columns that a revocation changes, and nothing else: no index and no foreign key of the row is touched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RevokedToken {
+    pub(crate) id: Uid,
+    pub(crate) at: Ts,
+    /// After it.
+    pub(crate) version: i64,
+}
+
 impl From<&Token> for TokenRow {
     fn from(n: &Token) -> Self {
         Self {

@@ -1,0 +1,210 @@
+//! What every issue and every revocation writes, many at once: one prepared statement for all rows on PostgreSQL, one for
+//! each row on SQLite (prepared once, no round trip).
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+use serde_json::Value;
+
+use crate::db::columns::columns;
+use crate::db::conn::Db;
+use crate::db::fail::Fail;
+use crate::db::types::{Digest, Json, JsonSql, Ts, TsSql, Uid, UidSql};
+use crate::rows::audit::{EventRow, SubjectRow};
+use crate::rows::credentials::{RevokedToken, TokenRow};
+use crate::schema::{audit_events, audit_subjects, commands, tokens};
+
+columns!(
+    /// Commands.
+    Commands { id: Array<UidSql> => Vec<Uid> }
+    "INSERT INTO commands (id) SELECT * FROM unnest(", ")"
+);
+
+columns!(
+    /// New tokens.
+    Tokens {
+        id: Array<UidSql> => Vec<Uid>,
+        hash: Array<Binary> => Vec<Digest>,
+        grant_id: Array<UidSql> => Vec<Uid>,
+        target_id: Array<UidSql> => Vec<Uid>,
+        client_id: Array<Nullable<UidSql>> => Vec<Option<Uid>>,
+        issued_at: Array<TsSql> => Vec<Ts>,
+        expires_at: Array<TsSql> => Vec<Ts>,
+        accepted_until: Array<Nullable<TsSql>> => Vec<Option<Ts>>,
+        revoked_at: Array<Nullable<TsSql>> => Vec<Option<Ts>>,
+        version: Array<BigInt> => Vec<i64>,
+    }
+    "INSERT INTO tokens (id, hash, grant_id, target_id, client_id, issued_at, expires_at, accepted_until, revoked_at, version) \
+     SELECT * FROM unnest(", ")"
+);
+
+columns!(
+    /// Revocations of tokens that have the version before.
+    Revocations {
+        id: Array<UidSql> => Vec<Uid>,
+        at: Array<TsSql> => Vec<Ts>,
+        version: Array<BigInt> => Vec<i64>,
+    }
+    "UPDATE tokens t SET revoked_at = p.at, version = p.version FROM unnest(",
+    ") AS p (id, at, version) WHERE t.id = p.id AND t.version = p.version - 1"
+);
+
+columns!(
+    /// Audit events that are not sealed yet.
+    Events {
+        id: Array<UidSql> => Vec<Uid>,
+        at: Array<TsSql> => Vec<Ts>,
+        kind: Array<Text> => Vec<String>,
+        family: Array<Text> => Vec<String>,
+        actor: Array<Text> => Vec<String>,
+        subjects: Array<JsonSql> => Vec<Json<BTreeMap<String, String>>>,
+        data: Array<JsonSql> => Vec<Json<Value>>,
+        commitment: Array<Binary> => Vec<Digest>,
+        private: Array<Nullable<JsonSql>> => Vec<Option<Json<Value>>>,
+        salt: Array<Nullable<Binary>> => Vec<Option<Digest>>,
+    }
+    "INSERT INTO audit_events (id, at, kind, family, actor, subjects, data, commitment, private, salt) SELECT * FROM unnest(",
+    ")"
+);
+
+columns!(
+    /// What events are about.
+    Subjects {
+        noun: Array<Text> => Vec<String>,
+        subject_id: Array<Text> => Vec<String>,
+        event_id: Array<UidSql> => Vec<Uid>,
+    }
+    "INSERT INTO audit_subjects (noun, subject_id, event_id) SELECT * FROM unnest(", ")"
+);
+
+/// Records commands.
+pub(super) async fn insert_commands(db: &mut Db<'_>, ids: Vec<Uid>) -> Result<(), Fail> {
+    match db {
+        _ if ids.is_empty() => {}
+        Db::Lite(conn) => {
+            for id in ids {
+                let query = diesel::insert_into(commands::table).values(commands::id.eq(id));
+                diesel::RunQueryDsl::execute(query, &mut **conn)?;
+            }
+        }
+        Db::Pg(conn) => drop(diesel_async::RunQueryDsl::execute(Commands { id: ids }, &mut **conn).await?),
+    }
+    Ok(())
+}
+
+/// Inserts new tokens.
+pub(super) async fn insert_tokens(db: &mut Db<'_>, rows: Vec<TokenRow>) -> Result<(), Fail> {
+    match db {
+        _ if rows.is_empty() => {}
+        Db::Lite(conn) => {
+            for row in &rows {
+                diesel::RunQueryDsl::execute(diesel::insert_into(tokens::table).values(row), &mut **conn)?;
+            }
+        }
+        Db::Pg(conn) => {
+            let query = Tokens {
+                id: rows.iter().map(|t| t.id).collect(),
+                hash: rows.iter().map(|t| t.hash).collect(),
+                grant_id: rows.iter().map(|t| t.grant_id).collect(),
+                target_id: rows.iter().map(|t| t.target_id).collect(),
+                client_id: rows.iter().map(|t| t.client_id).collect(),
+                issued_at: rows.iter().map(|t| t.issued_at).collect(),
+                expires_at: rows.iter().map(|t| t.expires_at).collect(),
+                accepted_until: rows.iter().map(|t| t.accepted_until).collect(),
+                revoked_at: rows.iter().map(|t| t.revoked_at).collect(),
+                version: rows.iter().map(|t| t.version).collect(),
+            };
+            diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Revokes tokens that have the version before; a conflict where one has not.
+pub(super) async fn revoke_tokens(db: &mut Db<'_>, revoked: &[RevokedToken]) -> Result<(), Fail> {
+    let moved = match db {
+        _ if revoked.is_empty() => return Ok(()),
+        Db::Lite(conn) => {
+            let mut moved = 0;
+            for token in revoked {
+                let there = tokens::table.find(token.id).filter(tokens::version.eq(token.version - 1));
+                let after = (tokens::revoked_at.eq(Some(token.at)), tokens::version.eq(token.version));
+                moved += diesel::RunQueryDsl::execute(diesel::update(there).set(after), &mut **conn)?;
+            }
+            moved
+        }
+        Db::Pg(conn) => {
+            let query = Revocations {
+                id: revoked.iter().map(|t| t.id).collect(),
+                at: revoked.iter().map(|t| t.at).collect(),
+                version: revoked.iter().map(|t| t.version).collect(),
+            };
+            diesel_async::RunQueryDsl::execute(query, &mut **conn).await?
+        }
+    };
+    if moved == revoked.len() { Ok(()) } else { Err(Fail::Conflict("tokens".to_owned())) }
+}
+
+/// Inserts events and the rows that say what they are about.
+pub(super) async fn insert_events(
+    db: &mut Db<'_>,
+    events: Vec<EventRow>,
+    subjects: Vec<SubjectRow>,
+) -> Result<(), Fail> {
+    match db {
+        Db::Lite(conn) => {
+            for row in &events {
+                let query = diesel::insert_into(audit_events::table).values(row);
+                diesel::RunQueryDsl::execute(query, &mut **conn)?;
+            }
+            for row in &subjects {
+                let query = diesel::insert_into(audit_subjects::table).values(row);
+                diesel::RunQueryDsl::execute(query, &mut **conn)?;
+            }
+        }
+        Db::Pg(conn) => {
+            if !events.is_empty() {
+                let query = columns_of(events);
+                diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            }
+            if !subjects.is_empty() {
+                let mut query = Subjects { noun: Vec::new(), subject_id: Vec::new(), event_id: Vec::new() };
+                for row in subjects {
+                    query.noun.push(row.noun);
+                    query.subject_id.push(row.subject_id);
+                    query.event_id.push(row.event_id);
+                }
+                diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn columns_of(events: Vec<EventRow>) -> Events {
+    let mut columns = Events {
+        id: Vec::new(),
+        at: Vec::new(),
+        kind: Vec::new(),
+        family: Vec::new(),
+        actor: Vec::new(),
+        subjects: Vec::new(),
+        data: Vec::new(),
+        commitment: Vec::new(),
+        private: Vec::new(),
+        salt: Vec::new(),
+    };
+    for row in events {
+        columns.id.push(row.id);
+        columns.at.push(row.at);
+        columns.kind.push(row.kind);
+        columns.family.push(row.family);
+        columns.actor.push(row.actor);
+        columns.subjects.push(row.subjects);
+        columns.data.push(row.data);
+        columns.commitment.push(row.commitment);
+        columns.private.push(row.private);
+        columns.salt.push(row.salt);
+    }
+    columns
+}

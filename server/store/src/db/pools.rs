@@ -1,0 +1,85 @@
+//! Connections to read with from PostgreSQL.
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use deadpool::managed::{PoolError, Timeouts};
+use diesel::result::ConnectionError;
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use futures_util::FutureExt as _;
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
+
+use super::postgres::{CONNECT, Runtime, Server};
+use crate::open::OpenError;
+
+/// Shared connections, and those of all threads together.
+const CONNECTIONS: usize = 16;
+
+/// The read connections of one store. They close with it.
+pub(crate) struct Pools {
+    server: Server,
+    /// Driven by the store's own runtime, for whoever asks.
+    shared: Pool<AsyncPgConnection>,
+    /// Of threads that have a runtime to themselves, as the workers of the HTTP server do: a connection that is driven by the
+    /// thread that asks spares it two hand-overs to another thread for each read, which cost more than the read. Kept here
+    /// and not by the thread, which may outlive the store.
+    own: RwLock<HashMap<Id, Pool<AsyncPgConnection>>>,
+}
+
+impl Pools {
+    pub(crate) fn new(server: Server, runtime: &Runtime) -> Result<Self, OpenError> {
+        let shared = pool(&server, runtime.handle(), CONNECTIONS)?;
+        Ok(Self { server, shared, own: RwLock::default() })
+    }
+
+    /// A connection: one of this thread's own where one is free at once, else one of the shared, which is waited for.
+    pub(crate) async fn get(&self) -> Result<Object<AsyncPgConnection>, String> {
+        let at_once = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
+        let taken = async {
+            // One that cannot be made is not tried twice: the same server would not answer the second either.
+            match self.own() {
+                Some(own) => match own.timeout_get(&at_once).await {
+                    Err(PoolError::Timeout(_)) => {}
+                    taken => return taken,
+                },
+                None => {}
+            }
+            self.shared.get().await
+        };
+        match tokio::time::timeout(CONNECT, taken).await {
+            Ok(taken) => taken.map_err(|e| e.to_string()),
+            Err(_) => Err("no connection came free in time".to_owned()),
+        }
+    }
+
+    /// The pool of this thread, made at its first read; none where its runtime has several threads.
+    fn own(&self) -> Option<Pool<AsyncPgConnection>> {
+        let here = Handle::try_current().ok()?;
+        if here.runtime_flavor() != RuntimeFlavor::CurrentThread {
+            return None;
+        }
+        let id = here.id();
+        if let Some(pool) = self.own.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Some(pool.clone());
+        }
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let pool = pool(&self.server, here, (CONNECTIONS / threads).max(1)).ok()?;
+        self.own.write().unwrap_or_else(PoisonError::into_inner).insert(id, pool.clone());
+        Some(pool)
+    }
+}
+
+/// A pool whose connections are driven on `on`. They are not pinged when they are taken: a closed one is noticed without.
+fn pool(server: &Server, on: Handle, size: usize) -> Result<Pool<AsyncPgConnection>, OpenError> {
+    let server = server.clone();
+    let mut config = ManagerConfig::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(move |_| {
+        let (server, on) = (server.clone(), on.clone());
+        async move { server.connect(on).await.map_err(ConnectionError::BadConnection) }.boxed()
+    });
+    let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
+    Pool::builder(manager).max_size(size).build().map_err(|e| OpenError::Unusable(e.to_string()))
+}
