@@ -61,7 +61,7 @@ async fn an_address_does_not_change_under_a_login() {
         waits(&looks, "%catalogue_revision%").await;
         let login = brokers[1].issue_login(&holder, grant).await;
         held.rollback().await.unwrap();
-        login.expect("a login")
+        login.expect("a login").taken()
     });
     match applied {
         Err(ApplyError::Mistakes(all)) => {
@@ -89,7 +89,7 @@ async fn an_address_does_not_change_under_a_login() {
     assert_eq!(login.expect_err("another server than the one approved").code, "role_changed");
     brokers[1].release_grant(&holder, grant).await.unwrap();
     let grant = steps::granted(&server, &dana, "orders-db-read", "1h").await.id;
-    let login = brokers[1].issue_login(&holder, grant).await.expect("a login");
+    let login = brokers[1].issue_login(&holder, grant).await.expect("a login").taken();
     assert_eq!((address(&brokers[1]).await, login.connection.host), (socket.clone(), socket));
     brokers[1].release_grant(&holder, grant).await.unwrap();
     eventually("it is proven gone", || async {
