@@ -61,7 +61,7 @@ async fn an_address_does_not_change_under_a_login() {
         waits(&looks, "%catalogue_revision%").await;
         let login = brokers[1].issue_login(&holder, grant).await;
         held.rollback().await.unwrap();
-        login.expect("a login")
+        login.expect("a login").taken()
     });
     match applied {
         Err(ApplyError::Mistakes(all)) => {
@@ -70,6 +70,13 @@ async fn an_address_does_not_change_under_a_login() {
         other => panic!("{other:?}"),
     }
     assert_eq!((address(&brokers[1]).await, login.connection.host), (before.clone(), before));
+    // Nor for a local command, unless it says that the server is the same one.
+    let by = async |by: By<'static>| brokers[0].apply_catalogue(by, &moved, false, &target_secrets()).await;
+    assert!(matches!(Box::pin(by(By::System("demo"))).await, Err(ApplyError::Mistakes(_))));
+    Box::pin(by(By::SameServers("demo"))).await.expect("the server is the same");
+    let (back, secrets) = (server.catalogue_text(), target_secrets());
+    let back = brokers[0].apply_catalogue(By::SameServers("demo"), &back, false, &secrets);
+    Box::pin(back).await.expect("and back");
     brokers[1].release_grant(&holder, grant).await.unwrap();
     eventually("it is proven gone", || async {
         (brokers[0].store.count_unrevoked(grant).await.unwrap() == 0).then_some(())
@@ -89,7 +96,7 @@ async fn an_address_does_not_change_under_a_login() {
     assert_eq!(login.expect_err("another server than the one approved").code, "role_changed");
     brokers[1].release_grant(&holder, grant).await.unwrap();
     let grant = steps::granted(&server, &dana, "orders-db-read", "1h").await.id;
-    let login = brokers[1].issue_login(&holder, grant).await.expect("a login");
+    let login = brokers[1].issue_login(&holder, grant).await.expect("a login").taken();
     assert_eq!((address(&brokers[1]).await, login.connection.host), (socket.clone(), socket));
     brokers[1].release_grant(&holder, grant).await.unwrap();
     eventually("it is proven gone", || async {

@@ -10,7 +10,8 @@ use crate::steps;
 
 on_both!(
     who_may_not_have_the_role_is_not_approved_and_can_be_denied,
-    who_approved_may_revoke_whatever_group_he_is_in
+    who_approved_may_revoke_whatever_group_he_is_in,
+    who_owns_a_workload_now_takes_its_request_back
 );
 
 /// Takes somebody out of a group as an administrator's change does whose server died before it closed what hangs on it.
@@ -103,5 +104,37 @@ async fn who_approved_may_revoke_whatever_group_he_is_in(backend: Backend) {
     api.post(&format!("/grants/{}/revoke", foreign.id), json!({ "reason": "x" }))
         .await
         .refused(404, "not_found");
+    server.stop().await;
+}
+
+/// The program asked for an owner who is none any more: its owners of today answer for what it asks.
+async fn who_owns_a_workload_now_takes_its_request_back(backend: Backend) {
+    let mut server = TestServer::start(backend).await;
+    let workload = server.workload("nightly-report").await;
+    let body =
+        json!({ "role": "billing-read", "for": "45m", "scope": { "region": ["us"] }, "reason": "month end" });
+    let asked = workload.post("/requests", body).await.ok(201)["request"].clone();
+    let reference = asked["reference"].as_str().unwrap();
+    let path = format!("/requests/{reference}");
+    let dana = server.sign_in("dana").await;
+    let api = server.api_with(&dana).await;
+    let _ = dana.get(&path).await.expect(404);
+    api.get(&path).await.refused(404, "not_found");
+    api.post(&format!("{path}/withdraw"), json!({})).await.refused(404, "not_found");
+
+    let text = server.catalogue_text();
+    let handed_on = text.replacen("owners = [\"sam@hall.test\"]", "owners = [\"dana@hall.test\"]", 1);
+    assert_ne!(text, handed_on);
+    server.apply(&handed_on).await;
+    assert_eq!(steps::request(&server, reference).await.state, RequestState::Pending);
+
+    // She reads it, is offered it on the page, and does it; whoever decides does not.
+    assert_eq!(api.get(&path).await.ok(200)["can_withdraw"], true);
+    let _ = dana.get(&path).await.expect(200).form(&format!("{path}/withdraw"));
+    let bo = server.api("bo").await;
+    assert_eq!(bo.get(&path).await.ok(200)["can_withdraw"], false);
+    bo.post(&format!("{path}/withdraw"), json!({})).await.refused(403, "duty_needed");
+    assert_eq!(api.post(&format!("{path}/withdraw"), json!({})).await.ok(200)["state"], "withdrawn");
+    assert_eq!(api.post(&format!("{path}/withdraw"), json!({})).await.ok(200)["state"], "withdrawn");
     server.stop().await;
 }

@@ -1,13 +1,15 @@
 //! A target behind a slow network: what arrives past its deadline leaves nothing behind.
 use std::sync::Arc;
 
-use hallpass_domain::credential::CredentialState;
+use hallpass_domain::credential::{Credential, CredentialState};
+use hallpass_domain::ids::CredentialId;
+use hallpass_tests::pg::Cluster;
 use hallpass_tests::proxy::{Proxy, Upstream};
 use hallpass_tests::wait::eventually_within;
-use hallpass_tests::world::World;
+use hallpass_tests::world::{REQUESTER, World};
 use hallpassd::compose::Given;
 
-use crate::bed::{Bed, Store, target};
+use crate::bed::{Bed, Store, started, target};
 use crate::ledger::Ledger;
 use crate::parts::{SOON, is_there};
 
@@ -95,4 +97,115 @@ async fn a_create_that_lands_after_its_issuer_gave_up_is_removed() {
     })
     .await;
     assert!(!is_there(target, &looked.external_name).await);
+}
+
+/// Waits until a login is proven gone, and checks that what is recorded of it agrees.
+async fn gone(world: &World, target: &Cluster, id: CredentialId) -> Credential {
+    let row = eventually_within(SOON, "verified absence", || async {
+        let row = world.broker.store.credential(id).await.expect("the store").expect("the row");
+        (row.state == CredentialState::Revoked).then_some(row)
+    })
+    .await;
+    assert!(!is_there(target, &row.external_name).await);
+    eventually_within(SOON, "everything to be sealed", || async {
+        (world.broker.store.unsealed_tail().await.expect("the log").0 == 0).then_some(())
+    })
+    .await;
+    Ledger::read(&world.broker).await.rows_and_events_agree("nobody took the login");
+    row
+}
+
+/// Whoever asked is gone before the create is done, as the HTTP API is once it has answered "too slow": what was made never
+/// goes live.
+async fn nobody_waits_for_the_create(store: Store) {
+    let target = target().await;
+    let proxy = Proxy::start(target.address()).await;
+    let bed = Bed::new(store, &[("db", proxy.port())]).await;
+    let world = Arc::new(World::open(&bed.place, Given::default()).await.expect("a server"));
+    let _running = world.run();
+    let grant = world.grant("db-read", "1h").await.expect("a grant");
+    proxy.upstream(Upstream::HoldFrom(b"CREATE ROLE".to_vec()));
+    let asking = tokio::spawn({
+        let (world, grant) = (Arc::clone(&world), grant.clone());
+        async move { world.login(&grant).await }
+    });
+    eventually_within(SOON, "the create to be held", || async { proxy.holds().then_some(()) }).await;
+    let intended = world.broker.store.credentials_of(grant.id).await.expect("the store").remove(0);
+    asking.abort();
+    assert!(asking.await.is_err_and(|e| e.is_cancelled()), "it had not answered yet");
+    proxy.release();
+    let row = gone(&world, target, intended.id).await;
+    assert_eq!(row.live_at, None, "nobody had its password");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_the_create_on_sqlite() {
+    nobody_waits_for_the_create(Store::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_the_create_on_postgres() {
+    nobody_waits_for_the_create(Store::Postgres).await;
+}
+
+/// Whoever asked is gone after it was decided that the login goes live, and before he has it: it goes live, and is removed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_the_commit() {
+    let (target, stores) = (target().await, started(&[]).await);
+    let proxy = Proxy::start(target.address()).await;
+    let bed = Bed::on(&stores, &[("db", proxy.port())]).await;
+    let database = bed.place.database.rsplit('/').next().and_then(|d| d.split('?').next()).expect("a name");
+    let world = Arc::new(World::open(&bed.place, Given::default()).await.expect("a server"));
+    let _running = world.run();
+    let grant = world.grant("db-read", "1h").await.expect("a grant");
+    proxy.upstream(Upstream::HoldFrom(b"CREATE ROLE".to_vec()));
+    let asking = tokio::spawn({
+        let (world, grant) = (Arc::clone(&world), grant.clone());
+        async move { world.login(&grant).await }
+    });
+    eventually_within(SOON, "the create to be held", || async { proxy.holds().then_some(()) }).await;
+    let intended = world.broker.store.credentials_of(grant.id).await.expect("the store").remove(0);
+    let (mut holder, looks) = (stores.superuser(database).await, stores.superuser(database).await);
+    let held = holder.transaction().await.expect("a transaction");
+    held.execute("SELECT FROM grants WHERE id = $1 FOR UPDATE", &[&grant.id.0]).await.expect("the lock");
+    proxy.release();
+    eventually_within(SOON, "the commit to wait", || async {
+        let waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%grants%'";
+        (!looks.query(waiting, &[]).await.expect("the activity").is_empty()).then_some(())
+    })
+    .await;
+    asking.abort();
+    assert!(asking.await.is_err_and(|e| e.is_cancelled()), "it had not answered yet");
+    held.rollback().await.expect("the lock is let go");
+    let row = gone(&world, target, intended.id).await;
+    assert!(row.live_at.is_some(), "it was refused before: this shows nothing");
+}
+
+/// It was issued, and whoever should hand it on was dropped before he had: a connection that broke while the answer was made.
+async fn nobody_hands_it_on(store: Store) {
+    let target = target().await;
+    let bed = Bed::new(store, &[("db", target.port())]).await;
+    let world = World::open(&bed.place, Given::default()).await.expect("a server");
+    let _running = world.run();
+    let grant = world.grant("db-read", "1h").await.expect("a grant");
+    let caller = world.caller(REQUESTER).await.expect("the requester");
+    drop(world.broker.issue_login(&caller, grant.id).await.expect("a login"));
+    let row = world.broker.store.credentials_of(grant.id).await.expect("the store").remove(0);
+    gone(&world, target, row.id).await;
+    // What somebody has stays.
+    let login = world.login(&grant).await.expect("a login");
+    let row = world.broker.store.credential(login.credential.id).await.expect("the store").expect("the row");
+    assert_eq!(row.state, CredentialState::Live);
+    world.broker.release_grant(&caller, grant.id).await.expect("it ends");
+    gone(&world, target, row.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_hands_it_on_on_sqlite() {
+    nobody_hands_it_on(Store::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_hands_it_on_on_postgres() {
+    nobody_hands_it_on(Store::Postgres).await;
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hallpass_broker::admin::{ApplyError, By, MemorySecrets, SecretRef};
+use hallpass_broker::credentials::handover::Handover;
 use hallpass_broker::credentials::login::IssuedLogin;
 use hallpass_broker::credentials::token::IssuedToken;
 use hallpass_broker::requests::decide::DecisionForm;
@@ -253,7 +254,7 @@ impl World {
 
     /// The requester fetches a login.
     pub async fn login(&self, grant: &Grant) -> Result<IssuedLogin, Refusal> {
-        self.broker.issue_login(&self.caller(REQUESTER).await?, grant.id).await
+        self.broker.issue_login(&self.caller(REQUESTER).await?, grant.id).await.map(Handover::taken)
     }
 
     /// The requester fetches a token.

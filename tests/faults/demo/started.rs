@@ -156,6 +156,32 @@ async fn a_server_that_is_named_is_used_instead() {
     tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
 }
 
+/// A login at one server, and the demo is started with another: removed there, it would be called gone and work on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_server_is_not_taken_while_a_login_is_at_the_one_before() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let start = || tokio::task::spawn_blocking(Cluster::start);
+    let (one, other) = (start().await.unwrap(), start().await.unwrap());
+    let named = |cluster: &Cluster| {
+        let url = cluster.url("postgres").replace("superuser-of", "superuser%2Dof");
+        command(&["--listen", "127.0.0.1:0", "--postgres", &url], &data)
+    };
+    let demo = Demo::start_with(named(&one), &data).await;
+    let reference = demo.granted("db-quick", "2m").await;
+    let dana = demo.act_as("dana@demo.test").await;
+    let links = dana.get(&format!("/requests/{reference}")).await.expect(200).links();
+    let grant = links.into_iter().find(|l| l.starts_with("/grants/")).expect("a grant");
+    let form = dana.get(&grant).await.expect(200).form(&format!("{grant}/credentials"));
+    let _ = dana.submit(&form).await.expect(200);
+    demo.stop("TERM").await;
+    let (good, text) = run(&mut named(&other)).await;
+    assert!(!good && text.contains("address would change while 1 of its logins"), "{text}");
+    let demo = Demo::start_with(named(&one), &data).await;
+    demo.stop("TERM").await;
+    tokio::task::spawn_blocking(move || drop((one, other))).await.unwrap();
+}
+
 /// A server that is named with TLS is a target with TLS, and one that Hallpass would not take as a target is not touched.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_named_with_tls() {

@@ -158,7 +158,11 @@ impl Broker {
         Ok(Some(Visitor { session, csrf: csrf::token_for(cookie), standing }))
     }
 
-    /// Notes that a session is used. That it could not be noted stops nobody: the session then ends sooner.
+    /// Notes that a session is used. This is the one write that a signed-in GET makes, and no break of "GET and HEAD change
+    /// nothing": it decides nothing and gives nothing, and without it somebody who reads would be signed out in the middle of
+    /// it. Who follows a mailed link without the cookie writes nothing. Once a minute: often enough for an end by idleness
+    /// that is counted in many minutes, and no page costs a commit each time that it is opened. It has no event: that a session
+    /// is used is no change of what anybody may do. That it could not be noted stops nobody: the session then ends sooner.
     async fn seen(&self, session: Session, now: Timestamp) -> Session {
         if now < session.seen_at + Duration::seconds(SEEN_SECONDS) {
             return session;

@@ -18,8 +18,11 @@ pub(super) const MARK: &str = "catalogue.applied";
 pub enum By<'a> {
     /// A person, who must be an administrator.
     Person(&'a Caller),
-    /// A local command or the demo: `init`, `demo`. The words of the actor `system:<it>`.
+    /// A local command or the demo. The words of the actor `system:<it>`.
     System(&'static str),
+    /// The same, where it runs the targets' servers itself and so knows that each is the one that it was, whatever its
+    /// address is now: the demo's own cluster comes back on another port where its port was taken meanwhile.
+    SameServers(&'static str),
 }
 
 /// A client whose secret was just made. The only time that it leaves.

@@ -46,6 +46,11 @@ impl Failure {
         Self { code: "not_live", class: "not_live", said: String::new() }
     }
 
+    /// It works, and nobody was there any more to take its password.
+    pub(super) fn not_taken() -> Self {
+        Self { code: "not_taken", class: "not_taken", said: String::new() }
+    }
+
     /// Whether somebody must mend something at the target. An outage has alerts of its own, and ends by itself.
     fn needs_people(&self) -> bool {
         matches!(self.code, "target_refused" | DOES_NOT_WORK)
@@ -71,19 +76,20 @@ impl Broker {
     ) -> Refusal {
         let refusal = target_trouble(error);
         let failure = Failure::at_target(error, refusal.code, password);
-        self.abandon(intended, None, None, &failure).await;
+        let _ = self.abandon(intended, None, None, &failure).await;
         refusal
     }
 
-    /// Hands an unfinished create to the reconcilers: whatever is or may come to be at the target is made absent.
-    /// Best effort: where this cannot be committed, the lease's end does the same.
+    /// Hands a create that came to nothing to the reconcilers: whatever is or may come to be at the target is made absent.
+    /// Best effort for one that never went live: where this cannot be committed, the lease's end does the same. Answers
+    /// whether it is handed on, or need not be.
     pub(super) async fn abandon(
         &self,
         intended: &Credential,
         external_oid: Option<i64>,
         probe: Option<&Probe>,
         failure: &Failure,
-    ) {
+    ) -> bool {
         let handed = self
             .commit_deciding(move || async move {
                 let now = self.now();
@@ -115,9 +121,10 @@ impl Broker {
                 Ok(Decided::Commit(transition.with(Change::Credential(Box::new(next))), ()))
             })
             .await;
-        if let Err(refusal) = handed {
-            tracing::warn!(credential = %intended.id, %refusal, "an unfinished create waits for the end of its lease");
+        if let Err(refusal) = &handed {
+            tracing::warn!(credential = %intended.id, %refusal, "a create that came to nothing could not be handed on");
         }
+        handed.is_ok()
     }
 
     /// Adds the mails to those who answer for the target, unless they had some within the hour. The record of that is a

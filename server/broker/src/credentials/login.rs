@@ -14,8 +14,10 @@ use hallpass_domain::terms::Terms;
 use hallpass_domain::transition::{Change, Rested, Transition};
 use secrecy::SecretString;
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use super::abandon::Failure;
+use super::handover::Handover;
 use super::token::issuable;
 use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
@@ -31,6 +33,9 @@ const PROBE: std::time::Duration = std::time::Duration::from_secs(4);
 /// Code of the refusal, and class of the error, where a login was made and does not work.
 pub const DOES_NOT_WORK: &str = "login_does_not_work";
 
+/// Where a login is waited for: closed once nobody does.
+type Hand = oneshot::Sender<Result<Handover, Refusal>>;
+
 /// A login just issued; the only time that its password leaves.
 #[derive(Debug)]
 pub struct IssuedLogin {
@@ -43,25 +48,31 @@ pub struct IssuedLogin {
 }
 
 impl Broker {
-    /// Issues a login under `grant` to its principal.
-    pub async fn issue_login(
-        self: &Arc<Self>,
-        caller: &Caller,
-        grant: GrantId,
-    ) -> Result<IssuedLogin, Refusal> {
+    /// Issues a login under `grant` to its principal. Where nobody waits for it any more, none goes live; one that was live
+    /// just then is removed, as is one that its [`Handover`] brings to nobody.
+    pub async fn issue_login(self: &Arc<Self>, caller: &Caller, grant: GrantId) -> Result<Handover, Refusal> {
         // The work goes on where the caller hangs up: a dropped future must not leave a create unfinished for its lease.
         let (broker, caller) = (Arc::clone(self), caller.clone());
-        tokio::spawn(async move { broker.issue_login_inner(&caller, grant).await }).await.unwrap_or_else(
-            |_| {
-                Err(Refusal::unavailable(
-                    "internal",
-                    "Issuing was interrupted. What was begun is removed; try again.",
-                ))
-            },
-        )
+        let (hand, taking) = oneshot::channel();
+        tokio::spawn(async move {
+            let issued = broker.issue_login_inner(&caller, grant, &hand).await;
+            // Nobody takes it: it comes back, or is dropped on its way, and a login in it is removed.
+            let _ = hand.send(issued.map(|login| Handover::of(login, broker)));
+        });
+        taking.await.unwrap_or_else(|_| {
+            Err(Refusal::unavailable(
+                "internal",
+                "Issuing was interrupted. What was begun is removed; try again.",
+            ))
+        })
     }
 
-    async fn issue_login_inner(&self, caller: &Caller, grant_id: GrantId) -> Result<IssuedLogin, Refusal> {
+    async fn issue_login_inner(
+        &self,
+        caller: &Caller,
+        grant_id: GrantId,
+        hand: &Hand,
+    ) -> Result<IssuedLogin, Refusal> {
         self.may_issue()?;
         let intended = self.intend_login(caller, grant_id).await?;
         let catalogue = self.catalogue().await?;
@@ -93,16 +104,16 @@ impl Broker {
                 ),
             );
             let failure = Failure::does_not_work(trouble, &password);
-            self.abandon(&made, oid, Some(&probe), &failure).await;
+            let _ = self.abandon(&made, oid, Some(&probe), &failure).await;
             return Err(refusal);
         }
-        match self.go_live(caller, &made, oid, &probe).await {
+        match self.go_live(caller, &made, oid, &probe, hand).await {
             Ok(credential) => {
                 self.measure_issue(&credential, &probe).await;
                 Ok(IssuedLogin { connection: connector.connection_info(&credential), credential, password })
             }
             Err(refusal) => {
-                self.abandon(&made, oid, Some(&probe), &Failure::not_live()).await;
+                let _ = self.abandon(&made, oid, Some(&probe), &Failure::not_live()).await;
                 Err(refusal)
             }
         }
@@ -174,15 +185,19 @@ impl Broker {
         .await
     }
 
-    /// `intended → live`: guarded by our fence, the grant still allowing use, and time.
+    /// `intended → live`: guarded by our fence, the grant still allowing use, time, and that somebody waits for it.
     async fn go_live(
         &self,
         caller: &Caller,
         intended: &Credential,
         external_oid: Option<i64>,
         probe: &Probe,
+        hand: &Hand,
     ) -> Result<Credential, Refusal> {
         self.commit_deciding(move || async move {
+            if hand.is_closed() {
+                return Err(Refusal::conflict("nobody_waits", "Nobody waits for this login any more, so it is not given out and is removed."));
+            }
             let now = self.now();
             let over = || Refusal::conflict("grant_over", "The grant ended while the login was being made, so it is not given out and is removed.");
             let current = self.store.credential(intended.id).await.map_err(unreadable)?.ok_or_else(over)?;

@@ -1,5 +1,6 @@
 //! Credentials: issue, introspect, revoke; `perform` is the only way to a target.
 mod abandon;
+pub mod handover;
 pub mod introspect;
 pub mod login;
 pub mod perform;

@@ -6,6 +6,7 @@ use hallpass_domain::ports::store::Page;
 use hallpass_domain::principal::{Duty, Principal};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::Verdict;
+use hallpass_domain::request::count::requesters;
 use hallpass_domain::text;
 
 use crate::broker::{Broker, Decided, unreadable};
@@ -135,9 +136,9 @@ impl Broker {
         if caller.has(Duty::Administrator) || caller.has(Duty::Auditor) || self.holds(caller, &grant).await? {
             return Ok(grant);
         }
-        if let (Some(request), Some(user)) = (grant.request_id, caller.user())
+        if let Some(request) = grant.request_id
             && let Some(request) = self.store.request(request).await.map_err(unreadable)?
-            && (self.may_read(caller, &request).await? || request.requesters.contains(&user))
+            && self.may_read(caller, &request).await?
         {
             return Ok(grant);
         }
@@ -166,6 +167,20 @@ impl Broker {
         Ok(decisions.iter().any(|d| d.approver == user && d.verdict == Verdict::Approve))
     }
 
+    /// Whether the caller is one of a request's requesters: its subject, who asked, or who owns the workload that asked,
+    /// then or now.
+    pub async fn is_requester(
+        &self,
+        caller: &Caller,
+        request: &hallpass_domain::request::Request,
+    ) -> Result<bool, Refusal> {
+        if caller.principal() == request.subject {
+            return Ok(true);
+        }
+        let Some(user) = caller.user() else { return Ok(false) };
+        Ok(requesters(&*self.catalogue().await?, request).contains(&user))
+    }
+
     /// Who may read a request: requesters, the subject, deciders of opened stages, administrators, auditors; and who
     /// decided it, even where somebody has taken his right to decide since: he answers for what he approved.
     pub async fn may_read(
@@ -175,14 +190,11 @@ impl Broker {
     ) -> Result<bool, Refusal> {
         if caller.has(Duty::Administrator)
             || caller.has(Duty::Auditor)
-            || caller.principal() == request.subject
+            || self.is_requester(caller, request).await?
         {
             return Ok(true);
         }
         let Some(user) = caller.user() else { return Ok(false) };
-        if request.requesters.contains(&user) {
-            return Ok(true);
-        }
         let catalogue = self.catalogue().await?;
         let opened = usize::try_from(request.stage).unwrap_or(usize::MAX);
         let decides = request

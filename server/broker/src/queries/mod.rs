@@ -4,6 +4,7 @@ mod actors;
 pub mod audit;
 pub mod catalogue;
 pub mod export;
+mod findings;
 pub mod grant;
 pub mod inbox;
 pub mod lines;

@@ -1,28 +1,32 @@
 //! What the reconcilers report, how targets are, and what is overdue.
 use hallpass_domain::Timestamp;
-use hallpass_domain::catalogue::Catalogue;
-use hallpass_domain::finding::{Finding, FindingKind};
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::target::TargetSettings;
 use hallpass_domain::target_check::TargetCheck;
 
+use super::findings::{finding_row, following};
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::reconcile::comparisons::Compared;
 use crate::restored::Restored;
-use crate::views::reports::{
-    Figure, FindingRow, OverdueRow, ReconcilerRow, ReportsView, RestoredFact, TargetReport,
-};
+use crate::views::reports::{Figure, OverdueRow, ReconcilerRow, ReportsView, RestoredFact, TargetReport};
 
-/// Findings shown on the page.
-const SHOWN: usize = 200;
+/// Findings on one page.
+const PAGE: usize = 50;
 /// Overdue credentials shown on the page.
 const OVERDUE_SHOWN: u32 = 100;
 
 impl Broker {
-    /// Administrators, auditors, and owners of targets.
-    pub async fn reports_view(&self, caller: &Caller) -> Result<ReportsView, Refusal> {
+    /// For administrators, auditors, and owners of targets; with the findings that were seen before one of them, or the newest.
+    ///
+    /// # Errors
+    /// Not found for others.
+    pub async fn reports_view(
+        &self,
+        caller: &Caller,
+        before: Option<uuid::Uuid>,
+    ) -> Result<ReportsView, Refusal> {
         let catalogue = self.overseen(caller).await?;
         let now = self.now();
         let overdue = self.store.overdue(now, OVERDUE_SHOWN).await.map_err(unreadable)?;
@@ -39,6 +43,9 @@ impl Broker {
         let mean =
             if revoked == 0 { "none yet".to_owned() } else { format!("{:.2} s", sum / revoked as f64) };
         let findings = self.shown_findings().await.map_err(unreadable)?;
+        let mut shown = following(&findings, before);
+        let more = shown.len() > PAGE;
+        shown.truncate(PAGE);
         let mut targets = Vec::new();
         for target in
             catalogue.targets.values().filter(|t| matches!(t.settings, TargetSettings::Postgresql(_)))
@@ -121,7 +128,9 @@ impl Broker {
                 .collect(),
             targets,
             findings_count: findings.len(),
-            findings: findings.iter().take(SHOWN).map(|f| finding_row(&catalogue, caller, f)).collect(),
+            findings_next: shown.last().filter(|_| more).map(|f| f.id.to_string()),
+            findings_first: before.is_none(),
+            findings: shown.into_iter().map(|f| finding_row(&catalogue, caller, f)).collect(),
             // Counted apart from the list: a list says how many rows it has, not how many there are.
             overdue_count: usize::try_from(count).unwrap_or(usize::MAX),
             overdue: overdue
@@ -197,48 +206,6 @@ fn tried(check: Option<&TargetCheck>, now: Timestamp) -> (Option<String>, bool) 
         }
         Some(found) => (Some(format!("NOT fit, tried {ago} ago: {}", found.problems.join("; "))), true),
         None => (Some(format!("tried {ago} ago, without an answer")), false),
-    }
-}
-
-fn finding_row(catalogue: &Catalogue, caller: &Caller, f: &Finding) -> FindingRow {
-    let waits = f.kind == FindingKind::Unknown && f.removing_since.is_none();
-    let what_happens = match (f.kind, f.removing_since, f.credential_id) {
-        (FindingKind::Unknown, None, None) => {
-            "Its mark cannot be read, so Hallpass does not touch it: remove it by hand at the target."
-        }
-        (FindingKind::Unknown, None, Some(_)) => "It is left alone until an administrator says that it goes.",
-        (_, Some(_), _) => "It is being removed: no new login first, then its sessions, then the account.",
-        (FindingKind::Changed, ..) => {
-            "It stays until its end, when everything of it goes. End the grant if it should not wait."
-        }
-        (FindingKind::Missing, ..) => "It is recorded as revoked once that is proven.",
-        (FindingKind::Reappeared, ..) => "It is removed again.",
-    };
-    FindingRow {
-        id: f.id.to_string(),
-        name: f.external_name.clone(),
-        target: catalogue.targets.get(&f.target_id).map(|t| t.name.to_string()).unwrap_or_default(),
-        kind: f.kind.as_str().to_owned(),
-        differences: f.differences.clone(),
-        groups: f.groups.clone(),
-        since: f.first_seen_at,
-        removing_since: f.removing_since,
-        confirmed_by: f.confirmed_by.map(|u| super::lines::user(catalogue, u).name),
-        trouble: f.trouble.clone(),
-        can_confirm: waits && f.credential_id.is_some() && caller.has(Duty::Administrator),
-        what_happens: what_happens.to_owned(),
-    }
-}
-
-impl Broker {
-    /// Accounts at targets that are not as our records say, the oldest first, for those of [`Self::overseen`].
-    ///
-    /// # Errors
-    /// Not found for others.
-    pub async fn findings_view(&self, caller: &Caller) -> Result<Vec<FindingRow>, Refusal> {
-        let catalogue = self.overseen(caller).await?;
-        let findings = self.shown_findings().await.map_err(unreadable)?;
-        Ok(findings.iter().map(|f| finding_row(&catalogue, caller, f)).collect())
     }
 }
 

@@ -136,8 +136,7 @@ impl Broker {
             .submitted_by
             .filter(|u| hallpass_domain::principal::Principal::User(*u) != request.subject)
             .map(|u| lines::user(&catalogue, u));
-        let own = caller.user().is_some_and(|u| request.requesters.contains(&u))
-            || caller.principal() == request.subject;
+        let own = self.is_requester(caller, request).await?;
         let state = self.state_now(request);
         let workflow =
             catalogue.workflows.get(&request.workflow_id).map(|w| w.name.to_string()).unwrap_or_default();

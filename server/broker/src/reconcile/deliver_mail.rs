@@ -1,53 +1,20 @@
-//! Delivers the outbox: at least once, with a stable Message-ID, retrying with backoff for three days.
+//! Delivers a mail of the outbox: at least once, with a stable Message-ID, retrying with backoff for three days.
 use chrono::Duration;
-use futures_util::{StreamExt as _, stream};
 use hallpass_domain::mail::{Mail, MailState};
-use hallpass_domain::ports::credentials::Claim;
 use hallpass_domain::ports::notifier::NotifyError;
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
-use super::reports::Report;
 use crate::broker::Broker;
 use crate::credentials::recording::backoff;
 use crate::events::event;
 
-/// Mails claimed at a time.
-const BATCH: u32 = 50;
-/// Seconds for which a claimed mail is ours: longer than the longest conversation with a mail server.
-const LEASE: i64 = 600;
-/// Deliveries under way at once.
-const PARALLEL: usize = 8;
 /// A mail that could not be delivered for so long has failed.
 const GIVE_UP_DAYS: i64 = 3;
 
 impl Broker {
-    /// Delivers one batch.
-    pub async fn step_deliver_mail(&self) -> Report {
-        let now = self.now();
-        let claim =
-            Claim { owner: &self.settings.worker, now, until: now + Duration::seconds(LEASE), limit: BATCH };
-        let batch = match self.store.claim_mails(claim).await {
-            Ok(batch) => batch,
-            Err(error) => return Report { error: Some(error.to_string()), ..Report::default() },
-        };
-        let results: Vec<Result<bool, String>> =
-            stream::iter(batch).map(|m| self.deliver(m)).buffer_unordered(PARALLEL).collect().await;
-        let mut report = Report::default();
-        for result in results {
-            match result {
-                Ok(true) => report.done += 1,
-                Ok(false) => report.left += 1,
-                Err(error) => {
-                    report.left += 1;
-                    report.error = Some(error);
-                }
-            }
-        }
-        report
-    }
-
-    async fn deliver(&self, mail: Mail) -> Result<bool, String> {
+    /// Delivers one that is claimed, and records what became of it; whether it is sent.
+    pub(super) async fn deliver(&self, mail: Mail) -> Result<bool, String> {
         let outcome = match self.renderer.render(&mail) {
             Ok(rendered) => {
                 hallpass_domain::failpoint::hit("mail.deliver.before");

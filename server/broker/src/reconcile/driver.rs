@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::deliveries::Deliveries;
 use super::reports::Report;
 use crate::broker::Broker;
 
@@ -48,13 +49,18 @@ async fn ends(broker: Arc<Broker>) {
     }
 }
 
+/// Mails: what is due is begun at every nudge and as soon as there is room, beside those that are still under way.
 async fn mails(broker: Arc<Broker>) {
+    let mut deliveries = Deliveries::new();
+    let mut report = Report::default();
     loop {
-        let report = broker.step_deliver_mail().await;
-        let again = report.done > 0;
-        broker.reports.note("mail", report, broker.now());
-        if !again {
-            wait(&broker.nudges.mail, TICK).await;
+        if let Err(error) = deliveries.begin(&broker).await {
+            report.error = Some(error);
+        }
+        broker.reports.note("mail", std::mem::take(&mut report), broker.now());
+        tokio::select! {
+            () = deliveries.one_ends(&mut report), if !deliveries.is_empty() => {}
+            () = wait(&broker.nudges.mail, TICK) => {}
         }
     }
 }

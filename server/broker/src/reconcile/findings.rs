@@ -1,4 +1,6 @@
 //! Open findings of one target, and what events about them say.
+use std::cmp::Reverse;
+
 use hallpass_domain::finding::{Finding, FindingKind};
 use hallpass_domain::ids::TargetId;
 use hallpass_domain::ports::store::Read;
@@ -9,7 +11,7 @@ use crate::broker::Broker;
 const PAGE: u32 = 1_000;
 
 impl Broker {
-    /// Open findings for those who look at them, the oldest first: of each target so many at most, so that one target hides
+    /// Open findings for those who look at them, newest first: of each target so many at most, so that one target hides
     /// none of another.
     ///
     /// # Errors
@@ -19,7 +21,8 @@ impl Broker {
         for target in self.store.catalogue().await?.targets.keys() {
             all.extend(self.store.open_findings_at(*target, None, PAGE).await?);
         }
-        all.sort_by_key(|f: &Finding| f.id);
+        // An id holds the time at which it was seen first.
+        all.sort_by_key(|f: &Finding| Reverse(f.id));
         Ok(all)
     }
 

@@ -19,7 +19,7 @@ impl Broker {
             let request =
                 self.request_referenced(reference).await?.ok_or_else(|| Refusal::not_found("request"))?;
             let next = match caller.user() {
-                Some(user) => withdraw(&request, user, now)?,
+                Some(user) => withdraw(&catalogue, &request, user, now)?,
                 None => withdraw_by_subject(&request, caller.principal(), now)?,
             };
             let transition = Transition::new(now)

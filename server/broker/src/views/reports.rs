@@ -20,8 +20,12 @@ pub struct ReportsView {
     pub overdue: Vec<OverdueRow>,
     /// How many accounts at targets are not as our records say.
     pub findings_count: usize,
-    /// The oldest of them.
+    /// One page of them, newest first.
     pub findings: Vec<FindingRow>,
+    /// Cursor of the next page, of those seen earlier.
+    pub findings_next: Option<String>,
+    /// This is the page with the newest.
+    pub findings_first: bool,
 }
 
 /// One account at a target that is not as our records say.

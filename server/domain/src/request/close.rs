@@ -1,4 +1,5 @@
 //! How a request leaves `pending` without a decision, and what is said about one that did.
+use super::count::requesters;
 use super::{CloseCause, Request, RequestState};
 use crate::Timestamp;
 use crate::catalogue::Catalogue;
@@ -23,9 +24,10 @@ pub fn closed(request: &Request, now: Timestamp) -> Option<Refusal> {
             "withdrawn",
             "This request was taken back: the requester may no longer have the role. Nothing more is needed.",
         ),
-        RequestState::Withdrawn => {
-            ("withdrawn", "This request was withdrawn by who asked. Nothing more is needed.")
-        }
+        RequestState::Withdrawn => (
+            "withdrawn",
+            "This request was withdrawn by who asked, or owns the program that did. Nothing more is needed.",
+        ),
         RequestState::Lapsed => match request.closed_because {
             Some(CloseCause::RoleChanged) => return Some(role_changed()),
             Some(CloseCause::TooLate) => (
@@ -45,9 +47,15 @@ pub(super) fn role_changed() -> Refusal {
     )
 }
 
-/// Takes a pending request back. Only for its requesters.
-pub fn withdraw(request: &Request, by: UserId, now: Timestamp) -> Result<Request, Refusal> {
-    if !request.requesters.contains(&by) {
+/// Takes a pending request back. For its requesters: those of when it was asked, and whoever owns the workload that asked
+/// now. Who answers for a workload must be able to stop what it asks.
+pub fn withdraw(
+    catalogue: &Catalogue,
+    request: &Request,
+    by: UserId,
+    now: Timestamp,
+) -> Result<Request, Refusal> {
+    if !requesters(catalogue, request).contains(&by) {
         return Err(Refusal::not_found("request"));
     }
     take_back(request, None, now)

@@ -171,8 +171,9 @@ async fn assemble(
         listeners.push(resource_server::listen(memory.resource_ports.get(index).copied().unwrap_or(0))?);
     }
     memory.resource_ports = listeners.iter().map(|(port, _)| *port).collect();
+    let own_cluster = cluster.is_some();
     let reach = cluster.as_ref().map(|c| c.reach.clone()).or(reach_named);
-    seed::seed(&composed.broker, &mut memory, reach.as_ref()).await?;
+    seed::seed(&composed.broker, &mut memory, reach.as_ref(), own_cluster).await?;
     memory.save(&data)?;
 
     let catalogue = composed.broker.catalogue().await.map_err(|r| StartError(r.message))?;

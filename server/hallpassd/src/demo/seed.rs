@@ -55,6 +55,9 @@ pub struct Memory {
     pub target_password: String,
     /// Ports of the two small resource servers.
     pub resource_ports: Vec<u16>,
+    /// The PostgreSQL target is the cluster below the data folder, and not a server that was named.
+    #[serde(default)]
+    pub own_cluster: bool,
 }
 
 impl Memory {
@@ -125,24 +128,29 @@ pub fn catalogue(postgres: Option<&Reach>, resource_ports: &[u16]) -> String {
     out
 }
 
-/// Applies the catalogue and makes the accounts that are missing.
+/// Applies the catalogue and makes the accounts that are missing. `own_cluster`: the target is the cluster below the data
+/// folder.
 pub async fn seed(
     broker: &Arc<Broker>,
     memory: &mut Memory,
     postgres: Option<&Reach>,
+    own_cluster: bool,
 ) -> Result<(), StartError> {
     let secrets = MemorySecrets(BTreeMap::from([(
         SecretRef::Env("HALLPASS_SECRET_DEMO".to_owned()),
         SecretString::from(memory.target_password.clone()),
     )]));
     let text = catalogue(postgres, &memory.resource_ports);
-    let applied =
-        broker.apply_catalogue(By::System("demo"), &text, false, &secrets).await.map_err(|e| match e {
-            ApplyError::Refused(refusal) => StartError(refusal.message),
-            ApplyError::Mistakes(all) => {
-                StartError(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-            }
-        })?;
+    let by = if own_cluster && memory.own_cluster { By::SameServers("demo") } else { By::System("demo") };
+    let applied = broker.apply_catalogue(by, &text, false, &secrets).await.map_err(|e| match e {
+        ApplyError::Refused(refusal) => StartError(refusal.message),
+        ApplyError::Mistakes(all) => {
+            StartError(all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        }
+    })?;
+    if postgres.is_some() {
+        memory.own_cluster = own_cluster;
+    }
     for client in applied.new_clients {
         memory.clients.insert(
             client.client_id.clone(),

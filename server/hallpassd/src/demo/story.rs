@@ -98,7 +98,7 @@ impl Story {
 
     /// A login under it, whose secret nobody keeps.
     pub(super) async fn login(&self, grant: &Grant) -> Result<(), Refusal> {
-        self.broker.issue_login(&self.requester, grant.id).await.map(drop)
+        self.broker.issue_login(&self.requester, grant.id).await.map(|login| drop(login.taken()))
     }
 }
 

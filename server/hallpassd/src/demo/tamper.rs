@@ -122,7 +122,7 @@ async fn make(data: &Path) -> Result<Composed, StartError> {
             memory.resource_ports.push(super::resource_server::listen(0)?.0);
         }
     }
-    super::seed::seed(&composed.broker, &mut memory, None).await?;
+    super::seed::seed(&composed.broker, &mut memory, None, false).await?;
     memory.save(data)?;
     Ok(composed)
 }

@@ -1,12 +1,13 @@
 //! Answers of `/api/v1` before they are written, so that they can be recorded and replayed.
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
+use hallpass_broker::credentials::handover::Handover;
 use serde::Serialize;
 
 use crate::problem::Problem;
 
 /// A good answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Answer {
     /// Status.
     pub status: StatusCode,
@@ -16,6 +17,8 @@ pub struct Answer {
     pub body: String,
     /// What is recorded for a repeat.
     pub keep: Keep,
+    /// The login whose password it holds: where the answer reaches no connection, it is removed.
+    pub handing: Option<Handover>,
 }
 
 /// What a repeated request with the same `Idempotency-Key` gets.
@@ -41,7 +44,7 @@ impl Answer {
             tracing::error!(%error, "an answer could not be written");
             Problem::internal()
         })?;
-        Ok(Self { status, location: None, body, keep: Keep::Whole })
+        Ok(Self { status, location: None, body, keep: Keep::Whole, handing: None })
     }
     /// 200.
     ///
@@ -63,6 +66,12 @@ impl Answer {
         self.keep = keep;
         self
     }
+    /// With a login that is taken by whoever gets this answer.
+    #[must_use]
+    pub fn handing(mut self, login: Option<Handover>) -> Self {
+        self.handing = login;
+        self
+    }
 }
 
 impl From<Answer> for HttpResponse {
@@ -72,6 +81,7 @@ impl From<Answer> for HttpResponse {
         if let Some(location) = answer.location {
             out.insert_header((header::LOCATION, location));
         }
+        answer.handing.map(Handover::taken);
         out.body(answer.body)
     }
 }

@@ -3,6 +3,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use hallpass_broker::caller::Caller;
+use hallpass_broker::credentials::handover::Handover;
 use hallpass_broker::credentials::login::DOES_NOT_WORK;
 use hallpass_broker::queries::lines;
 use hallpass_broker::views::credential::{Authorities, IssuedView, ShownOnce};
@@ -49,7 +50,11 @@ pub async fn issue(
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
         match issued(&v, &caller, grant_id(&id)?, form.get("kind")).await {
-            Ok(view) => Ok(v.page(hallpass_views::access::issued(&v.shell().await, &view))),
+            Ok((view, login)) => {
+                let page = v.page(hallpass_views::access::issued(&v.shell().await, &view));
+                login.map(Handover::taken);
+                Ok(page)
+            }
             // The grant's page says it beside the way to try again.
             Err(refusal) if refusal.code == DOES_NOT_WORK => {
                 let errors = vec![FieldError { field: "kind".to_owned(), message: refusal.message }];
@@ -61,7 +66,13 @@ pub async fn issue(
     })
 }
 
-async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Result<IssuedView, Refusal> {
+/// What is shown this one time; and the login in it, which stays once the page is made.
+async fn issued(
+    v: &Visit<'_>,
+    caller: &Caller,
+    id: GrantId,
+    kind: &str,
+) -> Result<(IssuedView, Option<Handover>), Refusal> {
     let broker = &v.state.broker;
     let catalogue = broker.catalogue().await?;
     let grant = broker.visible_grant(caller, id).await?;
@@ -69,7 +80,8 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
     let once =
         |label: &str, value: String, secret: bool| ShownOnce { label: label.to_owned(), value, secret };
     if kind == CredentialKind::PostgresqlLogin.as_str() {
-        let login = broker.issue_login(caller, id).await?;
+        let handover = broker.issue_login(caller, id).await?;
+        let login = handover.login();
         let (c, at) = (&login.credential, &login.connection);
         let port = at.port.to_string();
         let mut pairs = vec![
@@ -93,7 +105,7 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
             None => "psql asks for the password",
         };
         let command = psql(&pairs);
-        return Ok(IssuedView {
+        let view = IssuedView {
             grant_id: id.to_string(),
             credential_id: c.id.to_string(),
             kind: kind.to_owned(),
@@ -111,13 +123,14 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
             ],
             authorities,
             commands: vec![Command { label: label.to_owned(), command }],
-        });
+        };
+        return Ok((view, Some(handover)));
     }
     if kind != CredentialKind::AccessToken.as_str() {
         return Err(Refusal::invalid("unknown_kind", "kind", "This is not a kind of credential."));
     }
     let token = broker.issue_token(caller, id).await?;
-    Ok(IssuedView {
+    let view = IssuedView {
         grant_id: id.to_string(),
         credential_id: token.record.id.to_string(),
         kind: kind.to_owned(),
@@ -132,7 +145,8 @@ async fn issued(v: &Visit<'_>, caller: &Caller, id: GrantId, kind: &str) -> Resu
             label: "Send it".to_owned(),
             command: "curl -H \"Authorization: Bearer $HALLPASS_ACCESS_TOKEN\" URL".to_owned(),
         }],
-    })
+    };
+    Ok((view, None))
 }
 
 /// POST /grants/{id}/end

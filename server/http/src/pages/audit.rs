@@ -32,7 +32,8 @@ pub async fn index(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
 /// GET /reports
 pub async fn reports(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     visit!(state, request, |v| {
-        let view = v.state.broker.reports_view(&v.caller()?).await?;
+        let q = Form::read(request.query_string().as_bytes());
+        let view = v.state.broker.reports_view(&v.caller()?, q.get("before").parse().ok()).await?;
         Ok(v.page(hallpass_views::reports::index(&v.shell().await, &view)))
     })
 }

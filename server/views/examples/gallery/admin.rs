@@ -151,7 +151,9 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
             trouble: Some(text("down")),
             needs_human: false,
         }],
-        findings_count: 3,
+        findings_count: 60,
+        findings_next: Some(text("01890a5d-ac96-774b-bcce-b302099a8057")),
+        findings_first: true,
         findings: vec![
             finding("unknown", &["carries our mark, and no record of ours knows it"], None),
             finding(
@@ -189,6 +191,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
                 overdue: Vec::new(),
                 findings_count: 0,
                 findings: Vec::new(),
+                findings_next: None,
                 ..view
             },
         ),

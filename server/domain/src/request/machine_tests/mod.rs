@@ -274,8 +274,13 @@ impl World {
                 self.decide(who, approve, cap, other_digest, step_up);
             }
             Step::Withdraw(who) => {
-                if let Ok(next) = withdraw(&self.request, person(who), self.now) {
-                    assert_eq!(who, 0, "only whoever asked withdraws");
+                // The first owned the workload when it asked; beside him whoever owns it now withdraws, and nobody else.
+                let owners = &self.catalogue.workloads[&WorkloadId(id(WORKLOAD))].owners;
+                let may = who == 0 || owners.contains(&person(who));
+                let open = self.request.state == RequestState::Pending && self.now < self.request.decide_by;
+                let withdrawn = withdraw(&self.catalogue, &self.request, person(who), self.now);
+                assert_eq!(withdrawn.is_ok(), may && open, "{withdrawn:?}");
+                if let Ok(next) = withdrawn {
                     self.moved(next);
                 }
             }

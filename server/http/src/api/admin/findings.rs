@@ -6,11 +6,10 @@ use hallpass_broker::views::reports::FindingRow;
 use hallpass_client::wire::admin::Finding;
 use hallpass_client::wire::common::Page;
 use hallpass_domain::ids::FindingId;
-use hallpass_domain::refusal::Refusal;
 
 use crate::api::answer::{self, Answer};
 use crate::api::idempotency::once;
-use crate::api::shapes::common::page_by_name;
+use crate::api::shapes::common::page;
 use crate::bearer::ApiCaller;
 use crate::body::Body;
 use crate::params::{self, Params};
@@ -33,7 +32,7 @@ fn shape(f: FindingRow) -> Finding {
     }
 }
 
-/// Accounts at targets that are not as our records say, by id: the oldest first.
+/// Accounts at targets that are not as our records say, newest first.
 #[utoipa::path(get, path = "/api/v1/admin/findings", tag = "Catalogue", params(("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, body = Page<Finding>), (status = "default", body = ProblemBody)))]
 pub async fn list(
@@ -41,11 +40,12 @@ pub async fn list(
     req: HttpRequest,
     who: ApiCaller,
 ) -> Result<HttpResponse, Problem> {
-    let rows = state.broker.findings_view(&who.caller).await?;
+    let _readable = state.broker.overseen(&who.caller).await?;
     let params = Params::of(&req)?;
-    let limit = params.limit()?;
-    let items = rows.into_iter().map(|f| (f.id.clone(), shape(f))).collect();
-    answer::show(&page_by_name(items, params.text("after"), limit))
+    let (limit, after) = (params.limit()?, params.after()?);
+    let one_more = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    let rows = state.broker.findings_view(&who.caller, after, one_more).await?;
+    answer::show(&page(rows, limit, |f| f.id.clone(), shape))
 }
 
 /// An administrator's yes: the account is removed.
@@ -63,9 +63,7 @@ pub async fn remove(
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move {
         let finding = broker.confirm_removal(&caller, id).await?;
-        let rows = broker.findings_view(&caller).await?;
-        let row = rows.into_iter().find(|f| f.id == finding.id.to_string());
-        Answer::ok(&shape(row.ok_or_else(|| Refusal::not_found("finding"))?))
+        Answer::ok(&shape(broker.finding_view(&caller, &finding).await?))
     })
     .await
 }

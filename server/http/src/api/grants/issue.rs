@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use hallpass_broker::credentials::handover::Handover;
 use hallpass_broker::{Broker, Caller};
 use hallpass_client::wire::common::CredentialKind;
 use hallpass_client::wire::credentials::{Issued, IssuedLogin, IssuedToken, NewCredential};
@@ -42,15 +43,16 @@ pub async fn issue(
     let grant: GrantId = params::id(&id, "grant")?;
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once_reserved(&state, &req, &who, &body.0, || async move {
+        // Whoever is told "too slow" has let go of the login by that: it does not go live any more, or is removed.
         let limit = std::time::Duration::from_secs(LONGEST);
-        let issued = tokio::time::timeout(limit, issued(&broker, &caller, grant, &new)).await.map_err(|_| {
+        let (issued, login) = tokio::time::timeout(limit, issued(&broker, &caller, grant, &new)).await.map_err(|_| {
             Refusal::unavailable("target_slow", "The target was too slow to make the login. What may have been made is removed; try again.")
         })??;
         let id = match &issued {
             Issued::AccessToken(t) => t.id.clone(),
             Issued::PostgresqlLogin(l) => l.id.clone(),
         };
-        Ok(Answer::created(format!("/api/v1/credentials/{id}"), &issued)?.keeping(Keep::Issued(id)))
+        Ok(Answer::created(format!("/api/v1/credentials/{id}"), &issued)?.keeping(Keep::Issued(id)).handing(login))
     })
     .await
 }
@@ -60,7 +62,7 @@ async fn issued(
     caller: &Caller,
     id: GrantId,
     new: &NewCredential,
-) -> Result<Issued, Problem> {
+) -> Result<(Issued, Option<Handover>), Problem> {
     // Somebody who may see the grant learns why nothing is issued to him; for everybody else it is absent.
     let grant = broker.visible_grant(caller, id).await?;
     if grant.principal != caller.principal() {
@@ -92,8 +94,10 @@ async fn issued(
         ));
     }
     match kind {
-        Kind::AccessToken => token(broker, caller, &grant).await,
-        Kind::PostgresqlLogin => login(broker, caller, &grant).await,
+        Kind::AccessToken => token(broker, caller, &grant).await.map(|token| (token, None)),
+        Kind::PostgresqlLogin => {
+            login(broker, caller, &grant).await.map(|(login, handover)| (login, Some(handover)))
+        }
     }
 }
 
@@ -120,22 +124,28 @@ async fn token(broker: &Arc<Broker>, caller: &Caller, grant: &domain::Grant) -> 
     }))
 }
 
-async fn login(broker: &Arc<Broker>, caller: &Caller, grant: &domain::Grant) -> Result<Issued, Problem> {
-    let issued = broker.issue_login(caller, grant.id).await?;
+async fn login(
+    broker: &Arc<Broker>,
+    caller: &Caller,
+    grant: &domain::Grant,
+) -> Result<(Issued, Handover), Problem> {
+    let handover = broker.issue_login(caller, grant.id).await?;
     let catalogue = broker.catalogue().await?;
     let role = catalogue.roles.get(&grant.role_id).map(|r| r.name.to_string()).unwrap_or_default();
-    Ok(Issued::PostgresqlLogin(IssuedLogin {
-        id: issued.credential.id.to_string(),
+    let (login, at) = (handover.login(), &handover.login().connection);
+    let issued = Issued::PostgresqlLogin(IssuedLogin {
+        id: login.credential.id.to_string(),
         grant_id: grant.id.to_string(),
         role,
-        host: issued.connection.host,
-        port: issued.connection.port,
-        database: issued.connection.database,
-        user: issued.credential.external_name,
-        password: issued.password.expose_secret().to_owned(),
-        sslmode: issued.connection.sslmode,
-        ca_pem: issued.connection.ca_pem,
-        expires_at: issued.credential.not_after.min(grant.ends_at),
-        probe: issued.credential.probe.as_ref().map(probe),
-    }))
+        host: at.host.clone(),
+        port: at.port,
+        database: at.database.clone(),
+        user: login.credential.external_name.clone(),
+        password: login.password.expose_secret().to_owned(),
+        sslmode: at.sslmode.clone(),
+        ca_pem: at.ca_pem.clone(),
+        expires_at: login.credential.not_after.min(grant.ends_at),
+        probe: login.credential.probe.as_ref().map(probe),
+    });
+    Ok((issued, handover))
 }

@@ -5,7 +5,8 @@
 //! their own rules (a decision counts once, an ended grant stays ended). Issuing and making a client's new secret could
 //! be: their key is reserved in the store before the work, so that of two servers that get it at once one works and the
 //! other answers `in_flight`. A server that dies over it leaves the reservation, which ends by itself; the secret is gone
-//! then, and the key issues anew.
+//! then, and the key issues anew. Issuing that was too slow leaves nothing, so its reservation ends at once. Where the caller
+//! hung up, the login is removed that nobody has the password of, and its key says `issued_not_retrievable`.
 mod record;
 
 use std::future::Future;

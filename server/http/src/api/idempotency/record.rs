@@ -67,7 +67,7 @@ pub(super) async fn replay(
     })?;
     let answer = match (record, again) {
         (Record::Answer { status, location, body }, _) => {
-            Answer { status: status_of(status), location, body, keep: Keep::Recorded }
+            Answer { status: status_of(status), location, body, keep: Keep::Recorded, handing: None }
         }
         (Record::Asked { reference }, Some(again)) => again(reference).await?,
         (Record::Asked { .. }, None) => return Err(Problem::internal()),

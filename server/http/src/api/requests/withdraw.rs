@@ -16,7 +16,7 @@ use crate::body::Body;
 use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;
 
-/// Takes a pending request back; one that is taken back already stays so.
+/// Takes a pending request back, for who asked or owns the workload that did; one that is taken back already stays so.
 #[utoipa::path(post, path = "/api/v1/requests/{reference}/withdraw", tag = "Requests", params(("reference" = String, Path)), request_body = Empty,
     responses((status = 200, body = Request), (status = "default", body = ProblemBody)))]
 pub async fn withdraw(
@@ -30,13 +30,11 @@ pub async fn withdraw(
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move {
         let asked = readable(&broker, &caller, &reference).await?;
-        let own = asked.subject == caller.principal()
-            || caller.user().is_some_and(|u| asked.requesters.contains(&u));
-        if !own {
+        if !broker.is_requester(&caller, &asked).await? {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "duty_needed",
-                "Only those who asked take a request back.",
+                "Only those who asked, or own the workload that did, take a request back.",
             ));
         }
         let now = if asked.state == RequestState::Withdrawn {
