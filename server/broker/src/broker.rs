@@ -22,7 +22,7 @@ use hallpass_domain::transition::Transition;
 use crate::access::Access;
 use crate::credentials::token_cache::TokenCache;
 use crate::health::Health;
-use crate::known::{KnownCatalogue, KnownGrants};
+use crate::known::{IssuedTokens, KnownCatalogue, KnownGrants};
 use crate::nudge::Nudges;
 use crate::reconcile::reports::Reports;
 use crate::restored::{ObservedTargets, Observing};
@@ -103,6 +103,8 @@ pub struct Broker {
     known: KnownCatalogue,
     /// Grants as [`Self::usable_grant_known`] last read them.
     known_grants: KnownGrants,
+    /// Tokens that were issued here lately.
+    pub(crate) issued_tokens: IssuedTokens,
     /// Wakes reconcilers.
     pub nudges: Nudges,
     /// What the reconcilers did last.
@@ -161,6 +163,7 @@ impl Broker {
             tokens: TokenCache::new(),
             known: KnownCatalogue::default(),
             known_grants: KnownGrants::default(),
+            issued_tokens: IssuedTokens::default(),
             nudges: Nudges::new(),
             reports: Reports::new(),
             session_counts: crate::reconcile::count_sessions::SessionCounts::default(),

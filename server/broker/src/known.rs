@@ -4,9 +4,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use dashmap::DashMap;
 use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::credential::Token;
 use hallpass_domain::grant::Grant;
 use hallpass_domain::ids::RoleId;
 use hallpass_domain::principal::Principal;
+use hallpass_domain::secret::SecretHash;
 
 /// One catalogue and the number of resets ([`crate::credentials::token_cache::TokenCache::resets`]) from before it was
 /// read: kept together, so that a slow reader cannot pass an old catalogue off as a new one.
@@ -54,6 +56,34 @@ impl KnownGrants {
     /// Forgets everything.
     pub(crate) fn clear(&self) {
         self.0.clear();
+    }
+}
+
+/// Most tokens that are kept of those that were issued last.
+const TOKENS: usize = 10_000;
+
+/// Tokens that were issued here lately, with their grants: what is revoked early is often revoked soon. A revocation rests on
+/// the version of the token, so that one which did change is read again.
+#[derive(Default)]
+pub(crate) struct IssuedTokens(DashMap<SecretHash, (Token, Grant)>);
+
+impl IssuedTokens {
+    /// A token that was issued lately, as it was then, with its grant as it was then.
+    pub(crate) fn get(&self, hash: &SecretHash) -> Option<(Token, Grant)> {
+        self.0.get(hash).map(|kept| kept.clone())
+    }
+
+    /// Keeps what was issued.
+    pub(crate) fn keep(&self, token: &Token, grant: &Grant) {
+        if self.0.len() >= TOKENS {
+            self.0.clear();
+        }
+        self.0.insert(token.hash, (token.clone(), grant.clone()));
+    }
+
+    /// Forgets one that has changed.
+    pub(crate) fn forget(&self, hash: &SecretHash) {
+        self.0.remove(hash);
     }
 }
 

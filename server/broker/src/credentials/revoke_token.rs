@@ -17,13 +17,24 @@ impl Broker {
     /// nothing happens and the answer is the same (RFC 7009 §2.2). True where this call revoked it.
     pub async fn revoke_token(&self, caller: &Caller, token: &str) -> Result<bool, Refusal> {
         let hash = SecretHash::of(token);
-        match self.store.token_by_hash(&hash).await.map_err(unreadable)? {
+        match self.token_known(&hash).await? {
             Some(found) => self.revoke_found_token(caller, found).await,
             None => Ok(false),
         }
     }
 
-    /// As [`Self::revoke_token`], of a token that was just read with its grant.
+    /// A token with its grant, as they are or, of one that was issued lately, as they were then.
+    ///
+    /// # Errors
+    /// `Unavailable` where it cannot be read.
+    pub async fn token_known(&self, hash: &SecretHash) -> Result<Option<(Token, Grant)>, Refusal> {
+        match self.issued_tokens.get(hash) {
+            None => self.store.token_by_hash(hash).await.map_err(unreadable),
+            known => Ok(known),
+        }
+    }
+
+    /// As [`Self::revoke_token`], of a token that [`Self::token_known`] found.
     pub async fn revoke_found_token(&self, caller: &Caller, found: (Token, Grant)) -> Result<bool, Refusal> {
         let hash = found.0.hash;
         let first = Mutex::new(Some(found));
@@ -62,6 +73,7 @@ impl Broker {
                 Ok(Decided::Commit(transition, true))
             })
             .await?;
+        self.issued_tokens.forget(&hash);
         if revoked {
             self.wait_for_replicas().await;
         }

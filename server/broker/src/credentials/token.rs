@@ -32,13 +32,15 @@ pub struct IssuedToken {
     pub role: String,
     /// RFC 9396 details as granted.
     pub details: Value,
+    /// The grant that it was issued under.
+    grant: Grant,
 }
 
 impl Broker {
     /// Issues a token under `grant` to its principal.
     pub async fn issue_token(&self, caller: &Caller, grant: GrantId) -> Result<IssuedToken, Refusal> {
         self.may_issue()?;
-        self.commit_deciding(move || async move {
+        let deciding = self.commit_deciding(move || async move {
             let catalogue = self.catalogue_known().await?;
             let grant = self
                 .store
@@ -48,14 +50,14 @@ impl Broker {
                 .filter(|g| g.principal == caller.principal())
                 .ok_or_else(|| Refusal::not_found("grant"))?;
             self.build_token(&catalogue, caller, &grant)
-        })
-        .await
+        });
+        Ok(self.kept(deciding.await?))
     }
 
     /// Issues a token of a role by name: under the usable grant, or under a standing role's own grant.
     pub async fn issue_token_for_role(&self, caller: &Caller, role: &str) -> Result<IssuedToken, Refusal> {
         self.may_issue()?;
-        self.commit_deciding(move || async move {
+        let deciding = self.commit_deciding(move || async move {
             let catalogue = self.catalogue_known().await?;
             let principal = caller.principal();
             let role = catalogue
@@ -103,8 +105,14 @@ impl Broker {
                 ),
             );
             Ok(Decided::Commit(transition, issued))
-        })
-        .await
+        });
+        Ok(self.kept(deciding.await?))
+    }
+
+    /// Keeps in memory what was issued, for its revocation.
+    fn kept(&self, issued: IssuedToken) -> IssuedToken {
+        self.issued_tokens.keep(&issued.record, &issued.grant);
+        issued
     }
 
     /// A short grant behind a standing role: it has an end and an audit trail like any other.
@@ -191,7 +199,13 @@ impl Broker {
             ));
         Ok(Decided::Commit(
             transition,
-            IssuedToken { token: SecretString::from(token), record, role: role.name.to_string(), details },
+            IssuedToken {
+                token: SecretString::from(token),
+                record,
+                role: role.name.to_string(),
+                details,
+                grant: grant.clone(),
+            },
         ))
     }
 }

@@ -2,79 +2,91 @@
 //! each row on SQLite (prepared once, no round trip).
 use std::collections::BTreeMap;
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+use diesel::sqlite::Sqlite;
 use serde_json::Value;
 
-use crate::db::columns::columns;
 use crate::db::conn::Db;
 use crate::db::fail::Fail;
+use crate::db::statement::statement;
 use crate::db::types::{Digest, Json, JsonSql, Ts, TsSql, Uid, UidSql};
 use crate::rows::audit::{EventRow, SubjectRow};
 use crate::rows::credentials::{RevokedToken, TokenRow};
 use crate::schema::{audit_events, audit_subjects, commands, tokens};
 
-columns!(
+statement!(
     /// Commands.
-    Commands { id: Array<UidSql> => Vec<Uid> }
-    "INSERT INTO commands (id) SELECT * FROM unnest(", ")"
+    Commands on Pg {
+        "INSERT INTO commands (id) SELECT * FROM unnest(" id: Array<UidSql> => Vec<Uid>;
+        ")"
+    }
 );
 
-columns!(
+statement!(
     /// New tokens.
-    Tokens {
-        id: Array<UidSql> => Vec<Uid>,
-        hash: Array<Binary> => Vec<Digest>,
-        grant_id: Array<UidSql> => Vec<Uid>,
-        target_id: Array<UidSql> => Vec<Uid>,
-        client_id: Array<Nullable<UidSql>> => Vec<Option<Uid>>,
-        issued_at: Array<TsSql> => Vec<Ts>,
-        expires_at: Array<TsSql> => Vec<Ts>,
-        accepted_until: Array<Nullable<TsSql>> => Vec<Option<Ts>>,
-        revoked_at: Array<Nullable<TsSql>> => Vec<Option<Ts>>,
-        version: Array<BigInt> => Vec<i64>,
+    Tokens on Pg {
+        "INSERT INTO tokens (id, hash, grant_id, target_id, client_id, issued_at, expires_at, accepted_until, revoked_at, version) \
+         SELECT * FROM unnest(" id: Array<UidSql> => Vec<Uid>,
+        ", " hash: Array<Binary> => Vec<Digest>,
+        ", " grant_id: Array<UidSql> => Vec<Uid>,
+        ", " target_id: Array<UidSql> => Vec<Uid>,
+        ", " client_id: Array<Nullable<UidSql>> => Vec<Option<Uid>>,
+        ", " issued_at: Array<TsSql> => Vec<Ts>,
+        ", " expires_at: Array<TsSql> => Vec<Ts>,
+        ", " accepted_until: Array<Nullable<TsSql>> => Vec<Option<Ts>>,
+        ", " revoked_at: Array<Nullable<TsSql>> => Vec<Option<Ts>>,
+        ", " version: Array<BigInt> => Vec<i64>;
+        ")"
     }
-    "INSERT INTO tokens (id, hash, grant_id, target_id, client_id, issued_at, expires_at, accepted_until, revoked_at, version) \
-     SELECT * FROM unnest(", ")"
 );
 
-columns!(
+statement!(
     /// Revocations of tokens that have the version before.
-    Revocations {
-        id: Array<UidSql> => Vec<Uid>,
-        at: Array<TsSql> => Vec<Ts>,
-        version: Array<BigInt> => Vec<i64>,
+    Revocations on Pg {
+        "UPDATE tokens t SET revoked_at = p.at, version = p.version FROM unnest(" id: Array<UidSql> => Vec<Uid>,
+        ", " at: Array<TsSql> => Vec<Ts>,
+        ", " version: Array<BigInt> => Vec<i64>;
+        ") AS p (id, at, version) WHERE t.id = p.id AND t.version = p.version - 1"
     }
-    "UPDATE tokens t SET revoked_at = p.at, version = p.version FROM unnest(",
-    ") AS p (id, at, version) WHERE t.id = p.id AND t.version = p.version - 1"
 );
 
-columns!(
+statement!(
     /// Audit events that are not sealed yet.
-    Events {
-        id: Array<UidSql> => Vec<Uid>,
-        at: Array<TsSql> => Vec<Ts>,
-        kind: Array<Text> => Vec<String>,
-        family: Array<Text> => Vec<String>,
-        actor: Array<Text> => Vec<String>,
-        subjects: Array<JsonSql> => Vec<Json<BTreeMap<String, String>>>,
-        data: Array<JsonSql> => Vec<Json<Value>>,
-        commitment: Array<Binary> => Vec<Digest>,
-        private: Array<Nullable<JsonSql>> => Vec<Option<Json<Value>>>,
-        salt: Array<Nullable<Binary>> => Vec<Option<Digest>>,
+    Events on Pg {
+        "INSERT INTO audit_events (id, at, kind, family, actor, subjects, data, commitment, private, salt) SELECT * FROM unnest(" id: Array<UidSql> => Vec<Uid>,
+        ", " at: Array<TsSql> => Vec<Ts>,
+        ", " kind: Array<Text> => Vec<String>,
+        ", " family: Array<Text> => Vec<String>,
+        ", " actor: Array<Text> => Vec<String>,
+        ", " subjects: Array<JsonSql> => Vec<Json<BTreeMap<String, String>>>,
+        ", " data: Array<JsonSql> => Vec<Json<Value>>,
+        ", " commitment: Array<Binary> => Vec<Digest>,
+        ", " private: Array<Nullable<JsonSql>> => Vec<Option<Json<Value>>>,
+        ", " salt: Array<Nullable<Binary>> => Vec<Option<Digest>>;
+        ")"
     }
-    "INSERT INTO audit_events (id, at, kind, family, actor, subjects, data, commitment, private, salt) SELECT * FROM unnest(",
-    ")"
 );
 
-columns!(
+statement!(
     /// What events are about.
-    Subjects {
-        noun: Array<Text> => Vec<String>,
-        subject_id: Array<Text> => Vec<String>,
-        event_id: Array<UidSql> => Vec<Uid>,
+    Subjects on Pg {
+        "INSERT INTO audit_subjects (noun, subject_id, event_id) SELECT * FROM unnest(" noun: Array<Text> => Vec<String>,
+        ", " subject_id: Array<Text> => Vec<String>,
+        ", " event_id: Array<UidSql> => Vec<Uid>;
+        ")"
     }
-    "INSERT INTO audit_subjects (noun, subject_id, event_id) SELECT * FROM unnest(", ")"
+);
+
+statement!(
+    /// One revocation of a token that has the version before.
+    Revocation on Sqlite {
+        "UPDATE tokens SET revoked_at = " at: TsSql => Ts,
+        ", version = version + 1 WHERE id = " id: UidSql => Uid,
+        " AND version = " before: BigInt => i64;
+        ""
+    }
 );
 
 /// Records commands.
@@ -127,9 +139,8 @@ pub(super) async fn revoke_tokens(db: &mut Db<'_>, revoked: &[RevokedToken]) -> 
         Db::Lite(conn) => {
             let mut moved = 0;
             for token in revoked {
-                let there = tokens::table.find(token.id).filter(tokens::version.eq(token.version - 1));
-                let after = (tokens::revoked_at.eq(Some(token.at)), tokens::version.eq(token.version));
-                moved += diesel::RunQueryDsl::execute(diesel::update(there).set(after), &mut **conn)?;
+                let query = Revocation { at: token.at, id: token.id, before: token.version - 1 };
+                moved += diesel::RunQueryDsl::execute(query, &mut **conn)?;
             }
             moved
         }

@@ -1,5 +1,4 @@
 //! The two back ends: connections, portable types, what cannot be shared, migrations.
-pub(crate) mod columns;
 pub(crate) mod conn;
 pub(crate) mod fail;
 mod libpq;
@@ -9,5 +8,6 @@ pub(crate) mod particular;
 pub(crate) mod pools;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+pub(crate) mod statement;
 pub(crate) mod types;
 pub(crate) mod words;

@@ -2,17 +2,18 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use diesel::dsl::sql;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Text};
+use diesel::sqlite::Sqlite;
 use hallpass_domain::Timestamp;
 use hallpass_domain::audit::merkle::Hash;
 use hallpass_domain::ids::EventId;
 use uuid::Uuid;
 
-use super::columns::columns;
 use super::conn::Db;
 use super::fail::Fail;
-use super::literal::literal;
+use super::statement::statement;
 use super::types::{Digest, Ts, TsSql, Uid, UidSql};
 use crate::schema::{
     accounts, audit_events, catalogue_revision, commands, credentials, grants, mails, requests, roles,
@@ -47,10 +48,13 @@ pub(crate) async fn now(db: &mut Db<'_>) -> Result<Timestamp, Fail> {
     Ok(now)
 }
 
-columns!(
+statement!(
     /// A notification, which goes out with the commit.
-    Notify { channel: Text => &'static str, payload: Text => String }
-    "SELECT pg_notify(", ")"
+    Notify on Pg {
+        "SELECT pg_notify(" channel: Text => &'static str,
+        ", " payload: Text => String;
+        ")"
+    }
 );
 
 /// Tells other servers, at commit. SQLite has no other servers.
@@ -124,9 +128,24 @@ pub(crate) async fn claimable_mails(db: &mut Db<'_>, now: Ts, limit: i64) -> Res
     })
 }
 
-literal!(
-    /// An event that has no place in the log yet.
-    Unplaced, "audit_events.leaf_index IS NULL"
+statement!(
+    /// The place of one event.
+    Place on Sqlite {
+        "UPDATE audit_events SET leaf_index = " index: BigInt => i64,
+        ", leaf_hash = " hash: Binary => Digest,
+        " WHERE id = " id: UidSql => Uid;
+        " AND leaf_index IS NULL"
+    }
+);
+
+statement!(
+    /// The places of many events, which begin with the first.
+    Places on Pg {
+        "UPDATE audit_events e SET leaf_hash = p.hash, leaf_index = p.n - 1 + " first: BigInt => i64,
+        " FROM unnest(" id: Array<UidSql> => Vec<Uid>,
+        ", " hash: Array<Binary> => Vec<Digest>;
+        ") WITH ORDINALITY AS p (id, hash, n) WHERE e.id = p.id AND e.leaf_index IS NULL"
+    }
 );
 
 /// Gives events that have no place in the log the places `first..`, in order; how many were placed.
@@ -139,25 +158,17 @@ pub(crate) async fn place_leaves(
         Db::Lite(conn) => {
             let mut placed = 0;
             for (index, (id, hash)) in (first..).zip(leaves) {
-                let event = audit_events::table.find(Uid(id.0)).filter(Unplaced);
-                let place = (
-                    audit_events::leaf_index.eq(Some(index)),
-                    audit_events::leaf_hash.eq(Some(Digest(*hash.as_bytes()))),
-                );
-                placed += diesel::RunQueryDsl::execute(diesel::update(event).set(place), &mut **conn)?;
+                let query = Place { index, hash: Digest(*hash.as_bytes()), id: Uid(id.0) };
+                placed += diesel::RunQueryDsl::execute(query, &mut **conn)?;
             }
             Ok(placed)
         }
         Db::Pg(conn) => {
-            let ids: Vec<Uid> = leaves.iter().map(|(id, _)| Uid(id.0)).collect();
-            let hashes: Vec<&[u8]> = leaves.iter().map(|(_, hash)| hash.as_bytes().as_slice()).collect();
-            let query = diesel::sql_query(
-                "UPDATE audit_events e SET leaf_index = $3 + p.n - 1, leaf_hash = p.hash \
-                 FROM unnest($1, $2) WITH ORDINALITY AS p (id, hash, n) WHERE e.id = p.id AND e.leaf_index IS NULL",
-            )
-            .bind::<Array<UidSql>, _>(ids)
-            .bind::<Array<Binary>, _>(hashes)
-            .bind::<BigInt, _>(first);
+            let query = Places {
+                first,
+                id: leaves.iter().map(|(id, _)| Uid(id.0)).collect(),
+                hash: leaves.iter().map(|(_, hash)| Digest(*hash.as_bytes())).collect(),
+            };
             Ok(diesel_async::RunQueryDsl::execute(query, &mut **conn).await?)
         }
     }
