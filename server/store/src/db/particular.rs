@@ -16,8 +16,8 @@ use super::fail::Fail;
 use super::statement::statement;
 use super::types::{Digest, Ts, TsSql, Uid, UidSql};
 use crate::schema::{
-    accounts, audit_events, catalogue_revision, commands, credentials, grants, mails, requests, roles,
-    sessions, tokens, users, workflows,
+    accounts, catalogue_revision, commands, credentials, grants, mails, requests, roles, sessions, tokens,
+    users, workflows,
 };
 
 /// Channel of notifications.

@@ -25,6 +25,8 @@ macro_rules! statement {
                 Ok(())
             }
         }
+
+        impl<C> ::diesel::RunQueryDsl<C> for $name {}
     };
 }
 pub(crate) use statement;
