@@ -59,6 +59,17 @@ impl Bed {
         Self { store, url, _dir: None }
     }
 
+    /// Runs SQL as something that is not Hallpass: the first on SQLite, the second on PostgreSQL.
+    pub(crate) async fn outside(&self, sqlite: &str, postgres: &str) -> Result<(), String> {
+        match self.url.strip_prefix("sqlite:") {
+            Some(file) => sqlite3(file.as_ref(), sqlite).map(drop),
+            None => {
+                let done = outsider(&self.database()).await.batch_execute(postgres).await;
+                done.map_err(|e| e.as_db_error().map_or_else(|| e.to_string(), |e| e.message().to_owned()))
+            }
+        }
+    }
+
     /// The name of the PostgreSQL database.
     pub(crate) fn database(&self) -> String {
         let (_, tail) = self.url.rsplit_once('/').unwrap();

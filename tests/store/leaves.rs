@@ -5,20 +5,13 @@ use hallpass_domain::ports::store::Store as _;
 use hallpass_domain::transition::Transition;
 
 use super::audit::next_seal;
-use super::bed::{Bed, outsider, sqlite3};
+use super::bed::Bed;
 use super::samples::{event, now};
 
 /// Something that is not Hallpass changes the database, its own rules included.
 async fn meddle(bed: &Bed, trigger: &str, sql: &str) {
-    match bed.url.strip_prefix("sqlite:") {
-        Some(file) => {
-            sqlite3(file.as_ref(), &format!("DROP TRIGGER {trigger}; {sql}")).unwrap();
-        }
-        None => {
-            let sql = format!("DROP TRIGGER {trigger} ON audit_events; {sql}");
-            outsider(&bed.database()).await.batch_execute(&sql).await.unwrap();
-        }
-    }
+    let drop = format!("DROP TRIGGER {trigger}");
+    bed.outside(&format!("{drop}; {sql}"), &format!("{drop} ON audit_events; {sql}")).await.unwrap();
 }
 
 async fn committed(bed: &Bed) -> Event {

@@ -64,6 +64,7 @@ mod both {
         legal_moves_pass,
         ends_never_move_later,
         what_was_agreed_does_not_change,
+        what_a_token_gives_is_fixed,
         revoked_stays_revoked,
         strangers_are_refused,
     );

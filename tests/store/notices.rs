@@ -6,7 +6,7 @@ use hallpass_store::{Committed, Schema, StoreNotice, open};
 use hallpass_tests::wait::eventually;
 
 use super::bed::{Bed, outsider};
-use super::samples::{World, commit, now, put};
+use super::samples::{World, commit, now, put, revocation};
 
 fn committed(notice: StoreNotice) -> Committed {
     match notice {
@@ -30,7 +30,7 @@ pub(crate) async fn local_commits_are_told_before_their_answer(bed: &Bed) {
     (token.revoked_at, token.version) = (Some(now()), 2);
     commit(
         &bed.store,
-        [put!(Token, token), put!(Credential, w.credential(&grant)), put!(Request, w.request())],
+        [revocation(&token), put!(Credential, w.credential(&grant)), put!(Request, w.request())],
     )
     .await;
     let told = committed(changes.try_recv().unwrap());

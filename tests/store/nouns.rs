@@ -20,7 +20,7 @@ use hallpass_domain::window::Ask;
 use hallpass_domain::workflow::Proof;
 
 use super::bed::Bed;
-use super::samples::{World, after, change, commit, event, hash, name, now, put, user};
+use super::samples::{World, after, change, commit, event, hash, name, now, put, revocation, user};
 
 pub(crate) async fn every_noun_comes_back_as_it_went(bed: &Bed) {
     let (store, w) = (&bed.store, World::make(&bed.store).await);
@@ -153,8 +153,7 @@ pub(crate) async fn replaced_nouns_come_back_as_they_went(bed: &Bed) {
     (credential.denied_at, credential.sessions_ended_at) = (Some(after(3)), Some(after(4)));
     (credential.removed_at, credential.verified_at) = (Some(after(5)), Some(after(6)));
     (credential.fence, credential.version) = (4, 2);
-    (token.revoked_at, token.expires_at, token.version) = (Some(after(9)), after(200), 2);
-    token.accepted_until = None;
+    (token.revoked_at, token.version) = (Some(after(9)), 2);
     (account.password_hash, account.totp_pending, account.totp_last_step) = (None, None, 59_000_001);
     (account.recovery_hashes, account.version) = (vec![], 2);
     (session.ended_at, session.next, session.seen_at, session.version) = (Some(after(3)), None, after(2), 2);
@@ -176,7 +175,7 @@ pub(crate) async fn replaced_nouns_come_back_as_they_went(bed: &Bed) {
         put!(Request, request),
         put!(Grant, grant),
         put!(Credential, credential),
-        put!(Token, token),
+        revocation(&token),
         put!(Account, account),
         put!(Session, session),
         put!(Device, device),

@@ -16,7 +16,7 @@ use hallpass_domain::request::RequestState;
 use hallpass_domain::transition::Rested;
 use hallpass_store::StoreHandle;
 
-use super::samples::{World, after, change, commit, hash, now, put};
+use super::samples::{World, after, change, commit, hash, now, put, revocation};
 
 /// Calls everything.
 pub(crate) async fn call_every_port(store: &StoreHandle) {
@@ -41,14 +41,14 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
         ],
     )
     .await;
-    token.version = 2;
+    (token.version, token.revoked_at) = (2, Some(now()));
     let resting = [
         Rested::Request(request.id, 1),
         Rested::Grant(grant.id, 1),
         Rested::Mail(mail.id, 1),
         Rested::User(w.ana.id, 1),
     ];
-    let resting = resting.into_iter().fold(change([put!(Token, token)]), |t, r| t.rests_on(r));
+    let resting = resting.into_iter().fold(change([revocation(&token)]), |t, r| t.rests_on(r));
     store.commit(resting).await.unwrap();
     let many = (0..8).map(|_| store.commit(change([]).rests_on(Rested::GrantHeld(grant.id, 2))));
     assert!(futures_util::future::join_all(many).await.iter().all(Result::is_ok));

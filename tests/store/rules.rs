@@ -4,12 +4,13 @@ use hallpass_domain::grant::GrantState;
 use hallpass_domain::ids::{CredentialId, DecisionId, GrantId, RequestId, RoleId, TokenId, UserId};
 use hallpass_domain::ports::grants::Grants as _;
 use hallpass_domain::ports::store::{CommitError, Store as _};
+use hallpass_domain::ports::tokens::Tokens as _;
 use hallpass_domain::request::RequestState;
 use hallpass_domain::transition::Change;
 
 use super::bed::Bed;
 use super::commit::is_conflict;
-use super::samples::{World, after, change, commit, now, put, user};
+use super::samples::{World, after, change, commit, now, put, revocation, user};
 
 async fn refused(bed: &Bed, what: &str, change_: Change) {
     let outcome = bed.store.commit(change([change_])).await;
@@ -182,9 +183,9 @@ pub(crate) async fn legal_moves_pass(bed: &Bed) {
 pub(crate) async fn ends_never_move_later(bed: &Bed) {
     let w = World::make(&bed.store).await;
     let mut grant = w.grant();
-    let (mut credential, mut token) = (w.credential(&grant), w.token(&grant));
+    let (mut credential, token) = (w.credential(&grant), w.token(&grant));
     commit(&bed.store, [put!(Grant, grant), put!(Credential, credential), put!(Token, token)]).await;
-    (grant.version, credential.version, token.version) = (2, 2, 2);
+    (grant.version, credential.version) = (2, 2);
     let later = chrono::Duration::microseconds(1);
     let mut late = grant.clone();
     late.ends_at += later;
@@ -195,13 +196,9 @@ pub(crate) async fn ends_never_move_later(bed: &Bed) {
     let mut late = credential.clone();
     late.due_at += later;
     refused(bed, "removal", put!(Credential, late)).await;
-    let mut late = token.clone();
-    late.expires_at += later;
-    refused(bed, "token", put!(Token, late)).await;
     grant.ends_at -= later;
     credential.due_at -= later;
-    token.expires_at -= later;
-    commit(&bed.store, [put!(Grant, grant), put!(Credential, credential), put!(Token, token)]).await;
+    commit(&bed.store, [put!(Grant, grant), put!(Credential, credential)]).await;
     // Earlier it stays: the old end is a later one now.
     grant.version = 3;
     grant.ends_at += later;
@@ -247,6 +244,29 @@ pub(crate) async fn what_was_agreed_does_not_change(bed: &Bed) {
     assert_eq!(bed.store.grant(grant.id).await.unwrap().unwrap().version, 1);
 }
 
+/// There is no change that says so: what a token gives and that it was revoked is kept by the database alone.
+pub(crate) async fn what_a_token_gives_is_fixed(bed: &Bed) {
+    let w = World::make(&bed.store).await;
+    let grant = w.grant();
+    let mut token = w.token(&grant);
+    commit(&bed.store, [put!(Grant, grant), put!(Token, token)]).await;
+    (token.revoked_at, token.version) = (Some(now()), 2);
+    commit(&bed.store, [revocation(&token)]).await;
+    conflicts(bed, "a second revocation", revocation(&token)).await;
+    for (sqlite, postgres) in [
+        ("expires_at = expires_at + 1", "expires_at = expires_at + interval '1 microsecond'"),
+        ("hash = randomblob(32)", "hash = sha256('other')"),
+        ("grant_id = id", "grant_id = id"),
+        ("target_id = id", "target_id = id"),
+        ("revoked_at = NULL", "revoked_at = NULL"),
+    ] {
+        let sql = |set: &str| format!("UPDATE tokens SET {set}");
+        let refused = bed.outside(&sql(sqlite), &sql(postgres)).await.expect_err(sqlite);
+        assert!(refused.contains("hallpass: "), "{sqlite}: {refused}");
+    }
+    assert_eq!(bed.store.token(token.id).await.unwrap(), Some(token));
+}
+
 pub(crate) async fn revoked_stays_revoked(bed: &Bed) {
     let w = World::make(&bed.store).await;
     let grant = w.grant();
@@ -265,10 +285,9 @@ pub(crate) async fn revoked_stays_revoked(bed: &Bed) {
     .await;
     (token.version, api_token.version, session.version) = (2, 2, 2);
     (token.revoked_at, api_token.revoked_at, session.ended_at) = (Some(now()), Some(now()), Some(now()));
-    commit(&bed.store, [put!(Token, token), put!(ApiToken, api_token), put!(Session, session)]).await;
-    (token.version, api_token.version, session.version) = (3, 3, 3);
-    (token.revoked_at, api_token.revoked_at, session.ended_at) = (None, None, None);
-    refused(bed, "token", put!(Token, token)).await;
+    commit(&bed.store, [revocation(&token), put!(ApiToken, api_token), put!(Session, session)]).await;
+    (api_token.version, session.version) = (3, 3);
+    (api_token.revoked_at, session.ended_at) = (None, None);
     refused(bed, "API token", put!(ApiToken, api_token)).await;
     refused(bed, "session", put!(Session, session)).await;
     (account.version, account.totp_last_step) = (2, account.totp_last_step - 1);

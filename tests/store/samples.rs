@@ -474,6 +474,11 @@ pub(crate) fn scope() -> Scope {
 }
 
 /// `Change` of a noun, by its variant.
+/// A token's revocation, as the record shall be.
+pub(crate) fn revocation(token: &Token) -> Change {
+    Change::RevokeToken { id: token.id, at: token.revoked_at.unwrap(), version: token.version }
+}
+
 macro_rules! put {
     ($variant:ident, $noun:expr) => {
         hallpass_domain::transition::Change::$variant(Box::new($noun.clone()))

@@ -55,7 +55,7 @@ statement!(
 statement!(
     /// Audit events that are not sealed yet.
     Events on Pg {
-        "INSERT INTO audit_events (id, at, kind, family, actor, subjects, data, commitment, private, salt) SELECT * FROM unnest(" id: Array<UidSql> => Vec<Uid>,
+        "INSERT INTO audit_events (id, at, kind, family, actor, subjects, data, commitment, private, salt, leaf_hash) SELECT * FROM unnest(" id: Array<UidSql> => Vec<Uid>,
         ", " at: Array<TsSql> => Vec<Ts>,
         ", " kind: Array<Text> => Vec<String>,
         ", " family: Array<Text> => Vec<String>,
@@ -64,7 +64,8 @@ statement!(
         ", " data: Array<JsonSql> => Vec<Json<Value>>,
         ", " commitment: Array<Binary> => Vec<Digest>,
         ", " private: Array<Nullable<JsonSql>> => Vec<Option<Json<Value>>>,
-        ", " salt: Array<Nullable<Binary>> => Vec<Option<Digest>>;
+        ", " salt: Array<Nullable<Binary>> => Vec<Option<Digest>>,
+        ", " leaf_hash: Array<Nullable<Binary>> => Vec<Option<Digest>>;
         ")"
     }
 );
@@ -204,6 +205,7 @@ fn columns_of(events: Vec<EventRow>) -> Events {
         commitment: Vec::new(),
         private: Vec::new(),
         salt: Vec::new(),
+        leaf_hash: Vec::new(),
     };
     for row in events {
         columns.id.push(row.id);
@@ -216,6 +218,7 @@ fn columns_of(events: Vec<EventRow>) -> Events {
         columns.commitment.push(row.commitment);
         columns.private.push(row.private);
         columns.salt.push(row.salt);
+        columns.leaf_hash.push(row.leaf_hash);
     }
     columns
 }
