@@ -11,6 +11,9 @@ use hallpass_domain::ports::grants::GrantFilter;
 use hallpass_domain::ports::requests::RequestFilter;
 use hallpass_domain::ports::store::Page;
 use hallpass_domain::request::{Request, RequestState};
+use hallpass_tests::wait::eventually_within;
+
+use crate::parts::SOON;
 
 /// The nouns and events of a store.
 pub(crate) struct Ledger {
@@ -210,6 +213,12 @@ impl Ledger {
 
 /// The log verifies offline against every checkpoint that was ever published.
 pub(crate) async fn log_verifies(when: &str, broker: &Broker, vkey: &str, checkpoints: &Path) -> Verified {
+    // A seal is committed before its checkpoint is published.
+    eventually_within(SOON, "the newest checkpoint to be published", || async {
+        let size = broker.store.log_head().await.expect("the log").size;
+        (published(checkpoints) == i64::try_from(size).ok()).then_some(())
+    })
+    .await;
     let export = broker.begin_export().await.expect("an export");
     let mut text = export.header.clone();
     for block in 0..export.blocks() {
