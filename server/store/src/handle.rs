@@ -45,7 +45,7 @@ struct Inner {
 
 enum Back {
     File { readers: Arc<Readers>, path: PathBuf },
-    Server { pools: Pools, _runtime: Runtime },
+    Server { pools: Box<Pools>, _runtime: Runtime },
     Away,
 }
 
@@ -116,7 +116,7 @@ impl StoreHandle {
         let server = server.named(&notices.origin);
         let runtime = Runtime::start()?;
         let conn = server.connect_on(&runtime).await.map_err(OpenError::Unusable)?;
-        let pools = Pools::new(server.clone(), &runtime)?;
+        let pools = Box::new(Pools::new(server.clone(), &runtime)?);
         let source = Source::Server(Box::new(server.clone()));
         let writer = Writer::new(source, Conn::Pg(Box::new(conn)), Arc::clone(&notices));
         let (queue, waiting) = mpsc::channel(QUEUE);

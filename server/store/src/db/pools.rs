@@ -39,12 +39,11 @@ impl Pools {
         let at_once = Timeouts { wait: Some(Duration::ZERO), ..Timeouts::default() };
         let taken = async {
             // One that cannot be made is not tried twice: the same server would not answer the second either.
-            match self.own() {
-                Some(own) => match own.timeout_get(&at_once).await {
+            if let Some(own) = self.own() {
+                match own.timeout_get(&at_once).await {
                     Err(PoolError::Timeout(_)) => {}
                     taken => return taken,
-                },
-                None => {}
+                }
             }
             self.shared.get().await
         };
