@@ -1,17 +1,37 @@
 //! A target behind a slow network: what arrives past its deadline leaves nothing behind.
 use std::sync::Arc;
 
+use hallpass_broker::credentials::login::IssuedLogin;
 use hallpass_domain::credential::{Credential, CredentialState};
+use hallpass_domain::grant::Grant;
 use hallpass_domain::ids::CredentialId;
+use hallpass_domain::refusal::Refusal;
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::proxy::{Proxy, Upstream};
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::{REQUESTER, World};
 use hallpassd::compose::Given;
+use tokio::task::JoinHandle;
 
 use crate::bed::{Bed, Store, started, target};
 use crate::ledger::Ledger;
 use crate::parts::{SOON, is_there};
+
+/// Asks for a login whose create is held back on its way; the asking, and the row ahead of the account.
+async fn held(
+    proxy: &Proxy,
+    world: &Arc<World>,
+    grant: &Grant,
+) -> (JoinHandle<Result<IssuedLogin, Refusal>>, Credential) {
+    proxy.upstream(Upstream::HoldFrom(b"CREATE ROLE".to_vec()));
+    let asking = tokio::spawn({
+        let (world, grant) = (Arc::clone(world), grant.clone());
+        async move { world.login(&grant).await }
+    });
+    eventually_within(SOON, "the create to be held", || async { proxy.holds().then_some(()) }).await;
+    let intended = world.broker.store.credentials_of(grant.id).await.expect("the store").remove(0);
+    (asking, intended)
+}
 
 /// The create is held back until after its deadline, and then let go; or its answer is lost.
 async fn a_create_arrives_late(store: Store, answer_lost: bool) {
@@ -21,13 +41,7 @@ async fn a_create_arrives_late(store: Store, answer_lost: bool) {
     let world = Arc::new(World::open(&bed.place, Given::default()).await.expect("a server"));
     let _running = world.run();
     let grant = world.grant("db-read", "3s").await.expect("a grant");
-    proxy.upstream(Upstream::HoldFrom(b"CREATE ROLE".to_vec()));
-    let asking = tokio::spawn({
-        let (world, grant) = (Arc::clone(&world), grant.clone());
-        async move { world.login(&grant).await }
-    });
-    eventually_within(SOON, "the create to be held", || async { proxy.holds().then_some(()) }).await;
-    let intended = world.broker.store.credentials_of(grant.id).await.expect("the store").remove(0);
+    let (asking, intended) = held(&proxy, &world, &grant).await;
     assert_eq!(intended.state, CredentialState::Intended, "the row is there before the account");
     if answer_lost {
         proxy.deafen();
@@ -44,17 +58,7 @@ async fn a_create_arrives_late(store: Store, answer_lost: bool) {
         // It may have been created; nobody has its secret.
         proxy.hear();
     }
-    eventually_within(SOON, "verified absence", || async {
-        let row = world.broker.store.credential(intended.id).await.expect("the store").expect("the row");
-        (row.state == CredentialState::Revoked).then_some(())
-    })
-    .await;
-    assert!(!is_there(target, &intended.external_name).await);
-    eventually_within(SOON, "everything to be sealed", || async {
-        (world.broker.store.unsealed_tail().await.expect("the log").0 == 0).then_some(())
-    })
-    .await;
-    Ledger::read(&world.broker).await.rows_and_events_agree("a create was late");
+    gone(&world, target, intended.id, "a create was late").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -100,7 +104,7 @@ async fn a_create_that_lands_after_its_issuer_gave_up_is_removed() {
 }
 
 /// Waits until a login is proven gone, and checks that what is recorded of it agrees.
-async fn gone(world: &World, target: &Cluster, id: CredentialId) -> Credential {
+async fn gone(world: &World, target: &Cluster, id: CredentialId, when: &str) -> Credential {
     let row = eventually_within(SOON, "verified absence", || async {
         let row = world.broker.store.credential(id).await.expect("the store").expect("the row");
         (row.state == CredentialState::Revoked).then_some(row)
@@ -111,7 +115,7 @@ async fn gone(world: &World, target: &Cluster, id: CredentialId) -> Credential {
         (world.broker.store.unsealed_tail().await.expect("the log").0 == 0).then_some(())
     })
     .await;
-    Ledger::read(&world.broker).await.rows_and_events_agree("nobody took the login");
+    Ledger::read(&world.broker).await.rows_and_events_agree(when);
     row
 }
 
@@ -124,17 +128,11 @@ async fn nobody_waits_for_the_create(store: Store) {
     let world = Arc::new(World::open(&bed.place, Given::default()).await.expect("a server"));
     let _running = world.run();
     let grant = world.grant("db-read", "1h").await.expect("a grant");
-    proxy.upstream(Upstream::HoldFrom(b"CREATE ROLE".to_vec()));
-    let asking = tokio::spawn({
-        let (world, grant) = (Arc::clone(&world), grant.clone());
-        async move { world.login(&grant).await }
-    });
-    eventually_within(SOON, "the create to be held", || async { proxy.holds().then_some(()) }).await;
-    let intended = world.broker.store.credentials_of(grant.id).await.expect("the store").remove(0);
+    let (asking, intended) = held(&proxy, &world, &grant).await;
     asking.abort();
     assert!(asking.await.is_err_and(|e| e.is_cancelled()), "it had not answered yet");
     proxy.release();
-    let row = gone(&world, target, intended.id).await;
+    let row = gone(&world, target, intended.id, "nobody took the login").await;
     assert_eq!(row.live_at, None, "nobody had its password");
 }
 
@@ -158,13 +156,7 @@ async fn nobody_waits_for_the_commit() {
     let world = Arc::new(World::open(&bed.place, Given::default()).await.expect("a server"));
     let _running = world.run();
     let grant = world.grant("db-read", "1h").await.expect("a grant");
-    proxy.upstream(Upstream::HoldFrom(b"CREATE ROLE".to_vec()));
-    let asking = tokio::spawn({
-        let (world, grant) = (Arc::clone(&world), grant.clone());
-        async move { world.login(&grant).await }
-    });
-    eventually_within(SOON, "the create to be held", || async { proxy.holds().then_some(()) }).await;
-    let intended = world.broker.store.credentials_of(grant.id).await.expect("the store").remove(0);
+    let (asking, intended) = held(&proxy, &world, &grant).await;
     let (mut holder, looks) = (stores.superuser(database).await, stores.superuser(database).await);
     let held = holder.transaction().await.expect("a transaction");
     held.execute("SELECT FROM grants WHERE id = $1 FOR UPDATE", &[&grant.id.0]).await.expect("the lock");
@@ -177,7 +169,7 @@ async fn nobody_waits_for_the_commit() {
     asking.abort();
     assert!(asking.await.is_err_and(|e| e.is_cancelled()), "it had not answered yet");
     held.rollback().await.expect("the lock is let go");
-    let row = gone(&world, target, intended.id).await;
+    let row = gone(&world, target, intended.id, "nobody took the login").await;
     assert!(row.live_at.is_some(), "it was refused before: this shows nothing");
 }
 
@@ -191,13 +183,13 @@ async fn nobody_hands_it_on(store: Store) {
     let caller = world.caller(REQUESTER).await.expect("the requester");
     drop(world.broker.issue_login(&caller, grant.id).await.expect("a login"));
     let row = world.broker.store.credentials_of(grant.id).await.expect("the store").remove(0);
-    gone(&world, target, row.id).await;
+    gone(&world, target, row.id, "nobody took the login").await;
     // What somebody has stays.
     let login = world.login(&grant).await.expect("a login");
     let row = world.broker.store.credential(login.credential.id).await.expect("the store").expect("the row");
     assert_eq!(row.state, CredentialState::Live);
     world.broker.release_grant(&caller, grant.id).await.expect("it ends");
-    gone(&world, target, row.id).await;
+    gone(&world, target, row.id, "nobody took the login").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
