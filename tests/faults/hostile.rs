@@ -19,7 +19,7 @@ use crate::bed::{Bed, Store, own_target, own_target_with};
 use crate::parts::{SOON, gone, is_there, row};
 
 const ROW: &str = "BEGIN; ALTER ROLE CURRENT_USER PASSWORD 'x'";
-const FILL: &str = "SELECT count(pg_advisory_lock(g)) FROM generate_series(1, 100000000) g";
+const FILL: &str = "SELECT count(pg_advisory_lock(g)) FROM generate_series(1, 100000) g";
 const SMALL: &[(&str, &str)] =
     &[("max_locks_per_transaction", "10"), ("max_connections", "60"), ("shared_buffers", "16MB")];
 /// Longest time from the end of a grant to the refusal of new logins, beside whatever a holder does.

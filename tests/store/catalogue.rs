@@ -61,3 +61,18 @@ pub(crate) async fn members_and_owners_are_replaced(bed: &Bed) {
     assert!(outcome.is_err());
     assert_eq!(store.catalogue().await.unwrap().groups[&w.group.id].version, 2);
 }
+
+/// An older backup that is put back under a running server has a lower revision. It takes the place of what was kept; else
+/// the whole catalogue would be read at every call from then on.
+pub(crate) async fn a_lower_revision_replaces_a_higher_one(bed: &Bed) {
+    let (store, _w) = (&bed.store, World::make(&bed.store).await);
+    for name in ["carl", "dora", "emil"] {
+        commit(store, [put!(User, user(&format!("{name}@example.org")))]).await;
+    }
+    let high = store.catalogue().await.unwrap();
+    let lower = format!("UPDATE catalogue_revision SET revision = {}", high.revision - 2);
+    bed.outside(&lower, &lower).await.unwrap();
+    let low = store.catalogue().await.unwrap();
+    assert_eq!(low.revision, high.revision - 2);
+    assert!(Arc::ptr_eq(&low, &store.catalogue().await.unwrap()), "it is read once");
+}

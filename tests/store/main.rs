@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on says so by a panic"
 )]
+mod addresses;
 mod audit;
 mod bed;
 mod catalogue;
@@ -94,7 +95,11 @@ mod both {
         nodes_are_found,
         an_erased_event_keeps_its_leaf,
     );
-    on_both!(catalogue: the_catalogue_follows_every_change, members_and_owners_are_replaced);
+    on_both!(catalogue:
+        the_catalogue_follows_every_change,
+        members_and_owners_are_replaced,
+        a_lower_revision_replaces_a_higher_one,
+    );
     on_both!(sweep: what_has_expired_goes, live_things_stay);
     on_both!(notices: local_commits_are_told_before_their_answer, the_clock_and_the_probe);
 }

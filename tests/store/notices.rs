@@ -72,8 +72,13 @@ async fn another_server_hears_and_knows_that_it_hears() {
     heard.sort();
     assert_eq!(heard, grants.iter().map(|g| g.id).collect::<Vec<_>>());
 
-    // The listener is cut off: it comes back and says that something may have been missed.
+    // Words of another version are passed over.
     let outside = outsider(&bed.database()).await;
+    outside.batch_execute("NOTIFY hallpass, 'stranger x:1 g:zz ?'").await.unwrap();
+    let passed_over = committed(changes.recv().await.unwrap());
+    assert_eq!(passed_over, Committed::default());
+
+    // The listener is cut off: it comes back and says that something may have been missed.
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%NOTIFY hallpass%' AND pid <> pg_backend_pid()";
     eventually("both listeners cut", || async {
         (outside.query(cut, &[]).await.unwrap().len() >= 2).then_some(())

@@ -253,21 +253,3 @@ impl Notices {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn payloads_keep_below_the_limit_and_read_back() {
-        let grants: Vec<_> = (0..600).map(|n| GrantId(Uuid::from_u128(n))).collect();
-        let sent = Committed { grants: grants.clone(), mails: true, events: true, ..Committed::default() };
-        let payloads = sent.payloads("origin");
-        assert!(payloads.len() > 1 && payloads.iter().all(|p| p.len() < 8_000 && p.starts_with("origin ")));
-        let read: Vec<_> = payloads.iter().map(|p| Committed::read(p.split_once(' ').unwrap().1)).collect();
-        assert_eq!(read.iter().flat_map(|r| r.grants.clone()).collect::<Vec<_>>(), grants);
-        assert!(read.iter().any(|r| r.mails && r.events && !r.requests));
-        assert!(Committed::default().payloads("origin").is_empty());
-        assert_eq!(Committed::read("x:1 g:zz ?"), Committed::default());
-    }
-}

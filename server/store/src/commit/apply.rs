@@ -31,29 +31,6 @@ pub(crate) struct Later {
     subjects: Vec<SubjectRow>,
 }
 
-/// One row a statement on SQLite (prepared once, no round trip), many on PostgreSQL.
-macro_rules! insert_all {
-    ($db:expr, $table:ident, $rows:expr) => {
-        match &mut *$db {
-            $crate::db::conn::Db::Lite(conn) => {
-                for row in $rows {
-                    diesel::RunQueryDsl::execute(
-                        diesel::insert_into($table::table).values(row),
-                        &mut **conn,
-                    )?;
-                }
-            }
-            $crate::db::conn::Db::Pg(conn) => {
-                for rows in $rows.chunks(ROWS_AT_ONCE) {
-                    let query = diesel::insert_into($table::table).values(rows);
-                    diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
-                }
-            }
-        }
-    };
-}
-pub(super) use insert_all;
-
 impl Later {
     fn event(&mut self, event: &Event) {
         self.events.push(EventRow::from(event));
@@ -65,9 +42,27 @@ impl Later {
         insert_commands(db, self.commands).await?;
         insert_tokens(db, self.tokens).await?;
         revoke_tokens(db, &self.revoked).await?;
-        insert_all!(db, mails, &self.mails);
+        insert_mails(db, &self.mails).await?;
         insert_events(db, self.events, self.subjects).await
     }
+}
+
+/// One row a statement on SQLite (prepared once, no round trip), many on PostgreSQL.
+async fn insert_mails(db: &mut Db<'_>, rows: &[MailRow]) -> Result<(), Fail> {
+    match db {
+        Db::Lite(conn) => {
+            for row in rows {
+                diesel::RunQueryDsl::execute(diesel::insert_into(mails::table).values(row), &mut **conn)?;
+            }
+        }
+        Db::Pg(conn) => {
+            for rows in rows.chunks(ROWS_AT_ONCE) {
+                let query = diesel::insert_into(mails::table).values(rows);
+                diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Applies one transition, checking every version with statements.

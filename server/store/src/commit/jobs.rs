@@ -2,7 +2,8 @@
 use chrono::Duration;
 use diesel::dsl::{case_when, sql};
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{BigInt, Binary, Bool, Integer};
+use diesel::sqlite::Sqlite;
 use hallpass_domain::Timestamp;
 use hallpass_domain::audit::merkle::Hash;
 use hallpass_domain::credential::Credential;
@@ -10,12 +11,13 @@ use hallpass_domain::ids::{CredentialId, TargetId};
 use hallpass_domain::mail::Mail;
 use hallpass_domain::ports::audit_log::Seal;
 
-use super::apply::{ROWS_AT_ONCE, insert_all};
+use super::apply::ROWS_AT_ONCE;
 use super::put::moved;
 use super::{Done, Job, Lease};
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
 use crate::db::particular::{claimable_credentials, claimable_mails, live_servers, place_leaves};
+use crate::db::statement::statement;
 use crate::db::types::{Digest, Ts, Uid};
 use crate::queries::v7_floor;
 use crate::rows::Row;
@@ -31,6 +33,16 @@ use crate::schema::{
 const TOKENS_KEPT: Duration = Duration::hours(24);
 /// Commands are kept so long: longer than any caller waits for a lost answer.
 const COMMANDS_KEPT: Duration = Duration::hours(24);
+
+statement!(
+    /// One node of the audit tree.
+    Node on Sqlite {
+        "INSERT INTO audit_nodes (level, place, hash) VALUES (" level: Integer => i32,
+        ", " place: BigInt => i64,
+        ", " hash: Binary => Digest;
+        ")"
+    }
+);
 
 /// Does one job that is no transition.
 pub(crate) async fn perform(db: &mut Db<'_>, job: &Job) -> Result<Done, Fail> {
@@ -180,7 +192,19 @@ async fn seal(db: &mut Db<'_>, seal: &Seal) -> Result<(), Fail> {
         Ok(NodeRow { level: i32::from(*level), place: count(*place)?, hash: Digest(*hash.as_bytes()) })
     };
     let nodes = seal.nodes.iter().map(node).collect::<Result<Vec<_>, Fail>>()?;
-    insert_all!(db, audit_nodes, &nodes);
+    match db {
+        Db::Lite(conn) => {
+            for NodeRow { level, place, hash } in nodes {
+                diesel::RunQueryDsl::execute(Node { level, place, hash }, &mut **conn)?;
+            }
+        }
+        Db::Pg(conn) => {
+            for rows in nodes.chunks(ROWS_AT_ONCE) {
+                let query = diesel::insert_into(audit_nodes::table).values(rows);
+                diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            }
+        }
+    }
     Ok(())
 }
 

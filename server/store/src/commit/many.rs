@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use diesel::pg::Pg;
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use serde_json::Value;
@@ -14,7 +13,6 @@ use crate::db::statement::statement;
 use crate::db::types::{Digest, Json, JsonSql, Ts, TsSql, Uid, UidSql};
 use crate::rows::audit::{EventRow, SubjectRow};
 use crate::rows::credentials::{RevokedToken, TokenRow};
-use crate::schema::{audit_events, audit_subjects, commands, tokens};
 
 statement!(
     /// Commands.
@@ -81,6 +79,60 @@ statement!(
 );
 
 statement!(
+    /// One command.
+    Command on Sqlite {
+        "INSERT INTO commands (id) VALUES (" id: UidSql => Uid;
+        ")"
+    }
+);
+
+statement!(
+    /// One new token.
+    Token on Sqlite {
+        "INSERT INTO tokens (id, hash, grant_id, target_id, client_id, issued_at, expires_at, accepted_until, revoked_at, version) \
+         VALUES (" id: UidSql => Uid,
+        ", " hash: Binary => Digest,
+        ", " grant_id: UidSql => Uid,
+        ", " target_id: UidSql => Uid,
+        ", " client_id: Nullable<UidSql> => Option<Uid>,
+        ", " issued_at: TsSql => Ts,
+        ", " expires_at: TsSql => Ts,
+        ", " accepted_until: Nullable<TsSql> => Option<Ts>,
+        ", " revoked_at: Nullable<TsSql> => Option<Ts>,
+        ", " version: BigInt => i64;
+        ")"
+    }
+);
+
+statement!(
+    /// One audit event that is not sealed yet.
+    Event on Sqlite {
+        "INSERT INTO audit_events (id, at, kind, family, actor, subjects, data, commitment, private, salt, leaf_hash) VALUES (" id: UidSql => Uid,
+        ", " at: TsSql => Ts,
+        ", " kind: Text => String,
+        ", " family: Text => String,
+        ", " actor: Text => String,
+        ", " subjects: JsonSql => Json<BTreeMap<String, String>>,
+        ", " data: JsonSql => Json<Value>,
+        ", " commitment: Binary => Digest,
+        ", " private: Nullable<JsonSql> => Option<Json<Value>>,
+        ", " salt: Nullable<Binary> => Option<Digest>,
+        ", " leaf_hash: Nullable<Binary> => Option<Digest>;
+        ")"
+    }
+);
+
+statement!(
+    /// One thing that an event is about.
+    Subject on Sqlite {
+        "INSERT INTO audit_subjects (noun, subject_id, event_id) VALUES (" noun: Text => String,
+        ", " subject_id: Text => String,
+        ", " event_id: UidSql => Uid;
+        ")"
+    }
+);
+
+statement!(
     /// One revocation of a token that has the version before.
     Revocation on Sqlite {
         "UPDATE tokens SET revoked_at = " at: TsSql => Ts,
@@ -96,8 +148,7 @@ pub(super) async fn insert_commands(db: &mut Db<'_>, ids: Vec<Uid>) -> Result<()
         _ if ids.is_empty() => {}
         Db::Lite(conn) => {
             for id in ids {
-                let query = diesel::insert_into(commands::table).values(commands::id.eq(id));
-                diesel::RunQueryDsl::execute(query, &mut **conn)?;
+                diesel::RunQueryDsl::execute(Command { id }, &mut **conn)?;
             }
         }
         Db::Pg(conn) => drop(diesel_async::RunQueryDsl::execute(Commands { id: ids }, &mut **conn).await?),
@@ -110,8 +161,22 @@ pub(super) async fn insert_tokens(db: &mut Db<'_>, rows: Vec<TokenRow>) -> Resul
     match db {
         _ if rows.is_empty() => {}
         Db::Lite(conn) => {
-            for row in &rows {
-                diesel::RunQueryDsl::execute(diesel::insert_into(tokens::table).values(row), &mut **conn)?;
+            for row in rows {
+                let TokenRow { id, hash, grant_id, target_id, client_id, issued_at, .. } = row;
+                let TokenRow { expires_at, accepted_until, revoked_at, version, .. } = row;
+                let query = Token {
+                    id,
+                    hash,
+                    grant_id,
+                    target_id,
+                    client_id,
+                    issued_at,
+                    expires_at,
+                    accepted_until,
+                    revoked_at,
+                    version,
+                };
+                diesel::RunQueryDsl::execute(query, &mut **conn)?;
             }
         }
         Db::Pg(conn) => {
@@ -165,12 +230,27 @@ pub(super) async fn insert_events(
 ) -> Result<(), Fail> {
     match db {
         Db::Lite(conn) => {
-            for row in &events {
-                let query = diesel::insert_into(audit_events::table).values(row);
+            for row in events {
+                let EventRow { id, at, kind, family, actor, subjects, data, .. } = row;
+                let (commitment, private, salt, leaf_hash) =
+                    (row.commitment, row.private, row.salt, row.leaf_hash);
+                let query = Event {
+                    id,
+                    at,
+                    kind,
+                    family,
+                    actor,
+                    subjects,
+                    data,
+                    commitment,
+                    private,
+                    salt,
+                    leaf_hash,
+                };
                 diesel::RunQueryDsl::execute(query, &mut **conn)?;
             }
-            for row in &subjects {
-                let query = diesel::insert_into(audit_subjects::table).values(row);
+            for SubjectRow { noun, subject_id, event_id } in subjects {
+                let query = Subject { noun, subject_id, event_id };
                 diesel::RunQueryDsl::execute(query, &mut **conn)?;
             }
         }

@@ -240,33 +240,3 @@ impl Drop for Runtime {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses() {
-        for good in [
-            "postgres://a@h/db?sslmode=disable",
-            "postgresql:///db?host=/run/postgresql",
-            "postgres://a:s%20t@h:5433/db?sslmode=disable&connect_timeout=3",
-        ] {
-            assert!(Server::parse(good).is_ok(), "{good}");
-        }
-        let refused = Server::parse("postgres://a:secret@h/db?sslmode=prefer").unwrap_err().to_string();
-        assert!(refused.contains("verify-full") && !refused.contains("secret"));
-        let missing =
-            Server::parse("postgres://a:secret@h/db?sslrootcert=/no%2Fsuch").unwrap_err().to_string();
-        assert!(missing.contains("/no/such") && !missing.contains("secret"), "{missing}");
-        assert!(
-            !format!("{:?}", Server::parse("postgres://a:secret@h/db?sslmode=disable").unwrap())
-                .contains("secret")
-        );
-    }
-
-    #[test]
-    fn percent_signs() {
-        assert_eq!(percent_decoded("a%2Fb%zz%2"), "a/b%zz%2");
-    }
-}

@@ -117,18 +117,3 @@ async fn assemble(db: &mut Db<'_>) -> Read<Catalogue> {
     }
     Ok(catalogue)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Else the whole catalogue would be read at every call after an older backup was put back.
-    #[test]
-    fn a_lower_revision_replaces_a_higher_one() {
-        let cache = Cache::default();
-        for revision in [7, 3] {
-            cache.keep(revision, &Arc::new(Catalogue { revision, ..Catalogue::default() }));
-        }
-        assert!(cache.at(7).is_none() && cache.at(3).is_some());
-    }
-}

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::{BadRow, Row};
 use crate::db::types::{Digest, Json, Ts, Uid};
-use crate::schema::{audit_events, audit_nodes, audit_subjects};
+use crate::schema::{audit_events, audit_nodes};
 
-#[derive(Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_events, treat_none_as_default_value = false)]
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = audit_events)]
 pub(crate) struct EventRow {
     pub(crate) id: Uid,
     pub(crate) at: Ts,
@@ -82,8 +82,7 @@ impl Row for EventRow {
 }
 
 /// One thing that an event is about, for look-up.
-#[derive(Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_subjects)]
+#[derive(Debug)]
 pub(crate) struct SubjectRow {
     pub(crate) noun: String,
     pub(crate) subject_id: String,

@@ -113,8 +113,8 @@ impl Row for CredentialRow {
     }
 }
 
-#[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = tokens, treat_none_as_default_value = false, treat_none_as_null = true)]
+#[derive(Debug, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = tokens, treat_none_as_null = true)]
 pub(crate) struct TokenRow {
     pub(crate) id: Uid,
     pub(crate) hash: Digest,

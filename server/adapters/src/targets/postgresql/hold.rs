@@ -30,7 +30,7 @@ const RELIEVE: Script =
 
 /// Time between two looks after the connection.
 const BREATH: Duration = Duration::from_secs(1);
-/// Least time between two searches for who fills the table of locks.
+/// Least time between two searches for who fills the table of locks, where the first found nobody.
 const SEARCH: Duration = Duration::from_millis(500);
 /// Longest time that ended sessions may need to give back what they held.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -77,8 +77,15 @@ pub(super) async fn awaited(connection: &Connection) -> Result<bool, Trouble> {
 pub(super) struct Relief {
     link: Arc<Link>,
     prefix: String,
-    /// When it was last searched, and whether that helped.
-    last: tokio::sync::Mutex<Option<(Instant, bool)>>,
+    last: tokio::sync::Mutex<Option<Search>>,
+}
+
+/// The last search for who fills the table of locks.
+#[derive(Clone, Copy)]
+struct Search {
+    begun: Instant,
+    ended: Instant,
+    helped: bool,
 }
 
 impl Relief {
@@ -87,16 +94,19 @@ impl Relief {
     }
 
     /// Ends the sessions of those logins of ours that hold a large share of all locks: whoever shuts out all others
-    /// loses what he took. True where it may have helped.
-    pub(super) async fn relieve(&self) -> bool {
+    /// loses what he took. True where it may have helped somebody who found the table full at `full_at`: those who find it
+    /// full together search once, and who finds it full again after a search that helped, because it was filled again in
+    /// the meantime, searches again.
+    pub(super) async fn relieve(&self, full_at: Instant) -> bool {
         let mut last = self.last.lock().await;
-        if let Some((at, helped)) = *last
-            && at.elapsed() < SEARCH
+        if let Some(search) = *last
+            && (search.begun > full_at || (!search.helped && search.ended.elapsed() < SEARCH))
         {
-            return helped;
+            return search.helped;
         }
+        let begun = Instant::now();
         let helped = self.throw_out().await;
-        *last = Some((Instant::now(), helped));
+        *last = Some(Search { begun, ended: Instant::now(), helped });
         helped
     }
 
