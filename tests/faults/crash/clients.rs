@@ -2,11 +2,12 @@
 //! statement of `psql`, and coming back as often as they are thrown out.
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hallpass_tests::wait::eventually;
 use hallpass_tests::world::DATABASE;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Config, NoTls};
 
@@ -23,7 +24,7 @@ struct Holder {
     returning: JoinHandle<()>,
     psql: Option<tokio::process::Child>,
     habit: Option<JoinHandle<()>>,
-    stop: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
 }
 
 pub(crate) struct Clients {
@@ -48,11 +49,11 @@ impl Clients {
     pub(crate) fn open(&mut self, name: &str, password: &str) {
         let mut config = Config::new();
         config.host("127.0.0.1").port(self.port).user(name).password(password).dbname(DATABASE);
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, stopped) = watch::channel(false);
         // Every second one leaves something that must be handed over.
         let owns = self.holders.len().is_multiple_of(2);
         let idle = tokio::spawn(idle(config.clone(), owns, Arc::clone(&self.entered)));
-        let returning = tokio::spawn(returning(config.clone(), Arc::clone(&stop), Arc::clone(&self.entered)));
+        let returning = tokio::spawn(returning(config.clone(), stopped, Arc::clone(&self.entered)));
         // A process each for one in four is enough.
         let psql = self.holders.len().is_multiple_of(4).then(|| {
             tokio::process::Command::new("psql")
@@ -97,13 +98,15 @@ impl Clients {
 
     /// Nobody is in, and nobody comes in.
     pub(crate) async fn all_out(&mut self, after: &str) {
-        for mut holder in self.holders.drain(..) {
+        for holder in &self.holders {
             assert!(
                 holder.config.connect(NoTls).await.is_err(),
                 "after {after}: {:?} still logs in",
                 holder.config.get_user()
             );
-            holder.stop.store(true, Ordering::SeqCst);
+            holder.stop.send_replace(true);
+        }
+        for mut holder in self.holders.drain(..) {
             // The server's end is gone; that the client's has heard of it takes a moment.
             eventually("holders to notice that they are out", || {
                 let out = holder.idle.is_finished()
@@ -142,11 +145,10 @@ async fn idle(config: Config, owns: bool, entered: Arc<AtomicUsize>) {
 }
 
 /// Comes in again and again, and keeps the last session that worked.
-async fn returning(config: Config, stop: Arc<AtomicBool>, entered: Arc<AtomicUsize>) {
+async fn returning(config: Config, mut stopped: watch::Receiver<bool>, entered: Arc<AtomicUsize>) {
     let mut kept = None;
     let mut wait = AGAIN.0;
-    while !stop.load(Ordering::SeqCst) {
-        tokio::time::sleep(wait).await;
+    while tokio::time::timeout(wait, stopped.wait_for(|stop| *stop)).await.is_err() {
         if let Ok((client, connection)) = config.connect(NoTls).await {
             wait = AGAIN.0;
             let driver = tokio::spawn(connection);
