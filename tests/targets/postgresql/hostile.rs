@@ -180,6 +180,27 @@ async fn a_full_lock_table_keeps_nobody_else_in() {
     revoke(rig.connector(), &[third, filler]).await;
 }
 
+/// One whose grant goes on fills it as often as he is thrown out: others are made and end in the meantime all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_table_that_is_filled_again_keeps_nobody_else_in() {
+    let rig = Arc::new(Postgres::start_with(Admin::CreateRole, &SMALL).await);
+    let (filler, password) = rig.issue().await;
+    let (stop, entered) = (Arc::default(), Arc::default());
+    let loops: Vec<_> =
+        (0..2).map(|_| returning(&rig, &filler, &password, FILL, &stop, &entered)).collect();
+    eventually("the loops to get in", || async { (entered.load(Ordering::SeqCst) >= 2).then_some(()) }).await;
+    for _ in 0..5 {
+        let (other, _) = rig.issue().await;
+        revoke(rig.connector(), &[other]).await;
+    }
+    assert!(entered.load(Ordering::SeqCst) > 5, "he came back");
+    stop.store(true, Ordering::SeqCst);
+    for one in loops {
+        let _kept = one.await.expect("the loop");
+    }
+    revoke(rig.connector(), &[filler]).await;
+}
+
 /// Somebody whose grant goes on has a GRANT to the login in an open transaction: the login cannot be dropped meanwhile.
 /// That is told, holds up no other of the batch, and ends with him.
 #[tokio::test(flavor = "multi_thread")]
