@@ -34,8 +34,8 @@ const BREATH: Duration = Duration::from_secs(1);
 const SEARCH: Duration = Duration::from_millis(500);
 /// Longest time that ended sessions may need to give back what they held.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Time between two looks whether they have.
-const BETWEEN: Duration = Duration::from_millis(100);
+/// Time between two looks whether they have: shorter than it takes to come back and fill it again.
+const BETWEEN: Duration = Duration::from_millis(10);
 
 #[derive(Deserialize)]
 struct Relieved {

@@ -21,8 +21,8 @@ use super::dial::{Connection, Dialer};
 use super::errors::{Trouble, statement_trouble, unreadable};
 use super::hold::{self, Relief};
 
-/// How often a script has the target's table of locks emptied for it: whoever filled it may come back and fill it again.
-const RELIEFS: usize = 4;
+/// How long a script has the target's table of locks emptied for it: whoever filled it may come back and fill it again.
+const RELIEF: Duration = Duration::from_secs(3);
 
 /// A script and its name in logs.
 #[derive(Clone, Copy)]
@@ -103,15 +103,13 @@ impl Link {
             failpoint::hit(before);
         }
         let mut answer = self.once(script, &args).await;
-        for _ in 0..RELIEFS {
-            if answer.as_ref().is_err_and(|t| t.full)
-                && let Some(relief) = &self.relief
-                && Box::pin(relief.relieve(Instant::now())).await
-            {
-                answer = self.once(script, &args).await;
-            } else {
-                break;
-            }
+        let over = Instant::now() + RELIEF;
+        while answer.as_ref().is_err_and(|t| t.full)
+            && Instant::now() < over
+            && let Some(relief) = &self.relief
+            && Box::pin(relief.relieve(Instant::now())).await
+        {
+            answer = self.once(script, &args).await;
         }
         if let Some((_, after)) = script.points {
             failpoint::hit(after);
