@@ -104,13 +104,15 @@ impl Relief {
         {
             return search.helped;
         }
+        // Who comes back all the time does not fill the log as well.
+        let told = last.is_some_and(|search| search.helped && search.ended.elapsed() < SEARCH);
         let begun = Instant::now();
-        let helped = self.throw_out().await;
+        let helped = self.throw_out(told).await;
         *last = Some(Search { begun, ended: Instant::now(), helped });
         helped
     }
 
-    async fn throw_out(&self) -> bool {
+    async fn throw_out(&self, told: bool) -> bool {
         let over = Instant::now() + SETTLE;
         let mut sessions = 0;
         loop {
@@ -129,7 +131,7 @@ impl Relief {
             }
             sleep(BETWEEN).await;
         }
-        if sessions > 0 {
+        if sessions > 0 && !told {
             tracing::warn!(sessions, "a login filled the target's table of locks; its sessions were ended");
         }
         sessions > 0
