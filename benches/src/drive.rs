@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::figures::{Fault, median, say, ticks};
-use crate::serve::token_text;
+use crate::seeded::token_text;
 
 /// What is measured.
 #[derive(clap::Args)]

@@ -5,6 +5,7 @@ mod drive;
 mod figures;
 mod latency;
 mod logins;
+mod seeded;
 mod serve;
 mod stage;
 mod startup;

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use chrono::Duration;
 use hallpass_broker::admin::{By, MemorySecrets};
-use hallpass_domain::credential::Token;
 use hallpass_domain::grant::{Grant, GrantState};
-use hallpass_domain::ids::{GrantId, TokenId};
+use hallpass_domain::ids::GrantId;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::role::Tier;
-use hallpass_domain::secret::SecretHash;
 use hallpass_domain::transition::{Change, Transition};
 use hallpass_http::{AppState, HttpConfig};
 use hallpassd::compose::{Given, Making, compose, tasks};
@@ -19,6 +17,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::figures::Fault;
+use crate::seeded;
 
 /// Rows of one seeding commit.
 const BATCH: usize = 2_000;
@@ -106,11 +105,6 @@ pub(crate) async fn hello() -> Result<(), Fault> {
     Ok(())
 }
 
-/// The token with this number: found by its hash alone, as any token is.
-pub(crate) fn token_text(number: usize) -> String {
-    format!("bench-token-{number:012}-of-a-length-that-a-signed-token-may-have-{number:064}")
-}
-
 /// A Hallpass server with `tokens` live tokens.
 pub(crate) async fn hallpass(args: Args) -> Result<(), Fault> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -178,18 +172,8 @@ pub(crate) async fn seed_tokens(
     for first in (0..tokens).step_by(BATCH) {
         let mut transition = Transition::new(now);
         for number in first..(first + BATCH).min(tokens) {
-            transition = transition.with(Change::Token(Box::new(Token {
-                id: TokenId::new(now),
-                hash: SecretHash::of(&token_text(number)),
-                grant_id: grant.id,
-                target_id: grant.target_id,
-                client_id: None,
-                issued_at: now,
-                expires_at: grant.ends_at,
-                accepted_until: None,
-                revoked_at: None,
-                version: 1,
-            })));
+            let token = seeded::token(number, grant, now, grant.ends_at);
+            transition = transition.with(Change::Token(Box::new(token)));
         }
         broker.store.commit(transition).await?;
     }

@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use hallpass_domain::credential::Token;
 use hallpass_domain::grant::GrantState;
-use hallpass_domain::ids::TokenId;
-use hallpass_domain::secret::SecretHash;
 use hallpass_domain::transition::{Change, Transition};
 use hallpass_tests::world::World;
 use hallpassd::compose::Given;
 
 use crate::figures::{Fault, own_cpu, say};
-use crate::serve::token_text;
+use crate::seeded::{self, token_text};
 use crate::stage::{Stage, grant_until, seconds_after};
 
 /// Lanes that ask about tokens around the deadline.
@@ -48,18 +45,8 @@ pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
         let now = world.broker.now();
         let mut transition = Transition::new(now);
         for number in first..(first + each).min(args.tokens) {
-            transition = transition.with(Change::Token(Box::new(Token {
-                id: TokenId::new(now),
-                hash: SecretHash::of(&token_text(number)),
-                grant_id: grant.id,
-                target_id: target,
-                client_id: None,
-                issued_at: now,
-                expires_at: deadline,
-                accepted_until: None,
-                revoked_at: None,
-                version: 1,
-            })));
+            let token = seeded::token(number, &grant, now, deadline);
+            transition = transition.with(Change::Token(Box::new(token)));
         }
         world.broker.store.commit(transition).await?;
         grants.push(grant.id);

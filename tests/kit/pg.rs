@@ -115,7 +115,7 @@ impl Cluster {
 
     fn try_up(&self) -> bool {
         let mut options = format!(
-            "-p {} -k '{}' -c listen_addresses=127.0.0.1 -c fsync=off -c shared_buffers=32MB -c max_connections=200",
+            "-p {} -k '{}' -c listen_addresses=127.0.0.1 -c fsync=off -c shared_buffers=32MB -c max_connections=200 -c autovacuum=off -c jit=off",
             self.port,
             self.dir.display()
         );

@@ -3,13 +3,14 @@ use chrono::Duration;
 use futures_util::future::join_all;
 use hallpass_domain::catalogue::CatalogueChange;
 use hallpass_domain::credential::{Credential, CredentialState};
-use hallpass_domain::ids::CommandId;
+use hallpass_domain::ids::{CommandId, TokenId};
 use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog as _};
 use hallpass_domain::ports::catalogue::CatalogueReads as _;
 use hallpass_domain::ports::grants::Grants as _;
 use hallpass_domain::ports::requests::Requests as _;
 use hallpass_domain::ports::store::{CommitError, Store as _};
 use hallpass_domain::ports::tokens::{LiveTokens, Tokens as _};
+use hallpass_domain::presented::Presented;
 use hallpass_domain::transition::{Change, Idempotency, Rested, Transition};
 
 use super::bed::Bed;
@@ -166,6 +167,7 @@ pub(crate) async fn a_conflict_in_a_batch_stops_no_other(bed: &Bed) {
     let grant = w.grant();
     commit(&bed.store, [put!(Grant, grant)]).await;
     let before = count_events(bed).await;
+    let same = TokenId::new(now());
     let transitions = (0..60).map(|n| {
         let mut request = w.request();
         match n % 4 {
@@ -183,7 +185,7 @@ pub(crate) async fn a_conflict_in_a_batch_stops_no_other(bed: &Bed) {
                 put!(Request, request),
                 put!(Token, {
                     let mut t = w.token(&grant);
-                    t.hash = hallpass_domain::secret::SecretHash::of("same");
+                    t.id = same;
                     t
                 }),
             ]),
@@ -203,7 +205,7 @@ pub(crate) async fn a_conflict_in_a_batch_stops_no_other(bed: &Bed) {
         }
     }
     let same = outcomes.iter().skip(2).step_by(4).filter(|o| o.is_ok()).count();
-    assert_eq!(same, 1, "one token of that hash");
+    assert_eq!(same, 1, "one token of that id");
     assert_eq!(count_events(bed).await, before + 15 + 1);
 }
 
@@ -364,7 +366,7 @@ pub(crate) async fn many_tokens_under_one_grant(bed: &Bed) {
     let outcomes = join_all(issuing).await;
     assert!(outcomes.iter().all(Result::is_ok));
     for token in &tokens {
-        assert_eq!(bed.store.token_by_hash(&token.hash).await.unwrap().unwrap().0, *token);
+        assert_eq!(bed.store.token_presented(Presented::of(token)).await.unwrap().unwrap().0, *token);
     }
     let (last_exp, accepted_until) = (Some(after(300)), Some(after(305)));
     for (at, live) in [(now(), 300), (after(300), 0)] {

@@ -14,6 +14,7 @@ use hallpass_domain::ports::mails::Mails as _;
 use hallpass_domain::ports::requests::Requests as _;
 use hallpass_domain::ports::store::Store as _;
 use hallpass_domain::ports::tokens::{LiveTokens, Tokens as _};
+use hallpass_domain::presented::Presented;
 use hallpass_domain::principal::{Client, ClientOf, Principal};
 use hallpass_domain::request::{RequestState, Verdict};
 use hallpass_domain::window::Ask;
@@ -89,7 +90,14 @@ pub(crate) async fn every_noun_comes_back_as_it_went(bed: &Bed) {
         Some(credential)
     );
     assert_eq!(store.token(own.id).await.unwrap(), Some(own.clone()));
-    assert_eq!(store.token_by_hash(&token.hash).await.unwrap(), Some((token, grant)));
+    // Its id alone finds nothing, nor does its hash under the id of another.
+    for other in [
+        Presented { hash: own.hash, ..Presented::of(&token) },
+        Presented { jti: own.id, ..Presented::of(&token) },
+    ] {
+        assert_eq!(store.token_presented(other).await.unwrap(), None);
+    }
+    assert_eq!(store.token_presented(Presented::of(&token)).await.unwrap(), Some((token, grant)));
     assert_eq!(store.account(w.ana.id).await.unwrap(), Some(account));
     assert_eq!(store.session_by_hash(&session.hash).await.unwrap(), Some(session));
     assert_eq!(store.session_by_hash(&anonymous.hash).await.unwrap(), Some(anonymous));
@@ -220,7 +228,8 @@ pub(crate) async fn absent_rows_are_none(bed: &Bed) {
     assert_eq!(store.grant(GrantId::new(now())).await.unwrap(), None);
     assert_eq!(store.grant_of(RequestId::new(now())).await.unwrap(), None);
     assert_eq!(store.credential(CredentialId::new(now())).await.unwrap(), None);
-    assert_eq!(store.token_by_hash(&hash()).await.unwrap(), None);
+    let unknown = Presented { jti: TokenId::new(now()), hash: hash() };
+    assert_eq!(store.token_presented(unknown).await.unwrap(), None);
     assert_eq!(store.token(TokenId::new(now())).await.unwrap(), None);
     assert_eq!(store.session_by_hash(&hash()).await.unwrap(), None);
     assert_eq!(store.device(DeviceId::new(now())).await.unwrap(), None);

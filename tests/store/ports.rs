@@ -11,6 +11,7 @@ use hallpass_domain::ports::mails::Mails as _;
 use hallpass_domain::ports::requests::{RequestFilter, Requests as _};
 use hallpass_domain::ports::store::{Page, Store as _};
 use hallpass_domain::ports::tokens::Tokens as _;
+use hallpass_domain::presented::Presented;
 use hallpass_domain::principal::Principal;
 use hallpass_domain::request::RequestState;
 use hallpass_domain::transition::Rested;
@@ -106,7 +107,7 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     store.mails_of_request(request.id).await.unwrap();
     store.mails_of_grant(grant.id).await.unwrap();
     store.outbox_age().await.unwrap();
-    store.token_by_hash(&token.hash).await.unwrap();
+    store.token_presented(Presented::of(&token)).await.unwrap();
     store.token(token.id).await.unwrap();
     store.tokens_of(grant.id, 5).await.unwrap();
     store.live_tokens(grant.id, now()).await.unwrap();

@@ -53,8 +53,8 @@ pub(crate) async fn taken_keys_conflict(bed: &Bed) {
     same.external_name.clone_from(&credential.external_name);
     conflicts(bed, "name at the target", put!(Credential, same)).await;
     let mut same = w.token(&grant);
-    same.hash = token.hash;
-    conflicts(bed, "token hash", put!(Token, same)).await;
+    same.id = token.id;
+    conflicts(bed, "id of a token", put!(Token, same)).await;
     let mut same = w.session();
     same.hash = session.hash;
     conflicts(bed, "session hash", put!(Session, same)).await;

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod issue;
 pub mod mail;
 pub mod ports;
+pub mod presented;
 pub mod principal;
 pub mod refusal;
 pub mod request;

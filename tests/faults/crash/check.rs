@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::ids::{CredentialId, GrantId};
-use hallpass_domain::secret::SecretHash;
 use hallpass_tests::fault_server::Said;
 use hallpass_tests::world::{Place, World};
 use hallpassd::compose::Given;
@@ -81,7 +80,7 @@ async fn what_was_answered_holds(after: &str, world: &World, ledger: &Ledger, sa
                 ledger.requests.iter().any(|r| r.reference == *reference && r.state == *state)
             }
             Said::TokenRevoked { token } => {
-                let found = world.broker.store.token_by_hash(&SecretHash::of(token)).await.expect("tokens");
+                let found = world.broker.token_known(token).await.expect("tokens");
                 found.is_some_and(|(t, _)| {
                     t.revoked_at.is_some() && ledger.count("token.revoked", "token", t.id) == 1
                 })
@@ -97,9 +96,7 @@ async fn what_was_answered_holds(after: &str, world: &World, ledger: &Ledger, sa
                     .any(|c| c.id == *credential && c.external_name == *name && c.live_at.is_some())
                     && ledger.count("credential.live", "credential", credential) == 1
             }
-            Said::Token { token } => {
-                world.broker.store.token_by_hash(&SecretHash::of(token)).await.expect("tokens").is_some()
-            }
+            Said::Token { token } => world.broker.token_known(token).await.expect("tokens").is_some(),
             Said::Ended { grant } => ledger.count("grant.ending", "grant", grant) == 1,
             Said::Ready { .. } | Said::Tried { .. } | Said::Active { .. } | Said::Refused { .. } => true,
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hallpass_tests::pg::programs;
 use hallpass_tests::wait::eventually;
 use hallpass_tests::world::DATABASE;
 use tokio::sync::watch;
@@ -56,7 +57,8 @@ impl Clients {
         let returning = tokio::spawn(returning(config.clone(), stopped, Arc::clone(&self.entered)));
         // A process each for one in four is enough.
         let psql = self.holders.len().is_multiple_of(4).then(|| {
-            tokio::process::Command::new("psql")
+            // Itself: Debian's command of that name is a Perl program that looks for it.
+            tokio::process::Command::new(programs().join("psql"))
                 .args([
                     "-X",
                     "-q",

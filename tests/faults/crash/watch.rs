@@ -34,6 +34,11 @@ impl Watch {
         let superuser = target.superuser("postgres").await;
         // In one transaction: the locks that it has it need not get again where somebody fills the table of locks.
         superuser.batch_execute("BEGIN").await.expect("a transaction");
+        // Prepared once: it is asked a hundred times a second.
+        let roles = superuser
+            .prepare("SELECT rolname::text, oid::bigint FROM pg_authid WHERE rolname LIKE $1")
+            .await
+            .expect("a statement");
         let mut store = Outsider::connect(&place.database).await;
         let shared = Arc::clone(&seen);
         let looking = tokio::spawn(async move {
@@ -43,10 +48,7 @@ impl Watch {
                 tick.tick().await;
                 let Some(instance) = shared.lock().expect("seen").instance.clone() else { continue };
                 let like = format!("hp\\_{instance}\\_%");
-                let rows = superuser
-                    .query("SELECT rolname, oid::bigint FROM pg_roles WHERE rolname LIKE $1", &[&like])
-                    .await
-                    .expect("roles");
+                let rows = superuser.query(&roles, &[&like]).await.expect("roles");
                 for row in rows {
                     let (name, oid): (String, i64) = (row.get(0), row.get(1));
                     if shared.lock().expect("seen").accounts.insert(name.clone(), oid).is_some() {

@@ -1,5 +1,6 @@
 //! Introspection (RFC 7662): one hash and one map look-up while warm, one indexed read while cold.
 use hallpass_domain::ids::TargetId;
+use hallpass_domain::presented::Presented;
 use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::TargetSettings;
 use hallpass_domain::terms::Terms;
@@ -16,8 +17,8 @@ pub const INACTIVE: &str = r#"{"active":false}"#;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Broker {
-    /// Whether `token` is active for the resource server of `target`, as the JSON to answer. Found by the hash of its
-    /// exact bytes, never by a claim in it; time limits are compared at every answer; when the store cannot be
+    /// Whether `token` is active for the resource server of `target`, as the JSON to answer. The hash of its
+    /// exact bytes decides, never a claim in it; time limits are compared at every answer; when the store cannot be
     /// written or read, the answer is inactive.
     pub async fn introspect(&self, target: TargetId, token: &str) -> std::sync::Arc<str> {
         let now = self.now();
@@ -29,20 +30,21 @@ impl Broker {
         if let Some(known) = self.tokens.get(&hash, now) {
             return known.filter(|t| t.target == target).map_or_else(|| INACTIVE.into(), |t| t.answer);
         }
-        let read = tokio::time::timeout(PATIENCE, self.introspect_cold(target, hash, now)).await;
+        let Some(presented) = Presented::with_hash(token, hash) else { return INACTIVE.into() };
+        let read = tokio::time::timeout(PATIENCE, self.introspect_cold(target, presented, now)).await;
         read.ok().flatten().unwrap_or_else(|| INACTIVE.into())
     }
 
     async fn introspect_cold(
         &self,
         target: TargetId,
-        hash: SecretHash,
+        presented: Presented,
         now: hallpass_domain::Timestamp,
     ) -> Option<std::sync::Arc<str>> {
         let epoch = self.tokens.epoch();
         let (token, grant) = self
             .store
-            .token_by_hash(&hash)
+            .token_presented(presented)
             .await
             .inspect_err(|e| tracing::error!(error = %e, "introspection answers inactive"))
             .ok()??;
@@ -74,7 +76,7 @@ impl Broker {
             expires_at: token.expires_at,
             answer: answer.clone(),
         };
-        self.tokens.put(epoch, hash, cached, &grant);
+        self.tokens.put(epoch, presented.hash, cached, &grant);
         (token.target_id == target).then_some(answer)
     }
 }

@@ -91,15 +91,21 @@ impl Broker {
     }
 
     /// Records what came of a batch at one target; for each, whether it is revoked now. Those whose removal people were
-    /// alerted about are recorded together, so that there is one all-clear for them, and one by one where that fails.
+    /// alerted about are recorded together, so that there is one all-clear for them; those that are not removed yet are,
+    /// too, so that hundreds at a dead target are one commit at each look at it. Where that fails they are recorded one by
+    /// one, as the others are.
     pub(super) async fn record_all(&self, batch: Vec<Work>) -> Vec<bool> {
-        let (alerted, others): (Vec<Work>, Vec<Work>) =
-            batch.into_iter().partition(|w| w.verified() && w.credential.alerted_at.is_some());
-        let together = if alerted.len() > 1 { self.try_record(&alerted).await } else { Ok(false) };
-        let (mut done, alone) = match together {
-            Ok(true) => (vec![true; alerted.len()], others),
-            _ => (Vec::new(), alerted.into_iter().chain(others).collect()),
-        };
+        let (verified, failed): (Vec<Work>, Vec<Work>) = batch.into_iter().partition(Work::verified);
+        let (alerted, mut alone): (Vec<Work>, Vec<Work>) =
+            verified.into_iter().partition(|w| w.credential.alerted_at.is_some());
+        let mut done = Vec::new();
+        for together in [alerted, failed] {
+            if together.len() > 1 && self.try_record(&together).await.is_ok() {
+                done.extend(together.iter().map(Work::verified));
+            } else {
+                alone.extend(together);
+            }
+        }
         done.extend(join_all(alone.into_iter().map(|w| self.record(w))).await);
         done
     }
@@ -109,7 +115,7 @@ impl Broker {
     pub(super) async fn record(&self, mut work: Work) -> bool {
         for _ in 0..TRIES {
             match self.try_record(std::slice::from_ref(&work)).await {
-                Ok(revoked) => return revoked,
+                Ok(()) => return work.verified(),
                 Err(CommitError::Conflict(_)) => match self.still_ours(&work.credential).await {
                     Some(row) => work.credential = on_top_of(row, &work.credential),
                     None => {
@@ -126,8 +132,8 @@ impl Broker {
         false
     }
 
-    /// Records all of them or none; true where they are revoked now.
-    async fn try_record(&self, batch: &[Work]) -> Result<bool, CommitError> {
+    /// Records all of them or none.
+    async fn try_record(&self, batch: &[Work]) -> Result<(), CommitError> {
         let now = self.now();
         let mut transition = Transition::new(now);
         let mut recovered = Vec::new();
@@ -154,11 +160,10 @@ impl Broker {
             transition = transition.mails(mails::revocation_recovered(&catalogue, &recovered, now));
         }
         self.commit(transition).await?;
-        let revoked = batch.iter().all(Work::verified);
         for work in batch.iter().filter(|w| w.verified()) {
             self.reports.lag.observe(now - work.credential.due_at);
         }
-        Ok(revoked)
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::{Mutex, PoisonError};
 
 use hallpass_domain::credential::Token;
 use hallpass_domain::grant::Grant;
+use hallpass_domain::presented::Presented;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::SecretHash;
 use hallpass_domain::transition::{Change, Transition};
@@ -16,8 +17,7 @@ impl Broker {
     /// Revokes a token of the caller's own grant; unknown, foreign, expired and already revoked tokens are alike:
     /// nothing happens and the answer is the same (RFC 7009 §2.2). True where this call revoked it.
     pub async fn revoke_token(&self, caller: &Caller, token: &str) -> Result<bool, Refusal> {
-        let hash = SecretHash::of(token);
-        match self.token_known(&hash).await? {
+        match self.token_known(token).await? {
             Some(found) => self.revoke_found_token(caller, found).await,
             None => Ok(false),
         }
@@ -27,16 +27,20 @@ impl Broker {
     ///
     /// # Errors
     /// `Unavailable` where it cannot be read.
-    pub async fn token_known(&self, hash: &SecretHash) -> Result<Option<(Token, Grant)>, Refusal> {
-        match self.issued_tokens.get(hash) {
-            None => self.store.token_by_hash(hash).await.map_err(unreadable),
-            known => Ok(known),
+    pub async fn token_known(&self, token: &str) -> Result<Option<(Token, Grant)>, Refusal> {
+        let hash = SecretHash::of(token);
+        if let Some(known) = self.issued_tokens.get(&hash) {
+            return Ok(Some(known));
+        }
+        match Presented::with_hash(token, hash) {
+            Some(presented) => self.store.token_presented(presented).await.map_err(unreadable),
+            None => Ok(None),
         }
     }
 
     /// As [`Self::revoke_token`], of a token that [`Self::token_known`] found.
     pub async fn revoke_found_token(&self, caller: &Caller, found: (Token, Grant)) -> Result<bool, Refusal> {
-        let hash = found.0.hash;
+        let presented = Presented::of(&found.0);
         let first = Mutex::new(Some(found));
         let first = &first;
         let revoked = self
@@ -45,7 +49,7 @@ impl Broker {
                 // Read again only where the row was moved meanwhile.
                 let read = first.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let found = match read {
-                    None => self.store.token_by_hash(&hash).await.map_err(unreadable)?,
+                    None => self.store.token_presented(presented).await.map_err(unreadable)?,
                     found => found,
                 };
                 let Some((token, grant)) = found else {
@@ -73,7 +77,7 @@ impl Broker {
                 Ok(Decided::Commit(transition, true))
             })
             .await?;
-        self.issued_tokens.forget(&hash);
+        self.issued_tokens.forget(&presented.hash);
         if revoked {
             self.wait_for_replicas().await;
         }

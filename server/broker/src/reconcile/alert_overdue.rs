@@ -6,6 +6,7 @@ use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ids::TargetId;
+use hallpass_domain::ports::store::{CommitError, Read};
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
@@ -19,39 +20,64 @@ use crate::mails;
 pub const ALERT_SECONDS: i64 = 60;
 /// At most so many in one run; the next one is a second later.
 const BATCH: u32 = 200;
+/// How often all of a target are tried in one mail before they are told in halves.
+const TRIES: usize = 4;
 
 impl Broker {
     /// Tells people about what is overdue and not told yet: one mail for all of a target.
     pub async fn step_alert_overdue(&self) -> Report {
         let now = self.now();
-        let (overdue, catalogue) = match (
-            self.store.overdue_untold(now - Duration::seconds(ALERT_SECONDS), BATCH).await,
-            self.store.catalogue().await,
-        ) {
+        let (overdue, catalogue) = match (self.untold(now).await, self.store.catalogue().await) {
             (Ok(overdue), Ok(catalogue)) => (overdue, catalogue),
             (Err(error), _) | (_, Err(error)) => {
                 return Report { error: Some(error.to_string()), ..Report::default() };
             }
         };
-        let mut report = Report::default();
         let mut at: BTreeMap<TargetId, Vec<Credential>> = BTreeMap::new();
         for credential in overdue {
             at.entry(credential.target_id).or_default().push(credential);
         }
-        let mut batches: Vec<Vec<Credential>> = at.into_values().collect();
+        let mut report = Report::default();
+        for batch in at.into_values() {
+            let (done, left) = self.alert_at(&catalogue, batch, now).await;
+            report.done += done;
+            report.left += left;
+        }
+        report
+    }
+
+    /// Overdue for long enough, and nobody was told.
+    async fn untold(&self, now: Timestamp) -> Read<Vec<Credential>> {
+        self.store.overdue_untold(now - Duration::seconds(ALERT_SECONDS), BATCH).await
+    }
+
+    /// Tells people about a batch at one target; how many were told and how many were left. Where a worker moved some of
+    /// them meanwhile, all are read and tried again, since halves would be a mail each; halves come where that does not
+    /// help.
+    async fn alert_at(&self, catalogue: &Catalogue, batch: Vec<Credential>, now: Timestamp) -> (u64, u64) {
+        let Some(target) = batch.first().map(|c| c.target_id) else { return (0, 0) };
+        let (mut done, mut left, mut tries) = (0, 0, 0);
+        let mut batches = vec![batch];
         while let Some(mut batch) = batches.pop() {
             let count = u64::try_from(batch.len()).unwrap_or(0);
-            match self.commit(alert(&catalogue, &batch, now)).await {
-                Ok(()) => report.done += count,
-                // A worker moved one of them meanwhile: the others are told all the same, and that one at the next run.
+            match self.commit(alert(catalogue, &batch, now)).await {
+                Ok(()) => done += count,
+                Err(CommitError::Conflict(_)) if tries < TRIES => {
+                    tries += 1;
+                    let Ok(again) = self.untold(now).await else { return (done, left + count) };
+                    let again: Vec<_> = again.into_iter().filter(|c| c.target_id == target).collect();
+                    if !again.is_empty() {
+                        batches.push(again);
+                    }
+                }
                 Err(_) if count > 1 => {
                     batches.push(batch.split_off(batch.len() / 2));
                     batches.push(batch);
                 }
-                Err(_) => report.left += count,
+                Err(_) => left += count,
             }
         }
-        report
+        (done, left)
     }
 }
 

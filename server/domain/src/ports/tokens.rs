@@ -7,13 +7,14 @@ use crate::Timestamp;
 use crate::credential::Token;
 use crate::grant::Grant;
 use crate::ids::{GrantId, TargetId, TokenId};
-use crate::secret::SecretHash;
+use crate::presented::Presented;
 
 /// Reads of access tokens.
 #[async_trait]
 pub trait Tokens {
-    /// A token and its grant, by the hash of its exact bytes: the cold path of introspection, one indexed read.
-    async fn token_by_hash(&self, hash: &SecretHash) -> Read<Option<(Token, Grant)>>;
+    /// A token and its grant, where the record that it names has the hash of its exact bytes: the cold path of
+    /// introspection, one indexed read.
+    async fn token_presented(&self, token: Presented) -> Read<Option<(Token, Grant)>>;
     /// A token.
     async fn token(&self, id: TokenId) -> Read<Option<Token>>;
     /// Tokens of a grant, those that last longest first; of the same end, the newest.

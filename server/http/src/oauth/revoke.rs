@@ -40,7 +40,7 @@ async fn api_token(state: &AppState, client: &Client, token: &str) -> Result<(),
 }
 
 async fn target_token(state: &AppState, client: &Client, token: &str) -> Result<(), OauthError> {
-    let found = state.broker.token_known(&SecretHash::of(token)).await?;
+    let found = state.broker.token_known(token).await?;
     let Some(found) = found else { return Ok(()) };
     let ClientOf::Workload(workload) = client.of else { return Err(foreign()) };
     if found.0.client_id != Some(client.id) {

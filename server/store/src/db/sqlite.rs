@@ -14,9 +14,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::open::OpenError;
 
 /// Durable to the last commit: WAL with a sync at each. It is brought into the file every 16 MB: pages that every commit
-/// changes are written there once for many commits.
+/// changes are written there once for many commits. Its cache is small: what commits change is at the ends of tables and
+/// indexes, and after each SQLite looks through the whole of it.
 const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                      PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA trusted_schema = OFF;";
+                      PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000; PRAGMA trusted_schema = OFF;";
 /// Readers never write, and see the last commit at each statement.
 const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -8000; \
                       PRAGMA mmap_size = 268435456; PRAGMA trusted_schema = OFF;";

@@ -8,7 +8,7 @@ use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::ids::{GrantId, TargetId, TokenId};
 use hallpass_domain::ports::store::Read;
 use hallpass_domain::ports::tokens::{LiveTokens, Tokens};
-use hallpass_domain::secret::SecretHash;
+use hallpass_domain::presented::Presented;
 
 use super::{count, limit, many, one, value};
 use crate::db::conn::on_db;
@@ -25,7 +25,7 @@ const LONGEST_LEEWAY: TimeDelta = TimeDelta::minutes(10);
 
 #[async_trait]
 impl Tokens for StoreHandle {
-    async fn token_by_hash(&self, hash: &SecretHash) -> Read<Option<(Token, Grant)>> {
+    async fn token_presented(&self, token: Presented) -> Read<Option<(Token, Grant)>> {
         let mut reader = self.reader().await?;
         let mut db = reader.db();
         let row: QueryResult<(TokenRow, GrantRow)> = on_db!(
@@ -33,7 +33,8 @@ impl Tokens for StoreHandle {
             first_row,
             tokens::table
                 .inner_join(grants::table)
-                .filter(tokens::hash.eq(Digest(hash.0)))
+                .filter(tokens::id.eq(Uid(token.jti.0)))
+                .filter(tokens::hash.eq(Digest(token.hash.0)))
                 .select((TokenRow::as_select(), GrantRow::as_select()))
         );
         let row = row.optional().map_err(unread)?;
