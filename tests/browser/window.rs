@@ -1,7 +1,7 @@
 //! What a person does with the browser's window: reads headings, fills in fields by their label, presses what it says.
 use std::future::Future;
 
-use hallpass_tests::wait::eventually;
+use hallpass_tests::wait::{PATIENCE, eventually, within};
 use hallpass_tests::webdriver::{By, Driver, Element, Fault};
 use serde_json::{Value, json};
 
@@ -71,17 +71,9 @@ impl Window {
 
     /// Waits for a page with this first heading.
     pub(crate) async fn expect_heading(&self, heading: &str) {
-        let mut last = String::new();
-        let waited = tokio::time::timeout(hallpass_tests::wait::PATIENCE, async {
-            loop {
-                last = self.heading().await;
-                if last == heading {
-                    return;
-                }
-                tokio::task::yield_now().await;
-            }
-        });
-        if waited.await.is_err() {
+        let right = || async { (self.heading().await == heading).then_some(()) };
+        if within(PATIENCE, right).await.is_none() {
+            let last = self.heading().await;
             panic!(
                 "wanted the page “{heading}”, not “{last}” at {}: {}",
                 self.path().await,
@@ -92,12 +84,7 @@ impl Window {
 
     /// Waits until the page says this by itself.
     pub(crate) async fn expect_words(&self, words: &str) {
-        let wait = tokio::time::timeout(hallpass_tests::wait::PATIENCE, async {
-            while !self.says(words).await {
-                tokio::task::yield_now().await;
-            }
-        });
-        if wait.await.is_err() {
+        if within(PATIENCE, || async { self.says(words).await.then_some(()) }).await.is_none() {
             panic!("wanted “{words}” at {}: {}", self.path().await, self.words().await);
         }
     }
@@ -133,18 +120,9 @@ impl Window {
             }
             None
         };
-        match tokio::time::timeout(hallpass_tests::wait::PATIENCE, async {
-            loop {
-                if let Some(found) = find().await {
-                    return found;
-                }
-                tokio::task::yield_now().await;
-            }
-        })
-        .await
-        {
-            Ok(found) => found,
-            Err(_) => panic!("no {by:?} at {}: {}", self.path().await, self.words().await),
+        match within(PATIENCE, find).await {
+            Some(found) => found,
+            None => panic!("no {by:?} at {}: {}", self.path().await, self.words().await),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::browserless::Browser;
 use crate::caller::Caller;
 use crate::cast;
 use crate::server::TestServer;
+use crate::wait::eventually_within;
 
 /// Somebody with an account.
 #[derive(Clone, Debug)]
@@ -69,19 +70,23 @@ impl TestServer {
         person
     }
 
-    /// A code of somebody's app that was not used yet. Three are right at any moment; the fake clock is moved on
-    /// where all of them are used.
+    /// A code of somebody's app that was not used yet. Three are right at any moment; where all of them are used, the
+    /// fake clock is moved on, and real time waited for.
     ///
     /// # Panics
     /// Where they have no app.
     pub async fn totp(&self, key: &str) -> String {
         let person = self.account(key).await;
-        let step = (person.last_step + 1).max(self.now().timestamp() / 30 - 1);
-        if self.has_fake_clock() {
-            while step > self.now().timestamp() / 30 + 1 {
-                self.advance(30);
-            }
+        let fake = self.has_fake_clock();
+        // The one before is good, too, and leaves two for later; but not where real time may end it on its way.
+        let before = i64::from(fake || self.now().timestamp() % 30 < 20);
+        let step = (person.last_step + 1).max(self.now().timestamp() / 30 - before);
+        let is_right = || step <= self.now().timestamp() / 30 + 1;
+        while fake && !is_right() {
+            self.advance(30);
         }
+        let wait = std::time::Duration::from_secs(60);
+        eventually_within(wait, "a code that was not used", || async { is_right().then_some(()) }).await;
         if let Some(person) = self.lock_people().get_mut(key) {
             person.last_step = step;
         }

@@ -1,6 +1,8 @@
 //! Access tokens, as a resource server checks them offline.
 use chrono::DateTime;
 use hallpass_adapters::signers::{Expected, KeyPair, verify_access_token};
+use hallpass_domain::presented::Presented;
+use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::TokenAlg;
 use serde_json::json;
 
@@ -37,6 +39,19 @@ fn nothing_but_the_token_passes() {
             assert!(verify_access_token(&other, &keys, &expected).is_err(), "{other}");
         }
     }
+}
+
+/// What says where a token's record is: the claim that was signed or another one, and always the hash of these bytes.
+#[test]
+fn no_text_breaks_the_look_for_its_record() {
+    let (pair, _) = KeyPair::generate(TokenAlg::EdDsa).unwrap();
+    let jti = "019adf2c-9f4e-7c3a-8d55-0f1e2d3c4b5a";
+    let token = pair.sign_jwt("at+jwt", &json!({ "sub": "s", "jti": jti })).unwrap();
+    assert_eq!(Presented::read(&token).unwrap().jti.to_string(), jti);
+    let good = [token, "e30.e30.e30".to_owned(), "hpa_x".to_owned(), "..".to_owned()];
+    check(8_000, near(&good), |raw| {
+        assert!(Presented::read(&raw).is_none_or(|p| p.hash == SecretHash::of(&raw)), "{raw}");
+    });
 }
 
 #[test]

@@ -23,6 +23,8 @@ const ACTOR: &str = "system:revoker";
 const LEASE: Duration = Duration::seconds(30);
 /// Tries to write a row that others move at the same time.
 const TRIES: usize = 5;
+/// Most removals that came to nothing in one commit: the writer does nothing else meanwhile.
+const TOGETHER: usize = 200;
 /// Longest time between two tries while somebody may still be in, or come in.
 const SOON: Duration = Duration::seconds(5);
 
@@ -92,18 +94,25 @@ impl Broker {
 
     /// Records what came of a batch at one target; for each, whether it is revoked now. Those whose removal people were
     /// alerted about are recorded together, so that there is one all-clear for them; those that are not removed yet are,
-    /// too, so that hundreds at a dead target are one commit at each look at it. Where that fails they are recorded one by
-    /// one, as the others are.
+    /// too, so that hundreds at a dead target are a few commits at each look at it. Where a row of them had moved they are
+    /// recorded one by one, as the others are.
     pub(super) async fn record_all(&self, batch: Vec<Work>) -> Vec<bool> {
         let (verified, failed): (Vec<Work>, Vec<Work>) = batch.into_iter().partition(Work::verified);
         let (alerted, mut alone): (Vec<Work>, Vec<Work>) =
             verified.into_iter().partition(|w| w.credential.alerted_at.is_some());
         let mut done = Vec::new();
-        for together in [alerted, failed] {
-            if together.len() > 1 && self.try_record(&together).await.is_ok() {
-                done.extend(together.iter().map(Work::verified));
-            } else {
+        for together in portions(alerted, usize::MAX).chain(portions(failed, TOGETHER)) {
+            if together.len() == 1 {
                 alone.extend(together);
+                continue;
+            }
+            match self.try_record(&together).await {
+                Ok(()) => done.extend(together.iter().map(Work::verified)),
+                Err(CommitError::Conflict(_) | CommitError::Refused(_)) => alone.extend(together),
+                Err(error) => {
+                    tracing::warn!(%error, credentials = together.len(), "outcomes were not recorded; they are looked at again");
+                    done.extend(together.iter().map(|_| false));
+                }
             }
         }
         done.extend(join_all(alone.into_iter().map(|w| self.record(w))).await);
@@ -165,6 +174,14 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// The same in portions of at most so many.
+fn portions(mut all: Vec<Work>, most: usize) -> impl Iterator<Item = Vec<Work>> {
+    std::iter::from_fn(move || {
+        let rest = all.split_off(all.len().min(most));
+        Some(std::mem::replace(&mut all, rest)).filter(|portion| !portion.is_empty())
+    })
 }
 
 /// The row after the last step that was tried: revoked where it was verified absent, else when it is looked at again.

@@ -39,9 +39,7 @@ impl Broker {
         }
         let mut report = Report::default();
         for batch in at.into_values() {
-            let (done, left) = self.alert_at(&catalogue, batch, now).await;
-            report.done += done;
-            report.left += left;
+            self.alert_at(&catalogue, batch, now, &mut report).await;
         }
         report
     }
@@ -51,33 +49,45 @@ impl Broker {
         self.store.overdue_untold(now - Duration::seconds(ALERT_SECONDS), BATCH).await
     }
 
-    /// Tells people about a batch at one target; how many were told and how many were left. Where a worker moved some of
-    /// them meanwhile, all are read and tried again, since halves would be a mail each; halves come where that does not
-    /// help.
-    async fn alert_at(&self, catalogue: &Catalogue, batch: Vec<Credential>, now: Timestamp) -> (u64, u64) {
-        let Some(target) = batch.first().map(|c| c.target_id) else { return (0, 0) };
-        let (mut done, mut left, mut tries) = (0, 0, 0);
+    /// Tells people about a batch at one target. Where a worker moved some of them meanwhile, all are read and tried again,
+    /// since halves would be a mail each; halves come where that does not help.
+    async fn alert_at(
+        &self,
+        catalogue: &Catalogue,
+        batch: Vec<Credential>,
+        now: Timestamp,
+        report: &mut Report,
+    ) {
+        let Some(target) = batch.first().map(|c| c.target_id) else { return };
+        let mut tries = 0;
         let mut batches = vec![batch];
         while let Some(mut batch) = batches.pop() {
+            if batch.is_empty() {
+                continue;
+            }
             let count = u64::try_from(batch.len()).unwrap_or(0);
             match self.commit(alert(catalogue, &batch, now)).await {
-                Ok(()) => done += count,
+                Ok(()) => report.done += count,
                 Err(CommitError::Conflict(_)) if tries < TRIES => {
                     tries += 1;
-                    let Ok(again) = self.untold(now).await else { return (done, left + count) };
-                    let again: Vec<_> = again.into_iter().filter(|c| c.target_id == target).collect();
-                    if !again.is_empty() {
-                        batches.push(again);
+                    match self.untold(now).await {
+                        // Whatever was left of the first reading is in it.
+                        Ok(again) => {
+                            batches = vec![again.into_iter().filter(|c| c.target_id == target).collect()];
+                        }
+                        Err(error) => {
+                            report.left += count;
+                            report.error = Some(error.to_string());
+                        }
                     }
                 }
                 Err(_) if count > 1 => {
                     batches.push(batch.split_off(batch.len() / 2));
                     batches.push(batch);
                 }
-                Err(_) => left += count,
+                Err(_) => report.left += count,
             }
         }
-        (done, left)
     }
 }
 
