@@ -68,7 +68,7 @@ impl Bed {
     pub(crate) async fn on(cluster: &Cluster, targets: &[(&str, u16)]) -> Self {
         let folder = folder();
         let name = format!("store_{}", uuid::Uuid::new_v4().simple());
-        cluster.databases(&[&name]).await;
+        cluster.store(&name).await;
         Self { place: Place::on_postgres(folder.path().to_owned(), cluster, &name, targets), _folder: folder }
     }
 }

@@ -1,5 +1,5 @@
 //! Everything that a store says, read whole, and what must be true of it whatever happened.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use hallpass_broker::Broker;
@@ -143,13 +143,14 @@ impl Ledger {
                 "{when}: events of {r:?}"
             );
         }
+        let credentials: HashSet<String> = self.credentials.iter().map(|c| c.id.to_string()).collect();
+        let grants: HashSet<String> = self.grants.iter().map(|g| g.id.to_string()).collect();
+        let requests: HashSet<String> = self.requests.iter().map(|r| r.id.to_string()).collect();
         for (kind, noun, id) in self.about.keys() {
             let known = match (kind.as_str(), noun.as_str()) {
-                ("credential.intended", "credential") => {
-                    self.credentials.iter().any(|c| c.id.to_string() == *id)
-                }
-                ("request.approved", "grant") => self.grants.iter().any(|g| g.id.to_string() == *id),
-                ("request.submitted", "request") => self.requests.iter().any(|r| r.id.to_string() == *id),
+                ("credential.intended", "credential") => credentials.contains(id),
+                ("request.approved", "grant") => grants.contains(id),
+                ("request.submitted", "request") => requests.contains(id),
                 _ => true,
             };
             assert!(known, "{when}: {kind} is about {noun} {id}, which is not there");

@@ -81,24 +81,11 @@ async fn rows(database: &str) -> String {
     out
 }
 
-/// A database with the schema, copied from one in which the migrations ran once.
+/// A database with the schema.
 async fn fresh() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    static TEMPLATE: OnceCell<()> = OnceCell::const_new();
-    static COPYING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    let cluster = cluster().await;
-    TEMPLATE
-        .get_or_init(|| async {
-            cluster.databases(&["migrated"]).await;
-            let url = format!("{}?sslmode=disable", cluster.url("migrated"));
-            hallpass_store::migrate(&url).await.expect("the migrations run");
-        })
-        .await;
     let name = format!("hallpass_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    let client = cluster.superuser("postgres").await;
-    let _one_at_a_time = COPYING.lock().await;
-    let copy = format!("CREATE DATABASE {name} TEMPLATE migrated");
-    client.batch_execute(&copy).await.expect("a database");
+    cluster().await.store(&name).await;
     name
 }
 

@@ -3,6 +3,7 @@ use std::io::Write;
 use std::sync::{Mutex, Once, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::prelude::*;
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static STARTED: Once = Once::new();
@@ -32,8 +33,9 @@ impl MakeWriter<'_> for Kept {
 pub fn keep() {
     STARTED.call_once(|| {
         let filter = std::env::var("HALLPASS_TEST_LOG").unwrap_or_else(|_| "debug,hallpass=trace".to_owned());
-        let filter = tracing_subscriber::EnvFilter::new(filter);
-        let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(Kept).try_init();
+        let filter = hallpassd::logging::filter(&filter).expect("a filter");
+        let lines = tracing_subscriber::fmt::layer().json().with_writer(Kept).with_filter(filter);
+        let _ = tracing_subscriber::registry().with(lines).try_init();
     });
 }
 

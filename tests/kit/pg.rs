@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Mutex;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::mail_server::Certificates;
@@ -30,6 +31,8 @@ pub struct Cluster {
     settings: Vec<(String, String)>,
     /// A process in the mount name space with its data folder, where that has a disk of its own.
     inside: Option<u32>,
+    /// Whether there is a database in which the migrations ran. Held while it is copied: two copies at once refuse each other.
+    migrated: Mutex<bool>,
     /// Stops the server and removes the folder when its input ends: at drop, or when this process dies in any way.
     watchdog: Option<Child>,
 }
@@ -76,7 +79,15 @@ impl Cluster {
             }
         };
         let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let mut cluster = Self { dir, bin, port: 0, settings, inside, watchdog: Some(watchdog) };
+        let mut cluster = Self {
+            dir,
+            bin,
+            port: 0,
+            settings,
+            inside,
+            migrated: Mutex::new(false),
+            watchdog: Some(watchdog),
+        };
         // Another process may take the port before the server does.
         for _ in 0..5 {
             cluster.port = free_port();
@@ -244,6 +255,19 @@ impl Cluster {
                 client.query_one("SELECT quote_ident($1)", &[name]).await.expect("quote").get(0);
             client.batch_execute(&format!("CREATE DATABASE {quoted}")).await.expect("a database");
         }
+    }
+
+    /// Makes a database with the schema of a store: a copy of one in which the migrations ran once.
+    pub async fn store(&self, name: &str) {
+        let mut migrated = self.migrated.lock().await;
+        if !*migrated {
+            self.databases(&["migrated"]).await;
+            let url = format!("{}?sslmode=disable", self.url("migrated"));
+            hallpass_store::migrate(&url).await.expect("the migrations run");
+            *migrated = true;
+        }
+        let copy = format!("CREATE DATABASE {name} TEMPLATE migrated");
+        self.superuser("postgres").await.batch_execute(&copy).await.expect("a database");
     }
 
     /// Everything in the cluster as SQL, without the lines that differ from run to run.

@@ -21,6 +21,11 @@ pub(crate) struct Past {
 }
 
 impl Past {
+    /// How many grants there were so far.
+    pub(crate) fn grants(&self) -> usize {
+        self.grants.len()
+    }
+
     /// What there was, in a line.
     pub(crate) fn summary(&self) -> String {
         let live = self.credentials.values().filter(|c| c.live_at.is_some()).count();

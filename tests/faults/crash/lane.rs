@@ -10,6 +10,7 @@ use hallpass_tests::pg::Cluster;
 use hallpass_tests::process::Process;
 use hallpass_tests::world::DATABASE;
 
+use super::Work;
 use super::check::{Past, check};
 use super::clients::Clients;
 use super::drain::drained;
@@ -19,6 +20,9 @@ use crate::bed::{Bed, Store, server};
 
 /// Random kills are at least this long after a start, at the latest; longer where the machine takes longer for a login.
 const LATEST: Duration = Duration::from_millis(2_500);
+
+/// Grants after which a store has seen enough, and another begins.
+const LONG: usize = 150;
 
 /// Refusals of a story whose grant ended, or that met others at one target. Any other is a fault.
 pub(super) const ORDINARY: [&str; 7] = [
@@ -43,6 +47,30 @@ fn work_at(point: &str) -> Tell {
         Habit::Usual => USUAL,
         // Time for a holder to come in and do it.
         _ => Tell::Story { seconds: 4 },
+    }
+}
+
+/// What a lane saw.
+#[derive(Default)]
+pub(crate) struct Lived {
+    /// How often each point killed.
+    pub(crate) killed: BTreeMap<String, usize>,
+    /// How many sessions holders had.
+    entered: usize,
+}
+
+impl Lived {
+    pub(crate) fn and(&mut self, other: Self) {
+        for (point, times) in other.killed {
+            *self.killed.entry(point).or_default() += times;
+        }
+        self.entered += other.entered;
+    }
+
+    /// Where grants were lived through, somebody came in.
+    pub(crate) fn somebody_came_in(&self) {
+        let trials_alone = self.killed.keys().all(|point| matches!(work_at(point), Tell::Trials));
+        assert!(trials_alone || self.entered > 0, "no login was ever used");
     }
 }
 
@@ -80,8 +108,15 @@ impl Lane {
         }
     }
 
+    pub(crate) async fn live_through(&mut self, work: Work) {
+        match work {
+            Work::Points(points) => self.kill_at(&points).await,
+            Work::Random(kills) => self.kill_at_random(kills).await,
+        }
+    }
+
     /// Kills one server after the other at these hits of points, and then checks.
-    pub(crate) async fn kill_at(&mut self, points: &[(&'static str, u32)]) {
+    async fn kill_at(&mut self, points: &[(&'static str, u32)]) {
         for (point, hit) in points {
             self.kill_at_hit(point, *hit).await;
         }
@@ -118,7 +153,7 @@ impl Lane {
     }
 
     /// Kills the server several times, at instants that nobody chose, and then checks.
-    pub(crate) async fn kill_at_random(&mut self, kills: usize) {
+    async fn kill_at_random(&mut self, kills: usize) {
         let latest = match self.latest {
             Some(latest) => latest,
             None => (self.until_a_login().await * 2).max(LATEST),
@@ -235,16 +270,19 @@ impl Lane {
         self.clients.all_out(after).await;
     }
 
-    /// The last checks over the whole run.
-    pub(crate) async fn finish(self) -> BTreeMap<String, usize> {
+    /// Whether its history is long enough: each check reads all of it.
+    pub(crate) fn is_long(&self) -> bool {
+        self.past.grants() > LONG
+    }
+
+    /// What it saw.
+    pub(crate) fn finish(self) -> Lived {
         eprintln!(
             "{} kills, {}, {} sessions",
             self.killed.values().sum::<usize>(),
             self.past.summary(),
             self.clients.entered()
         );
-        let trials_alone = self.killed.keys().all(|point| matches!(work_at(point), Tell::Trials));
-        assert!(trials_alone || self.clients.entered() > 0, "no login was ever used");
-        self.killed
+        Lived { killed: self.killed, entered: self.clients.entered() }
     }
 }

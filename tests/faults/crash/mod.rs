@@ -16,7 +16,7 @@ use hallpass_tests::pg::Cluster;
 
 use crate::bed::{Store, target};
 use habits::Habit;
-use lane::Lane;
+use lane::{Lane, Lived};
 
 /// Servers that are killed side by side, each with a store of its own and all on one target.
 const LANES: usize = 3;
@@ -50,36 +50,40 @@ async fn run(
         .map(|_| {
             let work = Arc::clone(&work);
             tokio::spawn(async move {
-                let mut lane = Lane::start(store, target).await;
-                loop {
-                    let next = work.lock().expect("work").pop_front();
-                    match next {
-                        Some(Work::Points(points)) => lane.kill_at(&points).await,
-                        Some(Work::Random(kills)) => lane.kill_at_random(kills).await,
-                        None => return lane.finish().await,
+                let next = || work.lock().expect("work").pop_front();
+                let mut lived = Lived::default();
+                while let Some(first) = next() {
+                    let mut lane = Lane::start(store, target).await;
+                    lane.live_through(first).await;
+                    while !lane.is_long()
+                        && let Some(more) = next()
+                    {
+                        lane.live_through(more).await;
                     }
+                    lived.and(lane.finish());
                 }
+                lived
             })
         })
         .collect();
-    let mut killed = BTreeMap::new();
+    let mut all = Lived::default();
     for lane in lanes {
-        for (point, times) in lane.await.expect("a lane") {
-            *killed.entry(point).or_default() += times;
-        }
+        all.and(lane.await.expect("a lane"));
     }
-    killed
+    all.somebody_came_in();
+    all.killed
 }
 
 /// What a lane does next.
 #[derive(Clone)]
-enum Work {
+pub(crate) enum Work {
     /// Killed at these, each by its name and hit, before it is checked.
     Points(Vec<(&'static str, u32)>),
     Random(usize),
 }
 
-/// Points of trials are checked several at a time: proof of absence waits until a create can land no more.
+/// Points are checked a few at a time: a check reads the whole store, and what it sees stays to be seen. Those of trials more:
+/// proof of absence waits until a create can land no more.
 fn together(point: &str) -> usize {
     match Habit::at(point) {
         Habit::Usual if point.starts_with("trial.") => 4,
