@@ -14,6 +14,7 @@ use crate::steps;
 on_all!(
     an_export_verifies_offline_and_a_changed_row_is_named,
     a_receipt_proves_its_events,
+    a_receipt_names_tokens_whose_rows_are_gone,
     auditors_filter_and_page
 );
 
@@ -149,6 +150,22 @@ async fn tampered_export(server: &TestServer, otto: &hallpass_client::Client) ->
     .await
     .unwrap();
     export
+}
+
+/// Rows of tokens are deleted a day after their end; a receipt says for ever what was issued.
+async fn a_receipt_names_tokens_whose_rows_are_gone(backend: Backend) {
+    let server = TestServer::start(backend).await;
+    let grant = lived(&server).await;
+    let tokens = async || server.broker().store.tokens_of(grant.id, 10).await.unwrap();
+    let token = tokens().await[0].id.to_string();
+    server.advance(25 * 3_600);
+    assert_eq!(server.broker().step_sweep().await.error, None);
+    assert!(tokens().await.is_empty(), "the row is gone");
+    let dana = server.sign_in("dana").await;
+    let page = dana.get(&format!("/grants/{}/receipt", grant.id)).await.expect(200).words();
+    assert!(page.contains(&token) && page.contains("Accepted by nobody since"), "{page}");
+    assert!(!page.contains("Nothing was issued"), "{page}");
+    server.stop().await;
 }
 
 async fn a_receipt_proves_its_events(backend: Backend) {

@@ -7,6 +7,7 @@ use hallpass_tests::database::{self, Backend};
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::server::{Setup, TestServer};
 use hallpass_tests::wait::eventually;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::findings::{compare, end, exists, login, over};
@@ -133,6 +134,36 @@ async fn findings_of_one_target_hide_none_of_another(backend: Backend) {
         transition.changes = some.iter().map(|f| Change::Finding(Box::new(f.clone()))).collect();
         broker.store.commit(transition).await.unwrap();
     }
+
+    // Every one is listed and counted, newest first, however many there are.
+    let ada = server.sign_in("ada").await;
+    let api = server.api_with(&ada).await;
+    let mut listed: Vec<String> = Vec::new();
+    let mut next = "/admin/findings?target=spare-db&limit=200".to_owned();
+    loop {
+        let page = api.get(&next).await.ok(200);
+        listed.extend(page["items"].as_array().unwrap().iter().map(|f| f["id"].as_str().unwrap().to_owned()));
+        let Some(after) = page["next"].as_str() else { break };
+        next = format!("/admin/findings?target=spare-db&limit=200&after={after}");
+    }
+    let mut newest_first: Vec<String> = all.iter().map(|f| f.id.to_string()).collect();
+    newest_first.sort_unstable_by(|one, other| other.cmp(one));
+    assert!(listed == newest_first, "{} are listed", listed.len());
+    let elsewhere = api.get("/admin/findings?target=orders-db").await.ok(200);
+    assert_eq!(elsewhere["items"], serde_json::json!([]));
+    api.get("/admin/findings?target=nowhere").await.refused(404, "not_found");
+    let page = ada.get("/reports?target=spare-db").await.expect(200);
+    let words = page.words();
+    assert!(words.contains("5001 accounts differ") && words.contains("At spare-db only"), "{words}");
+    let metrics = server.nobody().send(Method::GET, "/metrics", &[], None).await.text;
+    let counted = |target: &str, kind: &str| {
+        metrics
+            .lines()
+            .find(|l| l.starts_with("hallpass_target_findings") && l.contains(target) && l.contains(kind))
+            .unwrap()
+    };
+    assert!(counted("spare-db", "unknown").ends_with(" 5001"));
+    assert!(counted("orders-db", "unknown").ends_with(" 0"));
 
     let dana = server.sign_in("dana").await;
     let (login, grant) = login(&server, &dana, "orders-db-read", "1h").await;

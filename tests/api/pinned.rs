@@ -16,6 +16,7 @@ on_both!(
     a_grant_gives_what_was_approved_and_no_more,
     approvals_of_who_lost_the_right_do_not_count,
     an_earlier_stage_opens_again,
+    who_may_decide_by_now_is_asked_too,
     a_new_owner_counts_as_requester,
     a_revoked_standing_role_stays_revoked
 );
@@ -183,6 +184,33 @@ async fn an_earlier_stage_opens_again(backend: Backend) {
     let page = steps::decide(&bo, &reference, "approve", &[]).await.expect(200);
     assert!(page.words().contains("Your approval is recorded"), "{}", page.words());
     steps::approve(&cleo, &reference).await;
+    assert_eq!(steps::request(&server, &reference).await.state, RequestState::Approved);
+    server.stop().await;
+}
+
+async fn who_may_decide_by_now_is_asked_too(backend: Backend) {
+    let mut server = TestServer::start(backend).await;
+    let without = changed(
+        &server,
+        "\"olga@hall.test\", \"ana@hall.test\", \"bo@hall.test\"",
+        "\"olga@hall.test\", \"bo@hall.test\"",
+    );
+    server.apply(&without).await;
+    let dana = server.sign_in("dana").await;
+    let reference = steps::ask(&dana, "billing-read", "1h").await;
+    server.settle().await;
+    let asked = server.mailbox.recipients("Approve?");
+    assert!(!asked.is_empty() && !asked.contains(&"ana".to_owned()), "{asked:?}");
+    // She comes on call while it waits: she is asked, and nobody again, however often it is looked at.
+    server.apply(&server.catalogue_text()).await;
+    server.broker().end_what_may_not_be().await.unwrap();
+    server.settle().await;
+    let mut wanted = asked.clone();
+    wanted.push("ana".to_owned());
+    wanted.sort();
+    assert_eq!(server.mailbox.recipients("Approve?"), wanted);
+    assert_eq!(facts::events(&server, "request.approvers_asked", None).await, 1);
+    steps::approve(&server.sign_in("ana").await, &reference).await;
     assert_eq!(steps::request(&server, &reference).await.state, RequestState::Approved);
     server.stop().await;
 }

@@ -22,6 +22,7 @@ mod demo;
 mod down;
 mod full_disk;
 mod hostile;
+mod journal;
 mod ledger;
 mod operators;
 mod operators_dump;

@@ -146,7 +146,7 @@ impl TestServer {
             let given = Given {
                 notifier: Some(Arc::new(mailbox.clone())),
                 clock: clock.clone().map(|c| c as Arc<dyn Clock>),
-                checkpoint_sinks: Vec::new(),
+                ..Given::default()
             };
             nodes.push(Node::start(&config, &base_url, listener, given, setup.real_time).await);
             addresses.push(address);

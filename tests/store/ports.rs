@@ -1,6 +1,6 @@
 //! Every port called once with every filter, for what looks at the statements behind them.
 use hallpass_domain::grant::GrantState;
-use hallpass_domain::ids::{CredentialId, DeviceId, MailId};
+use hallpass_domain::ids::{CredentialId, DeviceId, FindingId, MailId};
 use hallpass_domain::ports::accounts::Accounts as _;
 use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog as _};
 use hallpass_domain::ports::catalogue::CatalogueReads as _;
@@ -89,6 +89,12 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     store.credentials_of(grant.id).await.unwrap();
     store.unrevoked_at(w.database.id).await.unwrap();
     store.credential_named(w.database.id, "x").await.unwrap();
+    for target in [None, Some(w.database.id)] {
+        for before in [None, Some(FindingId::new(now()))] {
+            store.newest_findings(target, before, 5).await.unwrap();
+        }
+    }
+    store.count_findings().await.unwrap();
     for after in [None, Some("x")] {
         store.open_findings_at(w.database.id, after, 5).await.unwrap();
     }

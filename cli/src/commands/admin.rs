@@ -23,7 +23,7 @@ pub(crate) enum AdminCommand {
     /// Try a target with a throw-away login: what revocation needs must work there
     Check(CheckArgs),
     /// Accounts at targets that are not as the records say
-    Findings,
+    Findings(FindingsArgs),
     /// Say yes to the removal of an account that no record knows
     RemoveAccount(RemoveArgs),
     /// A new secret for an OAuth client, in place of the one before
@@ -35,6 +35,14 @@ pub(crate) enum AdminCommand {
 pub(crate) struct CheckArgs {
     /// Name of the target
     target: String,
+}
+
+/// Arguments of `admin findings`.
+#[derive(Args)]
+pub(crate) struct FindingsArgs {
+    /// Only those at the target of this name
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
 }
 
 /// Arguments of `admin remove-account`.
@@ -74,7 +82,7 @@ pub(super) async fn perform(ctx: &Ctx, command: AdminCommand) -> Result<(), Fail
         AdminCommand::Apply(args) => apply(ctx, args).await,
         AdminCommand::Get(args) => objects::get(ctx, args).await,
         AdminCommand::Check(args) => targets::check(ctx, &args.target).await,
-        AdminCommand::Findings => targets::findings(ctx).await,
+        AdminCommand::Findings(args) => targets::findings(ctx, args.target.as_deref()).await,
         AdminCommand::RemoveAccount(args) => targets::remove(ctx, &args.finding).await,
         AdminCommand::RotateSecret(args) => rotate(ctx, args).await,
     }

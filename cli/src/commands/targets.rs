@@ -43,11 +43,11 @@ pub(super) async fn check(ctx: &Ctx, target: &str) -> Result<(), Failure> {
 }
 
 /// Accounts that are not as the records say.
-pub(super) async fn findings(ctx: &Ctx) -> Result<(), Failure> {
+pub(super) async fn findings(ctx: &Ctx, target: Option<&str>) -> Result<(), Failure> {
     let client = ctx.client().await?;
     let (mut items, mut after) = (Vec::new(), None);
     loop {
-        let page = ctx.busy(&client, client.findings(&Paging { after, limit: Some(200) })).await?;
+        let page = ctx.busy(&client, client.findings(target, &Paging { after, limit: Some(200) })).await?;
         let got = page.items.len();
         items.extend(page.items);
         after = page.next;

@@ -39,9 +39,9 @@ impl Client {
         self.json(call.body(&serde_json::json!({}), key)?).await
     }
 
-    /// `GET /admin/findings`: accounts at targets that are not as the records say.
-    pub async fn findings(&self, paging: &Paging) -> Result<Page<Finding>, Error> {
-        self.json(paged(self.api(Method::GET, ["admin", "findings"]), paging)).await
+    /// `GET /admin/findings`: accounts that are not as the records say, at the target of this name or at all.
+    pub async fn findings(&self, target: Option<&str>, paging: &Paging) -> Result<Page<Finding>, Error> {
+        self.json(paged(self.api(Method::GET, ["admin", "findings"]).query("target", target), paging)).await
     }
 
     /// `POST /admin/findings/{id}/remove`: an administrator's yes.

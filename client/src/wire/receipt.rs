@@ -20,8 +20,11 @@ pub struct GrantReceipt {
     pub grant: Grant,
     /// The request with its stages and decisions; none for a standing role.
     pub request: Option<Request>,
-    /// Every sealed event about the grant and its request, in order of leaf index.
+    /// Every sealed event about the grant and its request, in order of leaf index; the newest where `cut` says so.
     pub events: Vec<ProvedEvent>,
+    /// There are more events than one receipt holds; all are in the export.
+    #[serde(default)]
+    pub cut: bool,
     /// Events that are not sealed yet: ask again in a second.
     pub unsealed: u32,
     /// The log's verifier key (C2SP vkey), for reading: whoever checks takes a copy of their own.

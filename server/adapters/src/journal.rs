@@ -54,8 +54,11 @@ impl Journal for FileJournal {
     fn append(&self, line: &str) -> Result<(), String> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let told = |e: std::io::Error| e.to_string();
-        let used = Self::text(&mut file).map_err(told)?.len();
-        let line = format!("{}\n", line.replace(['\n', '\0'], " "));
+        let text = Self::text(&mut file).map_err(told)?;
+        let used = text.len();
+        // What a crash cut off ends here, and takes no other line with it.
+        let cut_off = if text.last().is_some_and(|b| *b != b'\n') { "\n" } else { "" };
+        let line = format!("{cut_off}{}\n", line.replace(['\n', '\0'], " "));
         if used + line.len() > SIZE {
             return Err("the journal is full".to_owned());
         }
@@ -74,13 +77,17 @@ impl Journal for FileJournal {
             .collect())
     }
 
-    fn clear(&self) -> Result<(), String> {
+    fn clear(&self, read: usize) -> Result<bool, String> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let used = Self::text(&mut file).map_err(|e| e.to_string())?.len();
+        let text = Self::text(&mut file).map_err(|e| e.to_string())?;
+        if text.iter().filter(|b| **b == b'\n').count() > read {
+            return Ok(false);
+        }
         file.seek(SeekFrom::Start(0))
-            .and_then(|_| file.write_all(&vec![0; used]))
+            .and_then(|_| file.write_all(&vec![0; text.len()]))
             .and_then(|()| file.sync_data())
-            .map_err(|e| e.to_string())
+            .map_err(|e| e.to_string())?;
+        Ok(true)
     }
 }
 
@@ -98,10 +105,19 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().len() as usize, SIZE, "never grows");
         let again = FileJournal::open(&path).unwrap();
         assert_eq!(again.lines().unwrap(), ["one", "two still two"]);
-        again.clear().unwrap();
+        assert_eq!(again.clear(1), Ok(false), "one was appended since");
+        assert_eq!(again.lines().unwrap().len(), 2);
+        assert_eq!(again.clear(2), Ok(true));
         assert!(again.lines().unwrap().is_empty());
         again.append("three").unwrap();
         assert_eq!(again.lines().unwrap(), ["three"]);
+        // As a crash in the middle of a write leaves it.
+        let mut file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.seek(SeekFrom::Start(6)).unwrap();
+        file.write_all(b"fo").unwrap();
+        assert_eq!(again.lines().unwrap(), ["three"]);
+        again.append("five").unwrap();
+        assert_eq!(again.lines().unwrap(), ["three", "fo", "five"], "the next line is whole");
         let long = "x".repeat(1_000);
         let full = (0..2_000).find_map(|_| again.append(&long).err());
         assert_eq!(full.as_deref(), Some("the journal is full"));

@@ -123,6 +123,8 @@ pub struct Broker {
     pub kept: Option<Arc<dyn Kept>>,
     /// The journal holds lines that are to be recorded before anything else of removals.
     pub(crate) journal_waits: AtomicBool,
+    /// How far they are.
+    pub(crate) journal_progress: tokio::sync::Mutex<crate::reconcile::journal::Progress>,
     /// What was told of a clock that cannot be trusted.
     pub clock_watch: crate::reconcile::watch_clock::ClockWatch,
     /// Targets that are down.
@@ -172,6 +174,7 @@ impl Broker {
             health: Health::new(),
             // Until it was looked at it may hold lines of a server that died.
             journal_waits: AtomicBool::new(parts.journal.is_some()),
+            journal_progress: tokio::sync::Mutex::default(),
             journal: parts.journal,
             kept: parts.kept,
             clock_watch: crate::reconcile::watch_clock::ClockWatch::default(),

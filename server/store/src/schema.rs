@@ -424,6 +424,7 @@ table! {
         body -> JsonSql,
         open -> Bool,
         version -> BigInt,
+        kind -> Text,
     }
 }
 

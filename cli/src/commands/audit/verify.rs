@@ -176,8 +176,14 @@ fn verify_receipt(ctx: &Ctx, path: &Path, own_keys: Vec<VerifierKey>) -> Result<
             format!("{} events were not sealed when the receipt was made", receipt.unsealed),
         ));
     }
+    if receipt.cut {
+        rows.push((
+            "Not in it",
+            "older events: there are more than one receipt holds; hallpass audit export has all".to_owned(),
+        ));
+    }
     let events: Vec<_> = proved.iter().map(Proved::json).collect();
-    ctx.show(&Answer { json: json!({ "verified": true, "grant": receipt.grant.id, "events": events, "unsealed": receipt.unsealed }), body: Body::Record(rows) })
+    ctx.show(&Answer { json: json!({ "verified": true, "grant": receipt.grant.id, "events": events, "unsealed": receipt.unsealed, "cut": receipt.cut }), body: Body::Record(rows) })
 }
 
 fn line(event: &Proved) -> String {

@@ -128,10 +128,25 @@ fn postgresql(login: &IssuedLogin, folder: &Folder) -> Result<Vec<(&'static str,
 }
 
 impl Prepared {
+    /// Fetches a fresh token; none where the role gives none. Holds nothing of this, so that it may go on beside everything else.
+    pub(super) fn fetch<'a>(
+        &self,
+        ctx: &'a Ctx,
+    ) -> impl Future<Output = Result<Option<token::Fetched>, Failure>> + use<'a> {
+        let from = self.tokens.as_ref().map(|t| (self.client.clone(), t.identity.clone(), self.role.clone()));
+        async move {
+            match from {
+                Some((client, identity, role)) => {
+                    token::fetch(ctx, &client, &identity, &role).await.map(Some)
+                }
+                None => Ok(None),
+            }
+        }
+    }
+
     /// Puts a fresh token into the file.
-    pub(super) async fn refresh(&mut self, ctx: &Ctx) -> Result<(), Failure> {
-        let Some(tokens) = &mut self.tokens else { return Ok(()) };
-        let fetched = token::fetch(ctx, &self.client, &tokens.identity, &self.role).await?;
+    pub(super) fn take(&mut self, fetched: Option<token::Fetched>) -> Result<(), Failure> {
+        let (Some(tokens), Some(fetched)) = (&mut self.tokens, fetched) else { return Ok(()) };
         self.folder.write(TOKEN_FILE, &fetched.access_token)?;
         tokens.expires_at = fetched.expires_at;
         Ok(())

@@ -59,6 +59,9 @@ pub(crate) struct RunArgs {
     command: Vec<OsString>,
 }
 
+/// Longest wait for the server to end the grant after the command.
+const ENDING: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// What happens when the grant ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnExpiry {
@@ -105,17 +108,22 @@ async fn go(ctx: &Ctx, args: RunArgs) -> Result<u8, Failure> {
     let signals = watch::forwarded();
     let child = child::Child::spawn(command).map_err(|error| cannot_exec(&program, &error))?;
     let outcome = watch::until_done(ctx, &mut prepared, child, signals, args.on_expiry).await;
-    let ended = match (&prepared.grant, args.end) {
-        (Some(grant), true) => prepared.client.end(&grant.id, &new_key()).await.map(drop),
-        _ => Ok(()),
-    };
     // The files go before anything else can fail.
     drop(prepared.folder);
-    if let Err(error) = ended {
-        ctx.say(&format!(
-            "The grant could not be ended: {error}. It ends by itself; hallpass end {} tries again.",
-            args.role
-        ));
+    if let (Some(grant), true) = (&prepared.grant, args.end) {
+        let key = new_key();
+        let ended = tokio::time::timeout(ENDING, prepared.client.end(&grant.id, &key)).await;
+        let why = match ended {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("the server did not answer".to_owned()),
+        };
+        if let Some(why) = why {
+            ctx.say(&format!(
+                "The grant could not be ended: {why}. It ends by itself; hallpass end {} tries again.",
+                args.role
+            ));
+        }
     }
     Ok(outcome)
 }

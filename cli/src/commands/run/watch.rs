@@ -1,4 +1,5 @@
 //! While the child runs: signals, the grant's end, fresh tokens.
+use std::pin::Pin;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -51,6 +52,7 @@ pub(super) async fn until_done(
     let mut warnings = prepared.grant.as_ref().map(|grant| warnings(grant.ends_at)).unwrap_or_default();
     let mut look = Instant::now() + if prepared.grant.is_some() { first_look(prepared) } else { NEVER };
     let mut refresh = Instant::now() + refresh_in(prepared);
+    let mut fetching: Option<Pin<Box<_>>> = None;
     let (mut over, mut killing, mut stopped_by_us) = (false, Instant::now() + NEVER, false);
     let code = loop {
         let warn_at = warnings.last().map_or_else(|| Instant::now() + NEVER, |(at, _)| *at);
@@ -70,8 +72,11 @@ pub(super) async fn until_done(
                     ctx.say(&format!("hallpass: {} ends in {}.", prepared.role, hallpass_domain::window::describe_seconds(left)));
                 }
             }
-            () = sleep_until(refresh), if !over => {
-                refresh = Instant::now() + match prepared.refresh(ctx).await {
+            () = sleep_until(refresh), if !over && fetching.is_none() => fetching = Some(Box::pin(prepared.fetch(ctx))),
+            // Beside everything else: a server that hangs keeps no signal and no end of the child waiting.
+            fetched = async { match &mut fetching { Some(fetching) => fetching.await, None => std::future::pending().await } } => {
+                fetching = None;
+                refresh = Instant::now() + match fetched.and_then(|fetched| prepared.take(fetched)) {
                     Ok(()) => refresh_in(prepared),
                     Err(_) => LOOK,
                 };

@@ -1,7 +1,10 @@
 //! Pending requests after a catalogue change: taken back where the requester lost the role, lapsed where the role is not
 //! what was asked for, an earlier stage open again where its approvals do not count any more.
+use std::collections::BTreeSet;
+
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ids::RequestId;
+use hallpass_domain::mail::{Mail, MailKind};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::count::reopen;
 use hallpass_domain::request::decide::{lapse_changed, withdraw_not_eligible};
@@ -30,10 +33,55 @@ impl Broker {
         if !are_as_asked(catalogue, request) {
             return self.lapse_where_role_changed(request.id).await;
         }
-        if request.stage > 0 {
-            self.reopen_where_unfilled(request.id).await?;
+        if request.stage == 0 || !self.reopen_where_unfilled(request.id).await? {
+            self.ask_new_approvers(request.id).await?;
         }
         Ok(false)
+    }
+
+    /// Asks those who may decide at the open stage by now and were not asked; whether there are any.
+    async fn ask_new_approvers(&self, id: RequestId) -> Result<bool, Refusal> {
+        self.commit_deciding(async || {
+            let now = self.now();
+            let catalogue = self.catalogue().await?;
+            let Some(request) = self.store.request(id).await.map_err(unreadable)? else {
+                return Ok(Decided::Answer(false));
+            };
+            if request.state != RequestState::Pending || request.decide_by <= now {
+                return Ok(Decided::Answer(false));
+            }
+            let decisions = self.store.decisions(id).await.map_err(unreadable)?;
+            let asked = self.store.mails_of_request(id).await.map_err(unreadable)?;
+            // The footer names the stage: who was asked at one is asked again at the next.
+            let asked: BTreeSet<(&str, &str)> = asked
+                .iter()
+                .filter(|m| m.kind == MailKind::ApprovalAsked)
+                .map(|m| (m.to_email.as_str(), m.model.footer.as_str()))
+                .collect();
+            let new: Vec<Mail> = mails::approval_asked(&catalogue, &request, &decisions, now)
+                .into_iter()
+                .filter(|m| !asked.contains(&(m.to_email.as_str(), m.model.footer.as_str())))
+                .collect();
+            if new.is_empty() {
+                return Ok(Decided::Answer(false));
+            }
+            // A version of its own: of two servers that see it at once, one asks.
+            let next = Request { version: request.version + 1, ..request };
+            let transition = Transition::new(now)
+                .rests_on(Rested::Catalogue(catalogue.revision))
+                .event(event(
+                    now,
+                    "request.approvers_asked",
+                    ACTOR,
+                    &[("request", next.id.to_string())],
+                    json!({ "digest": next.digest, "stage": next.stage, "cause": "may_decide_now", "people": new.len() }),
+                    json!({}),
+                ))
+                .mails(new)
+                .with(Change::Request(Box::new(next)));
+            Ok(Decided::Commit(transition, true))
+        })
+        .await
     }
 
     /// Lapses a pending request whose role changed after it was asked. Whoever asked may ask again in one click; its

@@ -1,6 +1,7 @@
 //! Accounts at targets that are not as our records say, in lines for the page and the API.
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::finding::{Finding, FindingKind};
+use hallpass_domain::ids::{FindingId, TargetId};
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 
@@ -9,21 +10,22 @@ use crate::caller::Caller;
 use crate::views::reports::FindingRow;
 
 impl Broker {
-    /// So many accounts at targets that are not as our records say, newest first, from behind `before` on, for those of
-    /// [`Self::overseen`].
+    /// So many accounts that are not as our records say, newest first, from behind `before` on, for those of
+    /// [`Self::overseen`]: at the target of this name, or at all.
     ///
     /// # Errors
-    /// Not found for others.
+    /// Not found for others, and where there is no such target.
     pub async fn findings_view(
         &self,
         caller: &Caller,
-        before: Option<uuid::Uuid>,
-        limit: usize,
+        target: Option<&str>,
+        before: Option<FindingId>,
+        limit: u32,
     ) -> Result<Vec<FindingRow>, Refusal> {
         let catalogue = self.overseen(caller).await?;
-        let findings = self.shown_findings().await.map_err(unreadable)?;
-        let page = following(&findings, before).into_iter().take(limit);
-        Ok(page.map(|f| finding_row(&catalogue, caller, f)).collect())
+        let target = target.map(|name| named(&catalogue, name)).transpose()?;
+        let page = self.store.newest_findings(target, before, limit).await.map_err(unreadable)?;
+        Ok(page.iter().map(|f| finding_row(&catalogue, caller, f)).collect())
     }
 
     /// One of them.
@@ -35,9 +37,10 @@ impl Broker {
     }
 }
 
-/// Those of a list, newest first, that follow the one with this id, whether or not it is still in it.
-pub(super) fn following(newest_first: &[Finding], before: Option<uuid::Uuid>) -> Vec<&Finding> {
-    newest_first.iter().filter(|f| before.is_none_or(|id| f.id.0 < id)).collect()
+/// The target of this name.
+pub(super) fn named(catalogue: &Catalogue, name: &str) -> Result<TargetId, Refusal> {
+    let found = catalogue.targets.values().find(|t| t.name.as_str() == name);
+    found.map(|t| t.id).ok_or_else(|| Refusal::not_found("target"))
 }
 
 /// One in a line, for who looks.

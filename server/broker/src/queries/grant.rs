@@ -193,7 +193,7 @@ pub fn credential_view(c: &Credential, now: Timestamp) -> CredentialView {
     }
 }
 
-fn token_view(catalogue: &Catalogue, grant: &Grant, t: &Token, now: Timestamp) -> CredentialView {
+pub(super) fn token_view(catalogue: &Catalogue, grant: &Grant, t: &Token, now: Timestamp) -> CredentialView {
     let standing = token_standing(catalogue, grant, t, now);
     let state = match standing {
         TokenStanding { over: false, .. } => "live",

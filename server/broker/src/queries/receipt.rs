@@ -1,16 +1,25 @@
 //! The access receipt: who asked, who approved what digest with what proof, what was issued, when it was verified gone.
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use hallpass_domain::Timestamp;
 use hallpass_domain::audit::checkpoint::Checkpoint;
+use hallpass_domain::credential::Token;
 use hallpass_domain::grant::Grant;
 use hallpass_domain::ids::GrantId;
+use hallpass_domain::issue::accepted_until;
 use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
 use hallpass_domain::refusal::Refusal;
+use hallpass_domain::role::CredentialKind;
+use hallpass_domain::secret::SecretHash;
+use hallpass_domain::target::{OauthTarget, TargetSettings};
 
+use super::grant::token_view;
 use super::lines;
 use super::request_form::split;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
+use crate::views::credential::CredentialView;
 use crate::views::page::Command;
 use crate::views::receipt::{CheckpointLine, InclusionLine, ReceiptView};
 
@@ -20,6 +29,12 @@ const SEALER_LOOK: Duration = Duration::from_millis(100);
 const SEALER_LOOKS: u32 = 20;
 /// Tokens that are listed on one receipt.
 const TOKENS: u32 = 1_000;
+/// Events of one subject on one receipt at most; a grant of which there are more is read in the export.
+const MOST: usize = 5_000;
+/// Events read at a time.
+const PAGE: u32 = 200;
+/// Events that are listed on the page.
+const SHOWN: usize = 200;
 
 impl Broker {
     /// The receipt of a grant.
@@ -31,9 +46,20 @@ impl Broker {
             None => None,
         };
         let catalogue = self.catalogue().await?;
-        let events = self.receipt_events(&grant).await?;
+        let (mut events, _) = self.receipt_events(&grant).await?;
+        events.retain(|e| !e.event.parts().kind.starts_with("mail."));
+        let mut credentials = view.credentials;
+        let oauth = catalogue.targets.get(&grant.target_id).and_then(|t| match &t.settings {
+            TargetSettings::Oauth(oauth) => Some(oauth),
+            TargetSettings::Postgresql(_) => None,
+        });
+        let forgotten = forgotten(&events, &grant, &credentials, oauth);
+        let now = self.now();
+        credentials.extend(forgotten.iter().map(|t| token_view(&catalogue, &grant, t, now)));
+        credentials.sort_by_key(|c| std::cmp::Reverse(c.issued_at));
+        let shown = events.get(events.len().saturating_sub(SHOWN)..).unwrap_or_default();
         let (asked_seconds, asked_end) = request.as_ref().map_or((None, None), |r| split(r.ask));
-        let listed = view.credentials.iter().filter(|c| !c.watchable).count();
+        let listed = credentials.iter().filter(|c| c.kind == CredentialKind::AccessToken.as_str()).count();
         let command = |label: &str, command: String| Command { label: label.to_owned(), command };
         Ok(ReceiptView {
             standing: request.is_none(),
@@ -49,9 +75,10 @@ impl Broker {
             scope: view.scope,
             digest: request.as_ref().map(|r| r.digest.clone()).unwrap_or_default(),
             decisions: view.approvals,
-            credentials: view.credentials,
+            credentials,
             more_tokens: listed >= usize::try_from(TOKENS).unwrap_or(usize::MAX),
-            inclusion: events.iter().filter_map(inclusion_line).collect(),
+            inclusion: shown.iter().filter_map(inclusion_line).collect(),
+            more_events: events.len() > SHOWN,
             checkpoint: self.checkpoint_line().await?,
             commands: vec![
                 command("Keep the log's key, once", "hallpass audit vkey > log.vkey".to_owned()),
@@ -65,33 +92,47 @@ impl Broker {
         })
     }
 
-    /// Events about a grant and its request, oldest first.
-    async fn receipt_events(&self, grant: &Grant) -> Result<Vec<LoggedEvent>, Refusal> {
-        let of = |noun: &str, id: String| AuditFilter {
-            subject: Some((noun.to_owned(), id)),
-            ..AuditFilter::default()
-        };
-        let mut events =
-            self.store.events(&of("grant", grant.id.to_string()), None, 200).await.map_err(unreadable)?;
-        if let Some(request) = grant.request_id {
-            events.extend(
-                self.store
-                    .events(&of("request", request.to_string()), None, 100)
-                    .await
-                    .map_err(unreadable)?,
-            );
+    /// Every event about a grant and its request, oldest first; and whether there are more than one receipt holds, of which
+    /// the oldest are left out.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn receipt_events(&self, grant: &Grant) -> Result<(Vec<LoggedEvent>, bool), Refusal> {
+        let (mut all, mut cut) = (Vec::new(), false);
+        for filter in filters(grant) {
+            let (mut of_it, mut before) = (Vec::new(), None);
+            loop {
+                let page = self.store.events(&filter, before, PAGE).await.map_err(unreadable)?;
+                let full = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+                before = page.last().map(|e| e.event.parts().id);
+                of_it.extend(page);
+                if !full {
+                    break;
+                }
+                if of_it.len() >= MOST {
+                    cut = true;
+                    break;
+                }
+            }
+            all.extend(of_it);
         }
-        events.retain(|e| !e.event.parts().kind.starts_with("mail."));
-        events.sort_by_key(|e| e.event.parts().id);
-        events.dedup_by_key(|e| e.event.parts().id);
-        Ok(events)
+        Ok((in_order(all), cut))
+    }
+
+    /// The newest of them.
+    async fn newest_receipt_events(&self, grant: &Grant) -> Result<Vec<LoggedEvent>, Refusal> {
+        let mut all = Vec::new();
+        for filter in filters(grant) {
+            all.extend(self.store.events(&filter, None, PAGE).await.map_err(unreadable)?);
+        }
+        Ok(in_order(all))
     }
 
     /// Returns once every event of a receipt is in the tree, or after two seconds. Right after an approval none is: the
     /// sealer works all the time and is waited for, so that nobody has to ask twice.
     pub async fn wait_until_sealed(&self, grant: &Grant) -> Result<(), Refusal> {
         for _ in 0..SEALER_LOOKS {
-            if self.receipt_events(grant).await?.iter().all(|e| e.index.is_some()) {
+            if self.newest_receipt_events(grant).await?.iter().all(|e| e.index.is_some()) {
                 break;
             }
             tokio::time::sleep(SEALER_LOOK).await;
@@ -113,6 +154,57 @@ impl Broker {
             note,
         }))
     }
+}
+
+/// What a receipt of a grant is about.
+fn filters(grant: &Grant) -> impl Iterator<Item = AuditFilter> {
+    let subjects =
+        [Some(("grant", grant.id.to_string())), grant.request_id.map(|r| ("request", r.to_string()))];
+    subjects
+        .into_iter()
+        .flatten()
+        .map(|(noun, id)| AuditFilter { subject: Some((noun.to_owned(), id)), ..AuditFilter::default() })
+}
+
+/// Oldest first, each once.
+fn in_order(mut events: Vec<LoggedEvent>) -> Vec<LoggedEvent> {
+    events.sort_by_key(|e| e.event.parts().id);
+    events.dedup_by_key(|e| e.event.parts().id);
+    events
+}
+
+/// Tokens whose rows are deleted, as their events tell of them: a row goes a day after the token's end, and a receipt stays.
+fn forgotten(
+    events: &[LoggedEvent],
+    grant: &Grant,
+    listed: &[CredentialView],
+    oauth: Option<&OauthTarget>,
+) -> Vec<Token> {
+    let listed: HashSet<&str> = listed.iter().map(|c| c.id.as_str()).collect();
+    let parts = || events.iter().map(|e| e.event.parts());
+    let revoked: HashMap<&str, Timestamp> = parts()
+        .filter(|e| e.kind == "token.revoked")
+        .filter_map(|e| Some((e.subjects.get("token")?.as_str(), e.at)))
+        .collect();
+    parts()
+        .filter(|e| e.kind == "token.issued")
+        .filter_map(|e| {
+            let id = e.subjects.get("token").filter(|id| !listed.contains(id.as_str()))?;
+            let expires_at = e.data.get("expires_at")?.as_str()?.parse().ok()?;
+            Some(Token {
+                id: id.parse().ok()?,
+                hash: SecretHash::of(""),
+                grant_id: grant.id,
+                target_id: grant.target_id,
+                client_id: None,
+                issued_at: e.at,
+                expires_at,
+                accepted_until: oauth.and_then(|oauth| accepted_until(oauth, expires_at)),
+                revoked_at: revoked.get(id.as_str()).copied(),
+                version: 1,
+            })
+        })
+        .collect()
 }
 
 fn inclusion_line(e: &LoggedEvent) -> Option<InclusionLine> {

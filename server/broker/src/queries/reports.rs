@@ -1,11 +1,12 @@
 //! What the reconcilers report, how targets are, and what is overdue.
 use hallpass_domain::Timestamp;
+use hallpass_domain::ids::{FindingId, TargetId};
 use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::target::TargetSettings;
 use hallpass_domain::target_check::TargetCheck;
 
-use super::findings::{finding_row, following};
+use super::findings::{finding_row, named};
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::reconcile::comparisons::Compared;
@@ -13,21 +14,24 @@ use crate::restored::Restored;
 use crate::views::reports::{Figure, OverdueRow, ReconcilerRow, ReportsView, RestoredFact, TargetReport};
 
 /// Findings on one page.
-const PAGE: usize = 50;
+const PAGE: u32 = 50;
 /// Overdue credentials shown on the page.
 const OVERDUE_SHOWN: u32 = 100;
 
 impl Broker {
-    /// For administrators, auditors, and owners of targets; with the findings that were seen before one of them, or the newest.
+    /// For administrators, auditors, and owners of targets; with the findings that were seen before one of them, or the newest,
+    /// at the target of this name or at all.
     ///
     /// # Errors
-    /// Not found for others.
+    /// Not found for others, and where there is no such target.
     pub async fn reports_view(
         &self,
         caller: &Caller,
-        before: Option<uuid::Uuid>,
+        at: Option<&str>,
+        before: Option<FindingId>,
     ) -> Result<ReportsView, Refusal> {
         let catalogue = self.overseen(caller).await?;
+        let only = at.map(|name| named(&catalogue, name)).transpose()?;
         let now = self.now();
         let overdue = self.store.overdue(now, OVERDUE_SHOWN).await.map_err(unreadable)?;
         let count = self.store.count_overdue(now).await.map_err(unreadable)?;
@@ -42,17 +46,20 @@ impl Broker {
         #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
         let mean =
             if revoked == 0 { "none yet".to_owned() } else { format!("{:.2} s", sum / revoked as f64) };
-        let findings = self.shown_findings().await.map_err(unreadable)?;
-        let mut shown = following(&findings, before);
-        let more = shown.len() > PAGE;
-        shown.truncate(PAGE);
+        let counted = self.store.count_findings().await.map_err(unreadable)?;
+        let differing = |of: Option<TargetId>| -> u64 {
+            counted.iter().filter(|(t, ..)| of.is_none_or(|of| of == *t)).map(|(.., n)| n).sum()
+        };
+        let mut shown = self.store.newest_findings(only, before, PAGE + 1).await.map_err(unreadable)?;
+        let more = shown.len() > PAGE as usize;
+        shown.truncate(PAGE as usize);
         let mut targets = Vec::new();
         for target in
             catalogue.targets.values().filter(|t| matches!(t.settings, TargetSettings::Postgresql(_)))
         {
             let unrevoked = self.store.unrevoked_at(target.id).await.map_err(unreadable)?;
             let revoking = unrevoked.iter().filter(|c| c.due_at <= now).count();
-            let differing = findings.iter().filter(|f| f.target_id == target.id).count();
+            let differing = differing(Some(target.id));
             let compared = compared(&self.comparisons.of(target.id), differing, now);
             let tried = tried(self.store.last_check(target.id).await.map_err(unreadable)?.as_ref(), now);
             let down = self.breakers.down().iter().any(|(t, _)| *t == target.id);
@@ -70,6 +77,7 @@ impl Broker {
                 last_seen_at: None,
                 live: i64::try_from(unrevoked.len() - revoking).unwrap_or(0),
                 revoking: i64::try_from(revoking).unwrap_or(0),
+                findings: differing,
                 compared: compared.0,
                 differs: compared.1,
                 tried: tried.0,
@@ -127,10 +135,11 @@ impl Broker {
                 })
                 .collect(),
             targets,
-            findings_count: findings.len(),
+            findings_count: differing(only),
+            findings_at: at.map(str::to_owned),
             findings_next: shown.last().filter(|_| more).map(|f| f.id.to_string()),
             findings_first: before.is_none(),
-            findings: shown.into_iter().map(|f| finding_row(&catalogue, caller, f)).collect(),
+            findings: shown.iter().map(|f| finding_row(&catalogue, caller, f)).collect(),
             // Counted apart from the list: a list says how many rows it has, not how many there are.
             overdue_count: usize::try_from(count).unwrap_or(usize::MAX),
             overdue: overdue
@@ -175,7 +184,7 @@ fn restored_facts(restored: &Restored) -> Vec<RestoredFact> {
 }
 
 /// When a target was compared and what that came to; and whether somebody should look.
-fn compared(last: &Compared, differing: usize, now: Timestamp) -> (String, bool) {
+fn compared(last: &Compared, differing: u64, now: Timestamp) -> (String, bool) {
     let ago =
         |at: Timestamp| hallpass_domain::window::describe_seconds((now - at).num_seconds().max(1)) + " ago";
     let accounts =

@@ -104,6 +104,7 @@ async fn guard(broker: Arc<Broker>) {
 /// Work that is not urgent.
 async fn slow(broker: Arc<Broker>) {
     let mut round: u64 = 0;
+    let mut clearing: Option<JoinHandle<()>> = None;
     loop {
         note(&broker, "lapse", broker.step_lapse_requests().await);
         note(&broker, "alert", broker.step_alert_overdue().await);
@@ -123,12 +124,15 @@ async fn slow(broker: Arc<Broker>) {
             };
             note(&broker, "eligibility", report);
         }
-        if round % 5 == 2 {
-            note(&broker, "checks", broker.step_finish_checks().await);
-            note(&broker, "findings", broker.step_remove_findings().await);
+        // On their own, as all that asks targets: one that does not answer must keep nothing else from its turn.
+        if round % 5 == 2 && clearing.as_ref().is_none_or(JoinHandle::is_finished) {
+            let broker = Arc::clone(&broker);
+            clearing = Some(tokio::spawn(async move {
+                note(&broker, "checks", broker.step_finish_checks().await);
+                note(&broker, "findings", broker.step_remove_findings().await);
+            }));
         }
         if round.is_multiple_of(2) {
-            // On its own: a target that does not answer must not keep the others from their turn.
             let counting = Arc::clone(&broker);
             tokio::spawn(async move { note(&counting, "sessions", counting.step_count_sessions().await) });
         }

@@ -1,6 +1,4 @@
 //! Open findings of one target, and what events about them say.
-use std::cmp::Reverse;
-
 use hallpass_domain::finding::{Finding, FindingKind};
 use hallpass_domain::ids::TargetId;
 use hallpass_domain::ports::store::Read;
@@ -11,21 +9,6 @@ use crate::broker::Broker;
 const PAGE: u32 = 1_000;
 
 impl Broker {
-    /// Open findings for those who look at them, newest first: of each target so many at most, so that one target hides
-    /// none of another.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn shown_findings(&self) -> Read<Vec<Finding>> {
-        let mut all = Vec::new();
-        for target in self.store.catalogue().await?.targets.keys() {
-            all.extend(self.store.open_findings_at(*target, None, PAGE).await?);
-        }
-        // An id holds the time at which it was seen first.
-        all.sort_by_key(|f: &Finding| Reverse(f.id));
-        Ok(all)
-    }
-
     /// Every open finding at one target, however many there are: whoever may create roles there can make any number, and
     /// must hide none, there or elsewhere.
     pub(crate) async fn findings_at(&self, target: TargetId) -> Read<Vec<Finding>> {

@@ -22,6 +22,15 @@ struct Line {
     at: Timestamp,
 }
 
+/// How far the journal is recorded.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Lines that are recorded and still in it.
+    recorded: usize,
+    /// It could not be read the last time.
+    unread: bool,
+}
+
 impl Broker {
     /// Notes that a credential was verified absent while the store could not be written.
     pub(crate) fn journal_removed(&self, credential: &Credential, at: Timestamp) {
@@ -36,7 +45,7 @@ impl Broker {
         }
     }
 
-    /// Whether nothing waits in the journal; what waits is recorded first.
+    /// Whether everything that can be read in the journal is recorded; what is not is recorded first.
     pub(crate) async fn journal_is_recorded(&self) -> bool {
         if self.journal_waits.load(Ordering::Acquire) {
             let report = self.step_record_journal().await;
@@ -50,14 +59,48 @@ impl Broker {
         let Some(journal) = self.journal.as_ref().filter(|_| self.health.is_writable()) else {
             return Report::default();
         };
+        // One at a time: two would record the same lines, and one forget what the other has not recorded.
+        let mut progress = self.journal_progress.lock().await;
+        if *progress == Progress::default() && !self.journal_waits.load(Ordering::Acquire) {
+            return Report::default();
+        }
+        // Taken down before the look: whatever is appended after it puts it up again.
+        self.journal_waits.store(false, Ordering::Release);
+        let failed = |error: String| Report { error: Some(error), ..Report::default() };
         let lines = match journal.lines() {
-            Ok(lines) if lines.is_empty() => {
-                self.journal_waits.store(false, Ordering::Release);
-                return Report::default();
-            }
             Ok(lines) => lines,
-            Err(error) => return Report { error: Some(error), ..Report::default() },
+            Err(error) => {
+                // Looked at again, and told; no removal waits for a broken disk.
+                progress.unread = true;
+                return failed(format!("the journal cannot be read: {error}"));
+            }
         };
+        progress.unread = false;
+        let new = lines.get(progress.recorded..).unwrap_or_default();
+        let done = match self.record_lines(new).await {
+            Ok(done) => done,
+            Err(error) => {
+                self.journal_waits.store(true, Ordering::Release);
+                return failed(error);
+            }
+        };
+        progress.recorded = progress.recorded.max(lines.len());
+        // Cleared only after the commit: a crash in between records it twice, never not at all.
+        if progress.recorded > 0 {
+            match journal.clear(progress.recorded) {
+                Ok(true) => progress.recorded = 0,
+                Ok(false) => {}
+                Err(error) => {
+                    let error = Some(format!("the journal is recorded, and cannot be cleared: {error}"));
+                    return Report { done, error, ..Report::default() };
+                }
+            }
+        }
+        Report { done, ..Report::default() }
+    }
+
+    /// Records these lines; how many.
+    async fn record_lines(&self, lines: &[String]) -> Result<u64, String> {
         let now = self.now();
         let mut transition = Transition::new(now);
         for line in lines.iter().filter_map(|l| serde_json::from_str::<Line>(l).ok()) {
@@ -76,12 +119,9 @@ impl Broker {
             ));
         }
         let done = u64::try_from(transition.events.len()).unwrap_or(0);
-        // Cleared only after the commit: a crash in between records it twice, never not at all.
-        let recorded =
-            self.commit(transition).await.map_err(|e| e.to_string()).and_then(|()| journal.clear());
-        if recorded.is_ok() {
-            self.journal_waits.store(false, Ordering::Release);
+        if done > 0 {
+            self.commit(transition).await.map_err(|e| e.to_string())?;
         }
-        Report { done, left: 0, error: recorded.err() }
+        Ok(done)
     }
 }

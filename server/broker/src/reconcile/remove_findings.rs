@@ -94,8 +94,10 @@ impl Broker {
         let now = self.now();
         let mut due: Vec<Finding> = open.into_iter().filter(|f| f.removing_since.is_some()).collect();
         due.sort_by_key(|f| f.next_attempt_at);
+        let mut down = false;
         for (place, finding) in due.into_iter().enumerate() {
-            if place >= AT_A_TARGET || now < finding.next_attempt_at {
+            // One that does not answer is asked once a pass: each try waits as long as a connection may take.
+            if down || place >= AT_A_TARGET || now < finding.next_attempt_at {
                 report.left += 1;
                 continue;
             }
@@ -128,6 +130,7 @@ impl Broker {
                 }
                 Ok(false) => next.next_attempt_at = now + chrono::Duration::seconds(1),
                 Err(error) => {
+                    down = matches!(error, TargetError::Down(_));
                     report.error = Some(format!("{}: {error}", target.name));
                     next.trouble = Some(error.to_string());
                 }

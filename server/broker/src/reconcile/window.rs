@@ -1,7 +1,7 @@
 //! What is due within the next minutes, kept in memory: while the store cannot be written it is still removed at its
 //! target. The store's rows stay as they are; once it is back they are worked off in the ordinary way, which finds the
 //! accounts gone, and records when each step was seen done.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +45,27 @@ struct Inner {
     rest: HashMap<TargetId, Timestamp>,
     /// Something changed since it was written down.
     changed: bool,
+    /// What was noted since the read began that fills it.
+    noted: HashSet<CredentialId>,
+}
+
+impl Inner {
+    /// Takes the place of what is in it, but for what was noted since the read began and is newer.
+    fn fill(&mut self, read: Vec<Credential>) {
+        let mut due: BTreeMap<_, _> = read.into_iter().map(|c| (c.id, c)).collect();
+        for id in std::mem::take(&mut self.noted) {
+            match self.due.get(&id) {
+                Some(noted) if due.get(&id).is_none_or(|read| read.version < noted.version) => {
+                    due.insert(id, noted.clone());
+                }
+                Some(_) => {}
+                // Noted as revoked: nothing comes after that.
+                None => drop(due.remove(&id)),
+            }
+        }
+        self.changed |= self.due != due;
+        self.due = due;
+    }
 }
 
 /// The window.
@@ -69,6 +90,7 @@ impl Window {
         let horizon = now + chrono::Duration::minutes(AHEAD_MINUTES);
         let mut inner = self.inner();
         for credential in changed {
+            inner.noted.insert(credential.id);
             if credential.state == CredentialState::Revoked {
                 inner.changed |= inner.due.remove(&credential.id).is_some();
                 inner.unrecorded.remove(&credential.id);
@@ -146,6 +168,7 @@ impl Broker {
         let now = self.now();
         // Everything overdue belongs in it too.
         let horizon = now + chrono::Duration::minutes(AHEAD_MINUTES);
+        self.window.inner().noted.clear();
         let read = async {
             let catalogue = self.store.catalogue().await?;
             Ok::<_, hallpass_domain::ports::store::ReadError>((
@@ -156,10 +179,9 @@ impl Broker {
         match tokio::time::timeout(PATIENCE, read).await {
             Ok(Ok((due, catalogue))) => {
                 let mut inner = self.window.inner();
-                let due: BTreeMap<_, _> = due.into_iter().map(|c| (c.id, c)).collect();
                 let same = inner.catalogue.as_ref().is_some_and(|old| old.targets == catalogue.targets);
-                inner.changed |= !same || inner.due != due;
-                inner.due = due;
+                inner.changed |= !same;
+                inner.fill(due);
                 inner.catalogue = Some(catalogue);
                 Report::default()
             }

@@ -37,8 +37,10 @@ pub struct ReceiptView {
     pub credentials: Vec<CredentialView>,
     /// There are more tokens than are listed.
     pub more_tokens: bool,
-    /// Proof that the events stand in the log.
+    /// Proof that the events stand in the log, of the newest.
     pub inclusion: Vec<InclusionLine>,
+    /// There are more events than are listed.
+    pub more_events: bool,
     /// The checkpoint that the proofs lead to; `None` while the newest events are unsealed.
     pub checkpoint: Option<CheckpointLine>,
     /// Commands that check this receipt offline.

@@ -18,8 +18,10 @@ pub struct ReportsView {
     pub overdue_count: usize,
     /// The oldest of them.
     pub overdue: Vec<OverdueRow>,
-    /// How many accounts at targets are not as our records say.
-    pub findings_count: usize,
+    /// How many accounts are not as our records say, at that target or at all.
+    pub findings_count: u64,
+    /// Name of the only target whose accounts are listed, if only one's are.
+    pub findings_at: Option<String>,
     /// One page of them, newest first.
     pub findings: Vec<FindingRow>,
     /// Cursor of the next page, of those seen earlier.
@@ -117,6 +119,8 @@ pub struct TargetReport {
     pub live: i64,
     /// Credentials being revoked.
     pub revoking: i64,
+    /// How many of its accounts are not as our records say.
+    pub findings: u64,
     /// When it was compared with our records, and what that came to, in a sentence.
     pub compared: String,
     /// The comparison found a difference, or came to nothing.

@@ -2,7 +2,7 @@
 use async_trait::async_trait;
 
 use super::store::Read;
-use crate::finding::Finding;
+use crate::finding::{Finding, FindingKind};
 use crate::ids::{CredentialId, FindingId, TargetId};
 use crate::target_check::TargetCheck;
 
@@ -19,6 +19,15 @@ pub trait Comparison {
     async fn finding(&self, id: FindingId) -> Read<Option<Finding>>;
     /// Open findings, oldest first.
     async fn open_findings(&self, limit: u32) -> Read<Vec<Finding>>;
+    /// Open findings, newest first, from behind `before` on: at one target, or at all.
+    async fn newest_findings(
+        &self,
+        target: Option<TargetId>,
+        before: Option<FindingId>,
+        limit: u32,
+    ) -> Read<Vec<Finding>>;
+    /// How many findings are open at each target that has any, by kind.
+    async fn count_findings(&self) -> Read<Vec<(TargetId, FindingKind, u64)>>;
     /// Open findings at one target, by account, from behind `after` on.
     async fn open_findings_at(&self, target: TargetId, after: Option<&str>, limit: u32)
     -> Read<Vec<Finding>>;

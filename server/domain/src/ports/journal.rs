@@ -7,6 +7,7 @@ pub trait Journal: Send + Sync {
     fn append(&self, line: &str) -> Result<(), String>;
     /// Every line, oldest first.
     fn lines(&self) -> Result<Vec<String>, String>;
-    /// Forgets every line.
-    fn clear(&self) -> Result<(), String>;
+    /// Forgets every line where there are no more than these; whether it did. One that was appended after they were read stays,
+    /// and they with it.
+    fn clear(&self, read: usize) -> Result<bool, String>;
 }

@@ -66,6 +66,8 @@ pub struct Given {
     pub clock: Option<Arc<dyn Clock>>,
     /// Further places for checkpoints.
     pub checkpoint_sinks: Vec<Arc<dyn CheckpointSink>>,
+    /// Instead of the file for what is removed without a record.
+    pub journal: Option<Arc<dyn Journal>>,
 }
 
 /// Everything put together; nothing runs yet.
@@ -131,9 +133,10 @@ pub async fn compose(
     }
     let told = restored::at_start(port.as_ref(), &checkpoint_sinks, &log_signer, &sealer, now).await?;
 
-    let journal: Option<Arc<dyn Journal>> = match journal_path(config) {
-        Some(path) => Some(Arc::new(FileJournal::open(&path).map_err(StartError)?)),
-        None => None,
+    let journal: Option<Arc<dyn Journal>> = match (given.journal, journal_path(config)) {
+        (Some(given), _) => Some(given),
+        (None, Some(path)) => Some(Arc::new(FileJournal::open(&path).map_err(StartError)?)),
+        (None, None) => None,
     };
     let kept: Option<Arc<dyn Kept>> = match beside_journal(config) {
         Some(path) => Some(Arc::new(FileKept::open(&path, sealer.clone()).map_err(StartError)?)),

@@ -33,7 +33,8 @@ pub async fn index(state: Data<AppState>, request: HttpRequest) -> HttpResponse 
 pub async fn reports(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     visit!(state, request, |v| {
         let q = Form::read(request.query_string().as_bytes());
-        let view = v.state.broker.reports_view(&v.caller()?, q.get("before").parse().ok()).await?;
+        let at = Some(q.get("target")).filter(|name| !name.is_empty());
+        let view = v.state.broker.reports_view(&v.caller()?, at, q.get("before").parse().ok()).await?;
         Ok(v.page(hallpass_views::reports::index(&v.shell().await, &view)))
     })
 }

@@ -1,6 +1,7 @@
 //! The closed lists of words that stand in text columns.
 use hallpass_domain::account::{DeviceState, Strength};
 use hallpass_domain::credential::CredentialState;
+use hallpass_domain::finding::FindingKind;
 use hallpass_domain::grant::{EndReason, GrantState};
 use hallpass_domain::mail::{MailKind, MailState};
 use hallpass_domain::request::{CloseCause, RequestState, Verdict};
@@ -46,6 +47,7 @@ macro_rules! listed {
 listed!(
     Tier => [Low, Medium, High],
     CredentialKind => [AccessToken, PostgresqlLogin],
+    FindingKind => [Unknown, Reappeared, Changed, Missing],
     Verdict => [Approve, Deny],
     Proof => [Session, StepUp],
     PrincipalKind => [User, Workload, Group],

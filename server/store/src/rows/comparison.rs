@@ -1,10 +1,10 @@
 //! Checks of targets, and findings.
 use diesel::prelude::*;
-use hallpass_domain::finding::Finding;
+use hallpass_domain::finding::{Finding, FindingKind};
 use hallpass_domain::target_check::TargetCheck;
 
 use super::{BadRow, Row};
-use crate::db::types::{Json, Uid};
+use crate::db::types::{Json, Uid, Word};
 use crate::schema::{findings, target_checks};
 
 #[derive(Debug, Queryable, Selectable, Insertable, AsChangeset)]
@@ -44,6 +44,7 @@ pub(crate) struct FindingRow {
     pub(crate) body: Json<Finding>,
     pub(crate) open: bool,
     pub(crate) version: i64,
+    pub(crate) kind: Word<FindingKind>,
 }
 
 impl From<&Finding> for FindingRow {
@@ -55,6 +56,7 @@ impl From<&Finding> for FindingRow {
             body: Json(n.clone()),
             open: n.closed_at.is_none(),
             version: n.version,
+            kind: Word(n.kind),
         }
     }
 }

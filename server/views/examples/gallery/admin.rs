@@ -107,6 +107,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
         last_seen_at: Some(seconds(-40)),
         live: 3,
         revoking: i64::from(state == "unreachable"),
+        findings: u64::try_from(drift.len()).unwrap_or(0),
         compared: if drift.is_empty() {
             text("the same since 25 Nov 08:00:12 UTC; compared 40 s ago")
         } else {
@@ -152,6 +153,7 @@ fn reports_page(g: &mut Gallery) -> Outcome<()> {
             needs_human: false,
         }],
         findings_count: 60,
+        findings_at: None,
         findings_next: Some(text("01890a5d-ac96-774b-bcce-b302099a8057")),
         findings_first: true,
         findings: vec![

@@ -167,6 +167,7 @@ fn receipt(g: &mut Gallery) -> Outcome<()> {
         ],
         credentials: vec![credential("postgresql_login", "revoked")],
         more_tokens: false,
+        more_events: false,
         inclusion: vec![
             line("request.created", -80, 10_212),
             line("request.approved", -62, 10_240),

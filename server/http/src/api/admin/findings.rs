@@ -32,8 +32,8 @@ fn shape(f: FindingRow) -> Finding {
     }
 }
 
-/// Accounts at targets that are not as our records say, newest first.
-#[utoipa::path(get, path = "/api/v1/admin/findings", tag = "Catalogue", params(("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
+/// Accounts at targets that are not as our records say, newest first; with `target`, those at the target of this name.
+#[utoipa::path(get, path = "/api/v1/admin/findings", tag = "Catalogue", params(("target" = Option<String>, Query), ("limit" = Option<u32>, Query), ("after" = Option<String>, Query)),
     responses((status = 200, body = Page<Finding>), (status = "default", body = ProblemBody)))]
 pub async fn list(
     state: web::Data<AppState>,
@@ -42,9 +42,8 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let _readable = state.broker.overseen(&who.caller).await?;
     let params = Params::of(&req)?;
-    let (limit, after) = (params.limit()?, params.after()?);
-    let one_more = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
-    let rows = state.broker.findings_view(&who.caller, after, one_more).await?;
+    let (limit, after) = (params.limit()?, params.after()?.map(FindingId));
+    let rows = state.broker.findings_view(&who.caller, params.text("target"), after, limit + 1).await?;
     answer::show(&page(rows, limit, |f| f.id.clone(), shape))
 }
 

@@ -7,10 +7,8 @@ use hallpass_client::wire::receipt::{GrantReceipt, ProvedEvent};
 use hallpass_domain::audit::nodes::{NodeId, NodeMap};
 use hallpass_domain::audit::proof::{inclusion_nodes, inclusion_proof};
 use hallpass_domain::audit::receipt::Receipt;
-use hallpass_domain::grant as domain;
 use hallpass_domain::ids::GrantId;
-use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
-use hallpass_domain::refusal::Refusal;
+use hallpass_domain::ports::audit_log::LoggedEvent;
 
 use crate::api::answer;
 use crate::api::shapes::{grant, request};
@@ -21,9 +19,6 @@ use crate::state::AppState;
 
 /// Format of the receipt.
 const VERSION: u32 = 1;
-const PAGE: u32 = 200;
-/// Events in one receipt at most, by subject: a grant with more tokens than that is read in the export.
-const MOST: usize = 5_000;
 
 /// The access receipt of a grant.
 #[utoipa::path(get, path = "/api/v1/grants/{id}/receipt", tag = "Grants", params(("id" = String, Path)), responses((status = 200, body = GrantReceipt), (status = "default", body = ProblemBody)))]
@@ -49,7 +44,7 @@ pub async fn of(broker: &Broker, caller: &Caller, id: GrantId) -> Result<GrantRe
         Some(asked) => Some(request::request(broker, caller, asked).await?),
         None => None,
     };
-    let events = events(broker, &held).await?;
+    let (events, cut) = broker.receipt_events(&held).await?;
     // Read after the events, so that it covers every index among them.
     let head = broker.store.log_head().await.map_err(unreadable)?;
     let (mut sealed, unsealed): (Vec<_>, Vec<_>) =
@@ -62,32 +57,10 @@ pub async fn of(broker: &Broker, caller: &Caller, id: GrantId) -> Result<GrantRe
         grant: grant::whole(broker, caller, &held).await?,
         request,
         events: proved(broker, &sealed, head.size, head.checkpoint.as_deref().unwrap_or_default()).await?,
+        cut,
         unsealed: u32::try_from(unsealed.len()).unwrap_or(u32::MAX),
         vkey: broker.log_signer.verifier().to_string(),
     })
-}
-
-/// Every event about the grant and its request.
-async fn events(broker: &Broker, held: &domain::Grant) -> Result<Vec<LoggedEvent>, Refusal> {
-    let mut all: Vec<LoggedEvent> = Vec::new();
-    let subjects =
-        [Some(("grant", held.id.to_string())), held.request_id.map(|r| ("request", r.to_string()))];
-    for (noun, id) in subjects.into_iter().flatten() {
-        let filter = AuditFilter { subject: Some((noun.to_owned(), id)), ..AuditFilter::default() };
-        let mut after = None;
-        loop {
-            let found = broker.store.events(&filter, after, PAGE).await.map_err(unreadable)?;
-            let full = found.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-            after = found.last().map(|e| e.event.parts().id);
-            all.extend(found);
-            if !full || all.len() > MOST {
-                break;
-            }
-        }
-    }
-    all.sort_by_key(|e| e.event.parts().id);
-    all.dedup_by_key(|e| e.event.parts().id);
-    Ok(all)
 }
 
 /// The proofs, from nodes read with one query.
