@@ -186,6 +186,51 @@ fn tokens_come_by_variable_and_by_a_file_that_is_kept_fresh() {
 }
 
 #[test]
+fn a_server_that_hangs_keeps_no_signal_from_the_child() {
+    let (issued, asked_again) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let over = Arc::new(AtomicBool::new(false));
+    let (tell, hold) = (asked_again.clone(), over.clone());
+    let stub = Stub::new(move |at| match at.path.as_str() {
+        "/api/v1/roles/deploy" => ok(sample::role("deploy", "access_token", true)),
+        "/oauth/token" if at.body.contains("hallpass.api") => ok(
+            json!({"access_token": "hpa_ci", "token_type": "Bearer", "expires_in": 3600, "scope": "hallpass.api"}),
+        ),
+        "/oauth/token" => {
+            if issued.fetch_add(1, Ordering::SeqCst) > 0 {
+                tell.store(true, Ordering::SeqCst);
+                while !hold.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+            ok(json!({"access_token": "jwt", "token_type": "Bearer", "expires_in": 6, "scope": "deploy"}))
+        }
+        _ => problem(404, "not_found"),
+    });
+    let home = Home::new();
+    let file = home.dir.path().join("secret");
+    std::fs::write(&file, "hpc_x").unwrap();
+    let script = "trap 'exit 42' TERM; while :; do sleep 0.05; done";
+    let mut command = home.command(&stub.url, &["run", "deploy", "--", "sh", "-c", script]);
+    let mut running = command
+        .env("HALLPASS_CLIENT_ID", "ci")
+        .env("HALLPASS_CLIENT_SECRET_FILE", &file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !asked_again.load(Ordering::SeqCst) {
+        assert!(running.try_wait().unwrap().is_none(), "it runs until it is told to stop");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let told = Instant::now();
+    kill(Pid::from_raw(running.id() as i32), Signal::SIGTERM).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(42));
+    assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
+    over.store(true, Ordering::SeqCst);
+    assert!(home.run_folders().is_empty());
+}
+
+#[test]
 fn a_killed_runs_files_are_swept_by_the_next() {
     let (stub, home) = (stub(), Home::new());
     let mut command = home.command(&stub.url, &["run", "db-read", "--", "sh", "-c", "echo ready; sleep 2"]);
