@@ -1,8 +1,8 @@
 //! `hallpass run`: environment, files, exit codes, signals, the grant's end.
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -187,9 +187,11 @@ fn tokens_come_by_variable_and_by_a_file_that_is_kept_fresh() {
 
 #[test]
 fn a_server_that_hangs_keeps_no_signal_from_the_child() {
-    let (issued, asked_again) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
-    let over = Arc::new(AtomicBool::new(false));
-    let (tell, hold) = (asked_again.clone(), over.clone());
+    let issued = AtomicUsize::new(0);
+    let (tell, asked_again) = mpsc::channel();
+    // What the server waits for ends with the test, however that ends.
+    let (over, hold) = mpsc::channel::<()>();
+    let hold = Mutex::new(hold);
     let stub = Stub::new(move |at| match at.path.as_str() {
         "/api/v1/roles/deploy" => ok(sample::role("deploy", "access_token", true)),
         "/oauth/token" if at.body.contains("hallpass.api") => ok(
@@ -197,10 +199,8 @@ fn a_server_that_hangs_keeps_no_signal_from_the_child() {
         ),
         "/oauth/token" => {
             if issued.fetch_add(1, Ordering::SeqCst) > 0 {
-                tell.store(true, Ordering::SeqCst);
-                while !hold.load(Ordering::SeqCst) {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
+                let _ = tell.send(());
+                let _ = hold.lock().unwrap().recv();
             }
             ok(json!({"access_token": "jwt", "token_type": "Bearer", "expires_in": 6, "scope": "deploy"}))
         }
@@ -218,15 +218,12 @@ fn a_server_that_hangs_keeps_no_signal_from_the_child() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    while !asked_again.load(Ordering::SeqCst) {
-        assert!(running.try_wait().unwrap().is_none(), "it runs until it is told to stop");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    asked_again.recv_timeout(Duration::from_secs(30)).expect("a fresh token is asked for");
     let told = Instant::now();
     kill(Pid::from_raw(running.id() as i32), Signal::SIGTERM).unwrap();
     assert_eq!(running.wait().unwrap().code(), Some(42));
     assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
-    over.store(true, Ordering::SeqCst);
+    drop(over);
     assert!(home.run_folders().is_empty());
 }
 
