@@ -2,7 +2,9 @@
 //! and all of it is recorded once the store is back.
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use hallpass_broker::Caller;
 use hallpass_broker::credentials::login::IssuedLogin;
 use hallpass_broker::credentials::token::IssuedToken;
@@ -10,6 +12,7 @@ use hallpass_domain::credential::CredentialState;
 use hallpass_tests::outsider::Outsider;
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::process::{children, signal};
+use hallpass_tests::proxy::{Proxy, Upstream};
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::{DATABASE, REQUESTER, World};
 use hallpassd::compose::Given;
@@ -17,7 +20,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::bed::{Bed, Store, started, target};
 use crate::ledger::Ledger;
-use crate::parts::{Mailbox, SOON, gone, row};
+use crate::parts::{Mailbox, MovedClock, SOON, gone, is_there, row};
 
 /// A server with a token that lives on, and a login whose grant ends soon.
 struct Scene {
@@ -119,6 +122,51 @@ async fn the_file_is_gone() {
     scene.fails_closed_and_removes().await;
     std::fs::rename(&away, &file).expect("put back");
     scene.goes_on_and_records().await;
+}
+
+/// A target takes the refusal of its logins and answers nothing; what is due at another goes all the same, a moment later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_target_delays_no_other_while_the_file_is_gone() {
+    let proxy = Proxy::start(target().await.address()).await;
+    let targets = [("silent", proxy.port()), ("other", target().await.port())];
+    let bed = Bed::new(Store::Sqlite, &targets).await;
+    let clock = MovedClock::at(target().await).await;
+    let given = Given { clock: Some(clock.clone()), ..Given::default() };
+    let world = World::open(&bed.place, given).await.expect("a server");
+    let _running = world.run();
+    let mut logins = Vec::new();
+    for (role, time) in [("silent-read", "2m"), ("other-read", "4m")] {
+        let grant = world.grant(role, time).await.expect("a grant");
+        logins.push(world.login(&grant).await.expect("a login").credential);
+    }
+    let file = bed.place.sqlite().expect("a file");
+    let away = bed.place.data.join("away.db");
+    std::fs::rename(&file, &away).expect("moved away");
+    eventually_within(SOON, "the store to be known as gone", || async {
+        world.broker.may_issue().is_err().then_some(())
+    })
+    .await;
+
+    proxy.upstream(Upstream::HoldFrom(b"NOLOGIN PASSWORD NULL".to_vec()));
+    clock.forward(TimeDelta::minutes(2));
+    eventually_within(SOON, "the refusal to be held", || async { proxy.holds().then_some(()) }).await;
+    clock.forward(TimeDelta::minutes(2));
+    // Well before the silent target is given up, which takes a quarter of a minute.
+    eventually_within(Duration::from_secs(8), "the other target's login to be gone", || async {
+        (!is_there(target().await, &logins[1].external_name).await).then_some(())
+    })
+    .await;
+    assert!(is_there(target().await, &logins[0].external_name).await);
+
+    proxy.release();
+    gone(target().await, &logins[0].external_name).await;
+    std::fs::rename(&away, &file).expect("put back");
+    for login in logins {
+        eventually_within(SOON, "its end to be recorded", || async {
+            (row(&world, login.id).await.state == CredentialState::Revoked).then_some(())
+        })
+        .await;
+    }
 }
 
 /// The store's cluster is killed, and comes back.

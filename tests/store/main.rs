@@ -19,6 +19,7 @@ mod notices;
 mod nouns;
 mod plans;
 mod ports;
+mod presented;
 mod rules;
 mod samples;
 mod schema;
@@ -58,6 +59,7 @@ mod both {
         many_tokens_under_one_grant,
         changes_come_in_any_order,
     );
+    on_both!(presented: each_of_many_gets_his_own_answer);
     on_both!(leaves: an_event_changed_before_its_seal_is_found, an_event_without_a_hash_is_sealed);
     on_both!(rules:
         taken_keys_conflict,

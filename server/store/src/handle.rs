@@ -23,7 +23,7 @@ use crate::db::sqlite::{self, FileId, Readers};
 use crate::db::types::Ts;
 use crate::notices::{Notices, StoreNotice};
 use crate::open::{OpenError, Place, Schema};
-use crate::queries::{Cache, limit};
+use crate::queries::{Cache, Gates, limit};
 use crate::schema::{idempotency_keys, meta};
 
 /// What a store that is away says.
@@ -45,7 +45,7 @@ struct Inner {
 
 enum Back {
     File { readers: Arc<Readers>, path: PathBuf },
-    Server { pools: Box<Pools>, _runtime: Runtime },
+    Server { pools: Box<Pools>, gates: Gates, _runtime: Runtime },
     Away,
 }
 
@@ -124,7 +124,7 @@ impl StoreHandle {
         runtime.handle().spawn(Arc::clone(&notices).listen(server));
         Ok(Self(Arc::new(Inner {
             writer: WriterEnd { queue: Some(queue), thread: None },
-            back: Back::Server { pools, _runtime: runtime },
+            back: Back::Server { pools, gates: Gates::default(), _runtime: runtime },
             cache: Cache::default(),
             notices,
         })))
@@ -182,6 +182,14 @@ impl StoreHandle {
 
     pub(crate) fn cache(&self) -> &Cache {
         &self.0.cache
+    }
+
+    /// Where presented tokens are asked for together; none where a read is cheaper than that.
+    pub(crate) fn gates(&self) -> Option<&Gates> {
+        match &self.0.back {
+            Back::Server { gates, .. } => Some(gates),
+            Back::File { .. } | Back::Away => None,
+        }
     }
 
     /// A connection to read with.

@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::deliveries::Deliveries;
+use super::remove_unrecorded::Removals;
 use super::reports::Report;
 use crate::broker::Broker;
 
@@ -82,6 +83,7 @@ async fn seals(broker: Arc<Broker>) {
 /// the other loops may be waiting for that very store.
 async fn guard(broker: Arc<Broker>) {
     let mut round: u64 = 0;
+    let mut removals = Removals::new();
     loop {
         note(&broker, "probe", broker.step_probe_store().await);
         note(&broker, "journal", broker.step_record_journal().await);
@@ -95,8 +97,9 @@ async fn guard(broker: Arc<Broker>) {
             round += 1;
         } else {
             round = 0;
-            note(&broker, "unrecorded", broker.step_remove_unrecorded().await);
+            removals.begin(&broker);
         }
+        note(&broker, "unrecorded", removals.ended());
         tokio::time::sleep(TICK).await;
     }
 }

@@ -14,6 +14,7 @@ pub mod keep_window;
 pub mod lapse_requests;
 pub mod probe_store;
 pub mod remove_findings;
+pub mod remove_unrecorded;
 pub mod reports;
 pub mod revoke_due;
 pub mod seal_audit;

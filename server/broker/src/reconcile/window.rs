@@ -9,7 +9,6 @@ use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::ids::{CredentialId, TargetId};
-use hallpass_domain::ports::clock::Trust;
 use hallpass_domain::transition::{Change, Transition};
 
 use super::reports::Report;
@@ -21,11 +20,6 @@ const AHEAD_MINUTES: i64 = 15;
 const MOST: u32 = 20_000;
 /// Time for a read that fills it.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Credentials removed at a time.
-const BATCH: usize = 1_000;
-/// A target that was down is left alone for so long, milliseconds.
-const REST: i64 = 5_000;
-
 /// When each step of a removal was seen done, before it could be recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unrecorded {
@@ -138,8 +132,39 @@ impl Window {
         }
     }
 
+    /// The targets as they were last known.
+    pub(super) fn catalogue(&self) -> Option<Arc<Catalogue>> {
+        self.inner().catalogue.clone()
+    }
+
+    /// Leaves a target alone until then.
+    pub(super) fn rest(&self, target: TargetId, until: Timestamp) {
+        self.inner().rest.insert(target, until);
+    }
+
+    /// Keeps what was seen of a credential without a record, and calls `gone` where it was verified absent, before anybody
+    /// can see here that nothing of it is left. What is no longer in the window was recorded in the ordinary way meanwhile.
+    pub(super) fn keep_seen(&self, credential: Credential, verified: bool, gone: impl FnOnce(&Credential)) {
+        let mut inner = self.inner();
+        if !inner.due.contains_key(&credential.id) {
+            return;
+        }
+        if verified {
+            gone(&credential);
+        }
+        let seen = Unrecorded {
+            denied_at: credential.denied_at,
+            sessions_ended_at: credential.sessions_ended_at,
+            sessions_cut: credential.sessions_cut,
+            removed_at: credential.removed_at,
+            verified,
+        };
+        inner.unrecorded.insert(credential.id, seen);
+        inner.due.insert(credential.id, credential);
+    }
+
     /// What is due and not removed yet, by target, leaving out targets that are down.
-    fn to_remove(&self, now: Timestamp) -> BTreeMap<TargetId, Vec<Credential>> {
+    pub(super) fn to_remove(&self, now: Timestamp) -> BTreeMap<TargetId, Vec<Credential>> {
         let inner = self.inner();
         let mut out: BTreeMap<TargetId, Vec<Credential>> = BTreeMap::new();
         for credential in inner.due.values().filter(|c| c.due_at <= now) {
@@ -190,62 +215,5 @@ impl Broker {
                 Report { error: Some("the store did not answer in time".to_owned()), ..Report::default() }
             }
         }
-    }
-
-    /// While the store cannot be written: removes at the targets what is due, from memory.
-    pub async fn step_remove_unrecorded(&self) -> Report {
-        let now = self.now();
-        if self.health.is_writable() || self.restored.is_on() || self.clock.trust() == Trust::HoldBulk {
-            return Report::default();
-        }
-        let Some(catalogue) = self.window.inner().catalogue.clone() else { return Report::default() };
-        let mut report = Report::default();
-        let lanes = self
-            .window
-            .to_remove(now)
-            .into_iter()
-            .map(|(target, due)| self.remove_unrecorded(&catalogue, target, due));
-        for (removed, left) in futures_util::future::join_all(lanes).await {
-            report.done += removed;
-            report.left += left;
-        }
-        report
-    }
-
-    async fn remove_unrecorded(
-        &self,
-        catalogue: &Catalogue,
-        target: TargetId,
-        mut due: Vec<Credential>,
-    ) -> (u64, u64) {
-        let all = due.len();
-        due.truncate(BATCH);
-        let Some(Ok(connector)) = catalogue.targets.get(&target).map(|t| self.targets.connector(t)) else {
-            return (0, u64::try_from(all).unwrap_or(0));
-        };
-        tracing::error!(%target, credentials = due.len(), "removing without a record; it is recorded when the store is back");
-        let seen = self.remove_without_record(connector.as_ref(), due).await;
-        let now = self.now();
-        let mut inner = self.window.inner();
-        if seen.down {
-            inner.rest.insert(target, now + chrono::Duration::milliseconds(REST));
-        }
-        let mut removed = 0;
-        for (credential, verified) in seen.credentials {
-            if verified {
-                self.journal_removed(&credential, now);
-                removed += 1;
-            }
-            let of = Unrecorded {
-                denied_at: credential.denied_at,
-                sessions_ended_at: credential.sessions_ended_at,
-                sessions_cut: credential.sessions_cut,
-                removed_at: credential.removed_at,
-                verified,
-            };
-            inner.unrecorded.insert(credential.id, of);
-            inner.due.insert(credential.id, credential);
-        }
-        (removed, u64::try_from(all).unwrap_or(0).saturating_sub(removed))
     }
 }

@@ -10,6 +10,7 @@ use hallpass_adapters::sealing::AeadSealer;
 use hallpass_adapters::signers::KeyRing;
 use hallpass_adapters::targets::TargetRegistry;
 use hallpass_broker::reconcile::keep_window::KeptWindow;
+use hallpass_broker::reconcile::remove_unrecorded::Removals;
 use hallpass_broker::reconcile::seal_audit::LogSigner;
 use hallpass_broker::{Broker, Parts, Settings};
 use hallpass_domain::Timestamp;
@@ -44,7 +45,7 @@ pub async fn wait(config: &Config) -> Result<(), StartError> {
         return Ok(());
     };
     let journal: Arc<dyn Journal> = Arc::new(FileJournal::open(&journal).map_err(StartError)?);
-    let broker = parts(config, &window, sealer, journal)?;
+    let broker = Arc::new(parts(config, &window, sealer, journal)?);
     broker.health.failed();
     broker.take_up_window(window);
     tracing::error!(
@@ -52,9 +53,11 @@ pub async fn wait(config: &Config) -> Result<(), StartError> {
         due = broker.window.left(),
         "the database is away; what is due is removed at its targets until it is back"
     );
+    let mut removals = Removals::new();
     while broker.window.left() > 0 {
-        let (report, back) =
-            tokio::join!(broker.step_remove_unrecorded(), hallpass_store::reachable(&config.database.url));
+        removals.begin(&broker);
+        let back = hallpass_store::reachable(&config.database.url).await;
+        let report = removals.ended();
         if report.done > 0 {
             tracing::warn!(removed = report.done, left = report.left, "removed without a record");
         }

@@ -191,6 +191,9 @@ pub async fn compose(
 
 /// The journal stands beside the SQLite file, or where `[database] journal_file` says.
 fn journal_path(config: &Config) -> Option<PathBuf> {
+    if config.database.no_journal_file {
+        return None;
+    }
     let beside =
         config.database.url.strip_prefix("sqlite:").map(|p| PathBuf::from(format!("{p}.journalled")));
     config.database.journal_file.clone().or(beside)

@@ -41,6 +41,9 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
         (None, None) if listen.is_ok() && !loopback && config.server.trusted_proxies.is_empty() => {
             out.push(("server.listen", "listens beyond loopback without TLS: set tls_certificate_file and tls_key_file, or name the proxy that ends TLS in trusted_proxies".to_owned()));
         }
+        (None, None) if base.starts_with("https://") && config.server.trusted_proxies.is_empty() => {
+            out.push(("server.trusted_proxies", "is needed: base_url is https and this server speaks no TLS itself, so a proxy stands before it. Without its address (127.0.0.1 for one on this machine) every caller would count as that proxy, in limits and in the audit log. Or set tls_certificate_file and tls_key_file".to_owned()));
+        }
         _ => {}
     }
     for (key, file) in [
@@ -53,13 +56,13 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
             out.push((key, format!("{} is not a file that can be read", path.display())));
         }
     }
-    if !(config.database.url.starts_with("sqlite:")
+    if !(config.database.is_sqlite()
         || config.database.url.starts_with("postgres://")
         || config.database.url.starts_with("postgresql://"))
     {
         out.push(("database.url", "must be sqlite:PATH or postgres://user@host/database".to_owned()));
     }
-    if config.server.replicated && config.database.url.starts_with("sqlite:") {
+    if config.server.replicated && config.database.is_sqlite() {
         out.push(("server.replicated", "needs PostgreSQL: an SQLite file belongs to one server".to_owned()));
     }
     if config.mail.transport == MailTransport::Smtp
@@ -72,6 +75,12 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
         out.push((
             "audit.no_checkpoint_file",
             "is set, and so is checkpoint_file: leave one of the two out".to_owned(),
+        ));
+    }
+    if config.database.no_journal_file && config.database.journal_file.is_some() {
+        out.push((
+            "database.no_journal_file",
+            "is set, and so is journal_file: leave one of the two out".to_owned(),
         ));
     }
     if !config.mail.from.contains('@') {

@@ -22,6 +22,8 @@ pub type Override = (&'static str, String);
 const PREFIX: &str = "HALLPASSD_";
 /// Folder for logs, as systemd gives it (`LogsDirectory=`); the first of several, apart by colons.
 const LOGS: &str = "LOGS_DIRECTORY";
+/// The same for what a service keeps (`StateDirectory=`).
+const STATE: &str = "STATE_DIRECTORY";
 /// Most mistakes of form that are looked for.
 const MOST: usize = 50;
 
@@ -86,10 +88,12 @@ pub(super) fn read(
     };
     let (mut table, mut mistakes, mut dropped) = understood(&name, &text)?;
     let mut origin = BTreeMap::new();
-    let mut logs = None;
+    let (mut logs, mut state) = (None, None);
     for (variable, value) in environment {
         if variable == LOGS {
-            logs = value.split(':').next().filter(|f| !f.is_empty()).map(PathBuf::from);
+            logs = first_folder(&value);
+        } else if variable == STATE {
+            state = first_folder(&value);
         } else if let Some(key) = variable.strip_prefix(PREFIX) {
             // The file that holds them all is named so, too, and is no setting.
             if key == "CONFIG" {
@@ -117,6 +121,11 @@ pub(super) fn read(
     if config.audit.checkpoint_file.is_none() && !config.audit.no_checkpoint_file {
         config.audit.checkpoint_file =
             logs.map(|folder| folder.join("checkpoints.txt")).or_else(|| beside_the_data(&config));
+    }
+    // With SQLite it stands beside the database.
+    let database = &mut config.database;
+    if database.journal_file.is_none() && !database.no_journal_file && !database.is_sqlite() {
+        database.journal_file = state.map(|folder| folder.join("journal"));
     }
     Ok(Read { config, mistakes, name, text, origin, dropped })
 }
@@ -189,6 +198,11 @@ fn override_with(
             dropped.push(key.to_owned());
         }
     }
+}
+
+/// The first of the folders that systemd gives, apart by colons.
+fn first_folder(value: &str) -> Option<PathBuf> {
+    value.split(':').next().filter(|f| !f.is_empty()).map(PathBuf::from)
 }
 
 /// Beside the folder of an SQLite database: whoever copies or restores the folder does not take it along.
@@ -314,5 +328,27 @@ mod tests {
         assert_eq!(file(data, &logs), Some(PathBuf::from("/var/log/hallpass/checkpoints.txt")));
         assert_eq!(file("[database]\nurl = \"postgres://h/db\"\n", &[]), None);
         assert_eq!(file(&format!("{data}[audit]\nno_checkpoint_file = true\n"), &logs), None);
+    }
+
+    #[test]
+    fn the_journal_of_a_database_server_stands_in_the_state_folder() {
+        let file =
+            |text: &str, env: &[(&str, &str)]| load_text(text, env, &[]).unwrap().database.journal_file;
+        let server = "[database]\nurl = \"postgres://h/db\"\n";
+        let state = [("STATE_DIRECTORY", "/var/lib/hallpass:/var/lib/other")];
+        assert_eq!(file(server, &state), Some(PathBuf::from("/var/lib/hallpass/journal")));
+        assert_eq!(file(&format!("{server}journal_file = \"/j\"\n"), &state), Some(PathBuf::from("/j")));
+        assert_eq!(file(&format!("{server}no_journal_file = true\n"), &state), None);
+        assert_eq!(file(server, &[]), None);
+        let both = format!("{server}journal_file = \"/j\"\nno_journal_file = true\n");
+        assert_eq!(load_text(&both, &[], &[]).unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn a_proxy_that_ends_tls_is_named() {
+        let behind = "[server]\nlisten = \"127.0.0.1:8420\"\nbase_url = \"https://access.example.org\"\n";
+        let mistakes = load_text(behind, &[], &[]).unwrap_err();
+        assert!(mistakes.len() == 1 && mistakes[0].place.contains("trusted_proxies"), "{mistakes:?}");
+        assert!(load_text(&format!("{behind}trusted_proxies = [\"127.0.0.1\"]\n"), &[], &[]).is_ok());
     }
 }

@@ -79,14 +79,25 @@ impl Default for Server {
 pub struct Database {
     /// `sqlite:PATH` or `postgres://…`.
     pub url: String,
-    /// File (1 MiB) that notes removals made while the database cannot be written. Beside the file with SQLite; set it
-    /// on a local disk with PostgreSQL.
+    /// File (1 MiB) on a local disk that notes removals made while the database cannot be written; beside it stands what is
+    /// due soon, sealed. Where it is not set: beside the database with SQLite, else `journal` in systemd's folder for what a
+    /// service keeps (`StateDirectory=`).
     pub journal_file: Option<PathBuf>,
+    /// True to serve without such files: what is due is not removed by a server that starts while the database is away, and
+    /// what is removed meanwhile is recorded only if the server lives until it is back.
+    pub no_journal_file: bool,
+}
+
+impl Database {
+    /// Whether it is an SQLite file.
+    pub fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite:")
+    }
 }
 
 impl Default for Database {
     fn default() -> Self {
-        Self { url: "sqlite:hallpass.db".to_owned(), journal_file: None }
+        Self { url: "sqlite:hallpass.db".to_owned(), journal_file: None, no_journal_file: false }
     }
 }
 

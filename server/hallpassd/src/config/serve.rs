@@ -96,5 +96,14 @@ fn places(config: &Config) -> Vec<(&'static str, String)> {
             "is needed: without a place outside the database nobody can tell whether the database is its newest state. Set it, or set no_checkpoint_file = true to go without".to_owned(),
         ));
     }
+    if config.database.journal_file.is_none()
+        && !config.database.no_journal_file
+        && !config.database.is_sqlite()
+    {
+        out.push((
+            "database.journal_file",
+            "is needed with a database server: while that is away, what is due is removed and noted there. Set it on a local disk, or set no_journal_file = true to go without".to_owned(),
+        ));
+    }
     out
 }

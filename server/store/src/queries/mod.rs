@@ -12,6 +12,7 @@ mod audit_log;
 mod catalogue;
 mod comparison;
 mod credentials;
+mod gathered;
 mod grants;
 mod mails;
 mod requests;
@@ -19,6 +20,7 @@ mod tokens;
 
 pub(crate) use catalogue::Cache;
 pub(crate) use credentials::NOT_REVOKED;
+pub(crate) use gathered::Gates;
 
 /// All rows of a query, as nouns.
 macro_rules! many {

@@ -26,6 +26,9 @@ const LONGEST_LEEWAY: TimeDelta = TimeDelta::minutes(10);
 #[async_trait]
 impl Tokens for StoreHandle {
     async fn token_presented(&self, token: Presented) -> Read<Option<(Token, Grant)>> {
+        if let Some(gates) = self.gates() {
+            return gates.presented(self, token).await;
+        }
         let mut reader = self.reader().await?;
         let mut db = reader.db();
         let row: QueryResult<(TokenRow, GrantRow)> = on_db!(
