@@ -46,7 +46,7 @@ impl Database {
     pub async fn url(&self) -> String {
         match self {
             Self::File(path) => format!("sqlite:{}", path.display()),
-            Self::Server(name) => format!("{}?sslmode=disable", cluster().await.url(name)),
+            Self::Server(name) => format!("{}?sslmode=disable&connections=6", cluster().await.url(name)),
         }
     }
 

@@ -93,7 +93,7 @@ impl Place {
 
     /// In a folder, with the store in a database of a cluster.
     pub fn on_postgres(data: PathBuf, cluster: &Cluster, database: &str, targets: &[(&str, u16)]) -> Self {
-        let database = format!("{}?sslmode=disable", cluster.url(database));
+        let database = format!("{}?sslmode=disable&connections=6", cluster.url(database));
         Self { database, ..Self::on_sqlite(data, targets) }
     }
 

@@ -20,7 +20,7 @@ fn what_is_understood() {
     for (url, host, port) in [
         ("postgres://a@h/db?sslmode=disable", "h", "5432"),
         ("postgresql:///db?host=/run/postgresql", "/run/postgresql", "5432"),
-        ("postgres://a:s%20t@h:5433/db?sslmode=disable&connect_timeout=3", "h", "5433"),
+        ("postgres://a:s%20t@h:5433/db?sslmode=disable&connections=4&connect_timeout=3", "h", "5433"),
     ] {
         let variables = libpq_variables(url).unwrap().expect("a server's");
         let value = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
@@ -37,6 +37,10 @@ fn what_is_refused() {
     assert!(words.contains("verify-full"), "{words}");
     let words = refused("postgres://a:secret@h/db?sslrootcert=/no%2Fsuch%zz%2");
     assert!(words.contains("/no/such%zz%2"), "percent signs are read where they mean something: {words}");
+    for number in ["0", "1001", "-3", "many", ""] {
+        let words = refused(&format!("postgres://a:secret@h/db?connections={number}"));
+        assert!(words.contains("from 1 to 1000"), "{words}");
+    }
     let words = refused("mysql://a:secret@h/db");
     assert!(words.contains("sqlite:") && words.contains("postgres://"), "{words}");
     for url in ["sqlite:", "sqlite::memory:"] {

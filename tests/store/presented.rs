@@ -2,6 +2,7 @@
 use std::sync::Mutex;
 
 use futures_util::future::join_all;
+use hallpass_domain::ports::store::Store as _;
 use hallpass_domain::ports::tokens::Tokens as _;
 use hallpass_domain::presented::Presented;
 use hallpass_domain::secret::SecretHash;
@@ -95,4 +96,20 @@ async fn those_who_ask_at_once_share_a_read() {
     let log = cluster.log();
     let reads = log.lines().filter(|line| line.contains("\"tokens\".\"id\" = ANY")).count();
     assert!((1..50).contains(&reads), "{reads} reads of 500 tokens");
+}
+
+/// Whoever runs the database may say how many connections a server makes to read with, besides the two that write and listen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_many_connections_as_the_address_says() {
+    let bed = Bed::postgres().await;
+    let outside = outsider(&bed.database()).await;
+    for most in [1, 3] {
+        let store = open(&format!("{}&connections={most}", bed.url), Schema::Expect).await.unwrap();
+        let read = |_| async { store.meta("nothing").await.unwrap() };
+        join_all((0..200).map(read)).await;
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+        let made: i64 =
+            outside.query_one(sql, &[&format!("hallpassd {}", store.name())]).await.unwrap().get(0);
+        assert!((3..=2 + most).contains(&made), "{made} connections");
+    }
 }

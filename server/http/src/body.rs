@@ -3,6 +3,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -31,14 +32,28 @@ impl FromRequest for Body {
             if announced.is_some_and(|length| length > limit) {
                 return Err(too_large(limit));
             }
-            let payload = payload.map_err(|_| unread())?;
-            match payload.to_bytes_limited(limit).await {
-                Ok(Ok(bytes)) => Ok(Self(bytes)),
-                Ok(Err(_)) => Err(unread()),
-                Err(_) => Err(too_large(limit)),
-            }
+            whole(payload.map_err(|_| unread())?, limit).await.map(Self)
         })
     }
+}
+
+/// All of a body. Most come in one piece, which is taken as it is: actix's own way to read one begins with room for 32 KiB.
+async fn whole(mut payload: web::Payload, limit: usize) -> Result<web::Bytes, Problem> {
+    let mut body = web::Bytes::new();
+    let mut pieces = web::BytesMut::new();
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|_| unread())?;
+        if body.len().max(pieces.len()).saturating_add(piece.len()) > limit {
+            return Err(too_large(limit));
+        }
+        if body.is_empty() && pieces.is_empty() {
+            body = piece;
+            continue;
+        }
+        pieces.extend_from_slice(&std::mem::take(&mut body));
+        pieces.extend_from_slice(&piece);
+    }
+    Ok(if pieces.is_empty() { body } else { pieces.freeze() })
 }
 
 fn length(headers: &HeaderMap) -> Option<usize> {
@@ -205,6 +220,19 @@ mod tests {
         assert!(body.json::<Ask>(&headers).is_ok());
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         assert_eq!(&*body.json::<Ask>(&headers).unwrap_err().code, "unsupported_media_type");
+    }
+
+    #[actix_web::test]
+    async fn pieces_are_put_together() {
+        for pieces in [&[][..], &["a"], &["", "a", "", "bc"], &["ab", "c", "d"]] {
+            let pieces: &'static [&'static str] = pieces;
+            let stream =
+                futures_util::stream::iter(pieces).map(|p| Ok(web::Bytes::from_static(p.as_bytes())));
+            let mut payload = Payload::Stream { payload: stream.boxed_local() };
+            let req = TestRequest::post().uri("/").to_http_request();
+            let body = Body::from_request(&req, &mut payload).await.map(|b| b.0).map_err(|p| p.status);
+            assert_eq!(body.unwrap(), pieces.concat());
+        }
     }
 
     #[actix_web::test]

@@ -1,12 +1,12 @@
 //! Introspection (RFC 7662): one hash and one map look-up while warm, one indexed read while cold.
-use hallpass_domain::ids::TargetId;
+use hallpass_domain::ids::{TargetId, TokenId};
 use hallpass_domain::presented::Presented;
 use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::TargetSettings;
 use hallpass_domain::terms::Terms;
-use serde_json::json;
+use serde::Serialize;
 
-use super::token::{authorization_details, client_name};
+use super::token::{Details, client_name};
 use super::token_cache::CachedToken;
 use crate::broker::Broker;
 
@@ -15,6 +15,24 @@ pub const INACTIVE: &str = r#"{"active":false}"#;
 
 /// Longest wait for the store: a resource server is waiting, and an answer that does not come is no better than inactive.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What is said of an active token (RFC 7662 §2.2, RFC 9396 §9.2). Written as it is, without a tree of values between:
+/// that took as long as to find the token.
+#[derive(Serialize)]
+struct Active<'a> {
+    active: bool,
+    scope: &'a str,
+    client_id: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    iss: &'a str,
+    token_type: &'static str,
+    exp: i64,
+    iat: i64,
+    nbf: i64,
+    jti: TokenId,
+    authorization_details: [Details<'a>; 1],
+}
 
 impl Broker {
     /// Whether `token` is active for the resource server of `target`, as the JSON to answer. The hash of its
@@ -63,12 +81,21 @@ impl Broker {
             return None;
         }
         let client = client_name(&catalogue, token.client_id);
-        let answer: std::sync::Arc<str> = json!({
-            "active": true, "scope": role.name, "client_id": client,
-            "sub": grant.principal.to_string(), "aud": oauth.audience, "iss": self.settings.base_url, "token_type": "Bearer",
-            "exp": token.expires_at.timestamp(), "iat": token.issued_at.timestamp(), "nbf": grant.starts_at.timestamp(), "jti": token.id,
-            "authorization_details": [authorization_details(role, place, &grant)],
-        }).to_string().into();
+        let active = Active {
+            active: true,
+            scope: role.name.as_str(),
+            client_id: &client,
+            sub: &grant.principal.to_string(),
+            aud: &oauth.audience,
+            iss: &self.settings.base_url,
+            token_type: "Bearer",
+            exp: token.expires_at.timestamp(),
+            iat: token.issued_at.timestamp(),
+            nbf: grant.starts_at.timestamp(),
+            jti: token.id,
+            authorization_details: [Details::of(role, place, &grant)],
+        };
+        let answer: std::sync::Arc<str> = serde_json::to_string(&active).ok()?.into();
         let cached = CachedToken {
             id: token.id,
             grant: grant.id,

@@ -15,6 +15,7 @@ use hallpass_domain::target::{OauthTarget, Target, TargetSettings};
 use hallpass_domain::terms::Terms;
 use hallpass_domain::transition::{Change, Rested, Transition};
 use secrecy::SecretString;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::broker::{Broker, Decided, unreadable};
@@ -157,7 +158,7 @@ impl Broker {
         let expires_at = token_end(*token_seconds, oauth, grant, now);
         let id = TokenId::new(now);
         let client = caller.client();
-        let details = json!([authorization_details(role, target, grant)]);
+        let details = json!([Details::of(role, target, grant)]);
         let name = client_name(catalogue, client);
         let claims =
             claims(&self.settings.base_url, id, role, oauth, grant, &name, now, expires_at, &details);
@@ -217,8 +218,27 @@ pub fn client_name(catalogue: &Catalogue, client: Option<ClientId>) -> String {
 }
 
 /// RFC 9396 object of a grant.
-pub fn authorization_details(role: &Role, target: &Target, grant: &Grant) -> Value {
-    json!({ "type": "hallpass_role", "role": role.name, "target": target.name, "scope": grant.scope, "grant_id": grant.id })
+#[derive(Debug, Serialize)]
+pub struct Details<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    role: &'a str,
+    target: &'a str,
+    scope: &'a Scope,
+    grant_id: GrantId,
+}
+
+impl<'a> Details<'a> {
+    /// What `grant` gives.
+    pub fn of(role: &'a Role, target: &'a Target, grant: &'a Grant) -> Self {
+        Self {
+            kind: "hallpass_role",
+            role: role.name.as_str(),
+            target: target.name.as_str(),
+            scope: &grant.scope,
+            grant_id: grant.id,
+        }
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one argument a claim source; a struct would only rename them")]

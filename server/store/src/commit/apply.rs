@@ -12,7 +12,6 @@ use super::rested::{rest_on, unused};
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
 use crate::db::types::Uid;
-use crate::rows::audit::{EventRow, SubjectRow, subjects_of};
 use crate::rows::credentials::{RevokedToken, TokenRow};
 use crate::rows::mails::MailRow;
 use crate::schema::{commands, mails};
@@ -22,28 +21,22 @@ pub(super) const ROWS_AT_ONCE: usize = 1_000;
 
 /// Rows of which there are many at a time, gathered so that PostgreSQL gets them in one statement.
 #[derive(Debug, Default)]
-pub(crate) struct Later {
+pub(crate) struct Later<'t> {
     commands: Vec<Uid>,
     pub(super) tokens: Vec<TokenRow>,
     pub(super) revoked: Vec<RevokedToken>,
     pub(super) mails: Vec<MailRow>,
-    events: Vec<EventRow>,
-    subjects: Vec<SubjectRow>,
+    events: Vec<&'t Event>,
 }
 
-impl Later {
-    fn event(&mut self, event: &Event) {
-        self.events.push(EventRow::from(event));
-        self.subjects.extend(subjects_of(event));
-    }
-
+impl Later<'_> {
     /// Writes what was gathered.
     pub(crate) async fn flush(self, db: &mut Db<'_>) -> Result<(), Fail> {
         insert_commands(db, self.commands).await?;
         insert_tokens(db, self.tokens).await?;
         revoke_tokens(db, &self.revoked).await?;
         insert_mails(db, &self.mails).await?;
-        insert_events(db, self.events, self.subjects).await
+        insert_events(db, &self.events).await
     }
 }
 
@@ -88,7 +81,11 @@ fn decided_at(transition: &Transition) -> Timestamp {
 }
 
 /// Writes everything of a transition but its resting rows, or hands it to `later`.
-pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut Later) -> Result<(), Fail> {
+pub(crate) async fn write<'t>(
+    db: &mut Db<'_>,
+    transition: &'t Transition,
+    later: &mut Later<'t>,
+) -> Result<(), Fail> {
     later.commands.push(Uid(transition.command_id.0));
     let mut changes: Vec<&Change> = transition.changes.iter().collect();
     changes.sort_by_key(|change| rank(change));
@@ -98,9 +95,7 @@ pub(crate) async fn write(db: &mut Db<'_>, transition: &Transition, later: &mut 
     if let Some(answer) = &transition.idempotency {
         put_answer(db, answer, decided_at(transition)).await?;
     }
-    for event in &transition.events {
-        later.event(event);
-    }
+    later.events.extend(&transition.events);
     if moves_catalogue(transition) {
         move_catalogue(db).await?;
     }

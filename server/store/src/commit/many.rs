@@ -1,17 +1,15 @@
 //! What every issue and every revocation writes, many at once: one prepared statement for all rows on PostgreSQL, one for
 //! each row on SQLite (prepared once, no round trip).
-use std::collections::BTreeMap;
-
 use diesel::pg::Pg;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use serde_json::Value;
+use hallpass_domain::audit::event::Event;
 
 use crate::db::conn::Db;
 use crate::db::fail::Fail;
 use crate::db::statement::statement;
-use crate::db::types::{Digest, Json, JsonSql, Ts, TsSql, Uid, UidSql};
-use crate::rows::audit::{EventRow, SubjectRow};
+use crate::db::types::{Digest, JsonSql, JsonText, Ts, TsSql, Uid, UidSql};
+use crate::rows::audit::NewEventRow;
 use crate::rows::credentials::{RevokedToken, TokenRow};
 
 statement!(
@@ -58,12 +56,12 @@ statement!(
         ", " kind: Array<Text> => Vec<String>,
         ", " family: Array<Text> => Vec<String>,
         ", " actor: Array<Text> => Vec<String>,
-        ", " subjects: Array<JsonSql> => Vec<Json<BTreeMap<String, String>>>,
-        ", " data: Array<JsonSql> => Vec<Json<Value>>,
+        ", " subjects: Array<JsonSql> => Vec<JsonText>,
+        ", " data: Array<JsonSql> => Vec<JsonText>,
         ", " commitment: Array<Binary> => Vec<Digest>,
-        ", " private: Array<Nullable<JsonSql>> => Vec<Option<Json<Value>>>,
+        ", " private: Array<Nullable<JsonSql>> => Vec<Option<JsonText>>,
         ", " salt: Array<Nullable<Binary>> => Vec<Option<Digest>>,
-        ", " leaf_hash: Array<Nullable<Binary>> => Vec<Option<Digest>>;
+        ", " leaf_hash: Array<Binary> => Vec<Digest>;
         ")"
     }
 );
@@ -106,28 +104,18 @@ statement!(
 
 statement!(
     /// One audit event that is not sealed yet.
-    Event on Sqlite {
+    NewEvent on Sqlite {
         "INSERT INTO audit_events (id, at, kind, family, actor, subjects, data, commitment, private, salt, leaf_hash) VALUES (" id: UidSql => Uid,
         ", " at: TsSql => Ts,
         ", " kind: Text => String,
         ", " family: Text => String,
         ", " actor: Text => String,
-        ", " subjects: JsonSql => Json<BTreeMap<String, String>>,
-        ", " data: JsonSql => Json<Value>,
+        ", " subjects: JsonSql => JsonText,
+        ", " data: JsonSql => JsonText,
         ", " commitment: Binary => Digest,
-        ", " private: Nullable<JsonSql> => Option<Json<Value>>,
+        ", " private: Nullable<JsonSql> => Option<JsonText>,
         ", " salt: Nullable<Binary> => Option<Digest>,
-        ", " leaf_hash: Nullable<Binary> => Option<Digest>;
-        ")"
-    }
-);
-
-statement!(
-    /// One thing that an event is about.
-    Subject on Sqlite {
-        "INSERT INTO audit_subjects (noun, subject_id, event_id) VALUES (" noun: Text => String,
-        ", " subject_id: Text => String,
-        ", " event_id: UidSql => Uid;
+        ", " leaf_hash: Binary => Digest;
         ")"
     }
 );
@@ -222,58 +210,56 @@ pub(super) async fn revoke_tokens(db: &mut Db<'_>, revoked: &[RevokedToken]) -> 
     if moved == revoked.len() { Ok(()) } else { Err(Fail::Conflict("tokens".to_owned())) }
 }
 
-/// Inserts events and the rows that say what they are about.
-pub(super) async fn insert_events(
-    db: &mut Db<'_>,
-    events: Vec<EventRow>,
-    subjects: Vec<SubjectRow>,
-) -> Result<(), Fail> {
+/// Inserts events, on PostgreSQL with the rows that say what they are about. On SQLite these come with the seal: rows of a few
+/// nouns, each in a place of its own, changed more pages than all else that an event writes.
+pub(super) async fn insert_events(db: &mut Db<'_>, events: &[&Event]) -> Result<(), Fail> {
+    let row = |event: &&Event| NewEventRow::of(event).map_err(|e| Fail::Refused(e.to_string()));
     match db {
+        _ if events.is_empty() => {}
         Db::Lite(conn) => {
-            for row in events {
-                let EventRow { id, at, kind, family, actor, subjects, data, .. } = row;
-                let (commitment, private, salt, leaf_hash) =
-                    (row.commitment, row.private, row.salt, row.leaf_hash);
-                let query = Event {
-                    id,
-                    at,
-                    kind,
-                    family,
-                    actor,
-                    subjects,
-                    data,
-                    commitment,
-                    private,
-                    salt,
-                    leaf_hash,
+            for event in events {
+                let row = row(event)?;
+                let query = NewEvent {
+                    id: row.id,
+                    at: row.at,
+                    kind: row.kind,
+                    family: row.family,
+                    actor: row.actor,
+                    subjects: row.subjects,
+                    data: row.data,
+                    commitment: row.commitment,
+                    private: row.private,
+                    salt: row.salt,
+                    leaf_hash: row.leaf_hash,
                 };
-                diesel::RunQueryDsl::execute(query, &mut **conn)?;
-            }
-            for SubjectRow { noun, subject_id, event_id } in subjects {
-                let query = Subject { noun, subject_id, event_id };
                 diesel::RunQueryDsl::execute(query, &mut **conn)?;
             }
         }
         Db::Pg(conn) => {
-            if !events.is_empty() {
-                let query = columns_of(events);
-                diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
-            }
-            if !subjects.is_empty() {
-                let mut query = Subjects { noun: Vec::new(), subject_id: Vec::new(), event_id: Vec::new() };
-                for row in subjects {
-                    query.noun.push(row.noun);
-                    query.subject_id.push(row.subject_id);
-                    query.event_id.push(row.event_id);
-                }
-                diesel_async::RunQueryDsl::execute(query, &mut **conn).await?;
+            let subjects = subjects_of(events);
+            let rows = events.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+            diesel_async::RunQueryDsl::execute(columns_of(rows), &mut **conn).await?;
+            if !subjects.noun.is_empty() {
+                diesel_async::RunQueryDsl::execute(subjects, &mut **conn).await?;
             }
         }
     }
     Ok(())
 }
 
-fn columns_of(events: Vec<EventRow>) -> Events {
+fn subjects_of(events: &[&Event]) -> Subjects {
+    let mut columns = Subjects { noun: Vec::new(), subject_id: Vec::new(), event_id: Vec::new() };
+    for parts in events.iter().map(|event| event.parts()) {
+        for (noun, id) in &parts.subjects {
+            columns.noun.push(noun.clone());
+            columns.subject_id.push(id.clone());
+            columns.event_id.push(Uid(parts.id));
+        }
+    }
+    columns
+}
+
+fn columns_of(rows: Vec<NewEventRow>) -> Events {
     let mut columns = Events {
         id: Vec::new(),
         at: Vec::new(),
@@ -287,7 +273,7 @@ fn columns_of(events: Vec<EventRow>) -> Events {
         salt: Vec::new(),
         leaf_hash: Vec::new(),
     };
-    for row in events {
+    for row in rows {
         columns.id.push(row.id);
         columns.at.push(row.at);
         columns.kind.push(row.kind);

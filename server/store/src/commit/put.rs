@@ -48,7 +48,7 @@ pub(crate) fn moved(rows: usize, what: &str) -> Result<(), Fail> {
 }
 
 /// Writes one change. What happens to tokens, and new mails, are only handed to `later`, which writes many at once.
-pub(crate) async fn put(db: &mut Db<'_>, change: &Change, later: &mut Later) -> Result<(), Fail> {
+pub(crate) async fn put(db: &mut Db<'_>, change: &Change, later: &mut Later<'_>) -> Result<(), Fail> {
     match change {
         Change::Request(n) => put!(db, requests, id, RequestRow::from(&**n)),
         Change::Decision(n) => {

@@ -148,7 +148,19 @@ statement!(
     }
 );
 
-/// Gives events that have no place in the log the places `first..`, in order; how many were placed.
+statement!(
+    /// What the events of some places are about, out of the column that says it, in the order of the look-up table. Events of
+    /// before, which waited for their seal, have it already.
+    PlacedSubjects on Sqlite {
+        "INSERT OR IGNORE INTO audit_subjects (noun, subject_id, event_id) \
+         SELECT about.key, about.value, e.id FROM audit_events e, json_each(e.subjects) about WHERE e.leaf_index >= " first: BigInt => i64,
+        " AND e.leaf_index < " end: BigInt => i64;
+        " ORDER BY 1, 2, 3"
+    }
+);
+
+/// Gives events that have no place in the log the places `first..`, in order; how many were placed. On SQLite they are found by
+/// what they are about from then on, without looking at each.
 pub(crate) async fn place_leaves(
     db: &mut Db<'_>,
     first: i64,
@@ -161,6 +173,8 @@ pub(crate) async fn place_leaves(
                 let query = Place { index, hash: Digest(*hash.as_bytes()), id: Uid(id.0) };
                 placed += diesel::RunQueryDsl::execute(query, &mut **conn)?;
             }
+            let end = first.saturating_add(i64::try_from(leaves.len()).unwrap_or(i64::MAX));
+            diesel::RunQueryDsl::execute(PlacedSubjects { first, end }, &mut **conn)?;
             Ok(placed)
         }
         Db::Pg(conn) => {

@@ -14,12 +14,11 @@ use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use super::postgres::{CONNECT, Runtime, Server};
 use crate::open::OpenError;
 
-/// Shared connections, and those of all threads together.
-const CONNECTIONS: usize = 16;
-
-/// The read connections of one store. They close with it.
+/// The read connections of one store: half of them shared, half of them of all threads together. They close with it.
 pub(crate) struct Pools {
     server: Server,
+    /// Connections that a thread may have to itself; none where there are fewer than threads.
+    each: usize,
     /// Driven by the store's own runtime, for whoever asks.
     shared: Pool<AsyncPgConnection>,
     /// Of threads that have a runtime to themselves, as the workers of the HTTP server do: a connection that is driven by the
@@ -30,8 +29,10 @@ pub(crate) struct Pools {
 
 impl Pools {
     pub(crate) fn new(server: Server, runtime: &Runtime) -> Result<Self, OpenError> {
-        let shared = pool(&server, runtime.handle(), CONNECTIONS)?;
-        Ok(Self { server, shared, own: RwLock::default() })
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let each = server.connections / 2 / threads;
+        let shared = pool(&server, runtime.handle(), server.connections - each * threads)?;
+        Ok(Self { server, each, shared, own: RwLock::default() })
     }
 
     /// A connection: one of this thread's own where one is free at once, else one of the shared, which is waited for.
@@ -55,6 +56,9 @@ impl Pools {
 
     /// The pool of this thread, made at its first read; none where its runtime has several threads.
     fn own(&self) -> Option<Pool<AsyncPgConnection>> {
+        if self.each == 0 {
+            return None;
+        }
         let here = Handle::try_current().ok()?;
         if here.runtime_flavor() != RuntimeFlavor::CurrentThread {
             return None;
@@ -63,8 +67,7 @@ impl Pools {
         if let Some(pool) = self.own.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Some(pool.clone());
         }
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let pool = pool(&self.server, here, (CONNECTIONS / threads).max(1)).ok()?;
+        let pool = pool(&self.server, here, self.each).ok()?;
         self.own.write().unwrap_or_else(PoisonError::into_inner).insert(id, pool.clone());
         Some(pool)
     }

@@ -15,6 +15,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::open::OpenError;
 
+/// Connections to read with, at most, where the address says nothing else.
+const CONNECTIONS: usize = 32;
 /// Longest wait for a connection to be made or to come free.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// Per session: no statement of ours runs long, and a row that somebody else holds must not stop the writer for good.
@@ -27,6 +29,8 @@ pub(crate) struct Server {
     pub(super) config: Config,
     pub(super) tls: Option<MakeRustlsConnect>,
     pub(super) ca_file: Option<String>,
+    /// Most connections to read with.
+    pub(super) connections: usize,
 }
 
 impl fmt::Debug for Server {
@@ -37,14 +41,21 @@ impl fmt::Debug for Server {
 
 impl Server {
     /// Reads `postgres://user:password@host/database?sslmode=…&sslrootcert=…`. TLS with the certificate and the host
-    /// name checked is the rule; `sslmode=disable` turns it off, and Unix sockets go without.
+    /// name checked is the rule; `sslmode=disable` turns it off, and Unix sockets go without. `connections=N` is how many
+    /// connections are made to read with, at most; besides them one writes and one listens.
     pub(crate) fn parse(url: &str) -> Result<Self, OpenError> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let (mut ssl_mode, mut ca_file, mut rest) = (None, None, Vec::new());
+        let (mut ssl_mode, mut ca_file, mut connections, mut rest) = (None, None, CONNECTIONS, Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("sslmode", mode)) => ssl_mode = Some(mode),
                 Some(("sslrootcert", path)) => ca_file = Some(percent_decoded(path)),
+                Some(("connections", number)) => {
+                    connections =
+                        number.parse().ok().filter(|n| (1..=1_000).contains(n)).ok_or_else(|| {
+                            OpenError::Address(format!("connections={number} is not a number from 1 to 1000"))
+                        })?;
+                }
                 _ => rest.push(pair),
             }
         }
@@ -71,7 +82,7 @@ impl Server {
         let options =
             config.get_options().map_or_else(|| SESSION.to_owned(), |given| format!("{SESSION} {given}"));
         config.options(options);
-        Ok(Self { config, tls, ca_file })
+        Ok(Self { config, tls, ca_file, connections })
     }
 
     /// The same server, whose connections say which of ours they belong to.

@@ -133,6 +133,31 @@ impl<T: DeserializeOwned + std::fmt::Debug> FromSql<JsonSql, Sqlite> for Json<T>
     }
 }
 
+/// A nested value that is JSON text already.
+#[derive(Clone, Debug)]
+pub(crate) struct JsonText(pub(crate) String);
+
+impl JsonText {
+    /// The text of a value.
+    pub(crate) fn of<T: Serialize>(value: &T) -> serde_json::Result<Self> {
+        serde_json::to_string(value).map(Self)
+    }
+}
+
+impl ToSql<JsonSql, Pg> for JsonText {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&[1])?; // as above
+        out.write_all(self.0.as_bytes())?;
+        Ok(IsNull::No)
+    }
+}
+impl ToSql<JsonSql, Sqlite> for JsonText {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.as_str());
+        Ok(IsNull::No)
+    }
+}
+
 /// One word of a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Text)]

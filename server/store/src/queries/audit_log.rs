@@ -1,9 +1,12 @@
 //! The audit log as stored.
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use chrono::Duration;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use hallpass_domain::Timestamp;
 use hallpass_domain::audit::event::Event;
 use hallpass_domain::audit::merkle::Hash;
@@ -25,54 +28,96 @@ const UNSEALED: &str = "audit_events.leaf_index IS NULL";
 /// An event's id is made at its time. So much apart they may be and are still found by time.
 const APART: Duration = Duration::hours(1);
 
-#[async_trait]
-impl AuditLog for StoreHandle {
-    async fn events(&self, filter: &AuditFilter, after: Option<Uuid>, rows: u32) -> Read<Vec<LoggedEvent>> {
+/// The events that a filter lets through, newest first, without what it says of subjects.
+macro_rules! filtered {
+    ($filter:expr, $after:expr, $rows:expr) => {{
+        let (filter, after): (&AuditFilter, Option<Uuid>) = ($filter, $after);
         // Time is narrowed by the id, which every index here ends with, and then exactly.
         let oldest = filter.from.and_then(|at| at.checked_sub_signed(APART)).map(v7_floor);
         let newest = filter.until.and_then(|at| at.checked_add_signed(APART)).map(v7_ceiling);
-        many!(self, EventRow, {
-            let mut query = audit_events::table.into_boxed();
-            if let Some((noun, id)) = &filter.subject {
-                let ids = audit_subjects::table
-                    .select(audit_subjects::event_id)
-                    .filter(audit_subjects::noun.eq(noun))
-                    .filter(audit_subjects::subject_id.eq(id));
-                query = query.filter(audit_events::id.eq_any(ids));
-            }
-            match filter.kind.as_deref() {
-                Some(kind) if kind.ends_with('.') => {
-                    query = query.filter(audit_events::family.eq(family(kind)));
-                    if family(kind) != kind {
-                        query = query.filter(
-                            audit_events::kind.like(format!("{}%", kind.replace('_', "\\_"))).escape('\\'),
-                        );
-                    }
+        let mut query = audit_events::table.into_boxed();
+        match filter.kind.as_deref() {
+            Some(kind) if kind.ends_with('.') => {
+                query = query.filter(audit_events::family.eq(family(kind)));
+                if family(kind) != kind {
+                    query = query.filter(
+                        audit_events::kind.like(format!("{}%", kind.replace('_', "\\_"))).escape('\\'),
+                    );
                 }
-                Some(kind) => query = query.filter(audit_events::kind.eq(kind)),
-                None => {}
             }
-            if let Some(actor) = &filter.actor {
-                query = query.filter(audit_events::actor.eq(actor));
-            }
-            if let Some(from) = filter.from {
-                query = query.filter(audit_events::at.ge(Ts(from)));
-            }
-            if let Some(until) = filter.until {
-                query = query.filter(audit_events::at.lt(Ts(until)));
-            }
-            if let Some(oldest) = oldest {
-                query = query.filter(audit_events::id.ge(Uid(oldest)));
-            }
-            if let Some(before) = newest.into_iter().chain(after).min() {
-                query = if Some(before) == after {
-                    query.filter(audit_events::id.lt(Uid(before)))
-                } else {
-                    query.filter(audit_events::id.le(Uid(before)))
-                };
-            }
-            query.order(audit_events::id.desc()).limit(limit(rows))
+            Some(kind) => query = query.filter(audit_events::kind.eq(kind)),
+            None => {}
+        }
+        if let Some(actor) = &filter.actor {
+            query = query.filter(audit_events::actor.eq(actor));
+        }
+        if let Some(from) = filter.from {
+            query = query.filter(audit_events::at.ge(Ts(from)));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(audit_events::at.lt(Ts(until)));
+        }
+        if let Some(oldest) = oldest {
+            query = query.filter(audit_events::id.ge(Uid(oldest)));
+        }
+        if let Some(before) = newest.into_iter().chain(after).min() {
+            query = if Some(before) == after {
+                query.filter(audit_events::id.lt(Uid(before)))
+            } else {
+                query.filter(audit_events::id.le(Uid(before)))
+            };
+        }
+        query.order(audit_events::id.desc()).limit(limit($rows))
+    }};
+}
+
+impl StoreHandle {
+    /// Events about something that wait for their seal on SQLite, where the table of subjects does not know them yet.
+    async fn unsealed_about(
+        &self,
+        (noun, id): &(String, String),
+        filter: &AuditFilter,
+        after: Option<Uuid>,
+        rows: u32,
+    ) -> Read<Vec<LoggedEvent>> {
+        many!(self, EventRow, {
+            let about = sql::<Bool>(UNSEALED)
+                .sql(" AND EXISTS (SELECT 1 FROM json_each(audit_events.subjects) WHERE key = ")
+                .bind::<Text, _>(noun)
+                .sql(" AND value = ")
+                .bind::<Text, _>(id)
+                .sql(")");
+            filtered!(filter, after, rows).filter(about)
         })
+    }
+}
+
+#[async_trait]
+impl AuditLog for StoreHandle {
+    async fn events(&self, filter: &AuditFilter, after: Option<Uuid>, rows: u32) -> Read<Vec<LoggedEvent>> {
+        let Some(subject) = &filter.subject else {
+            return many!(self, EventRow, filtered!(filter, after, rows));
+        };
+        // Read first: what is sealed meanwhile is found twice, not missed.
+        let waiting = if self.is_shared() {
+            Vec::new()
+        } else {
+            self.unsealed_about(subject, filter, after, rows).await?
+        };
+        let mut found = many!(self, EventRow, {
+            let ids = audit_subjects::table
+                .select(audit_subjects::event_id)
+                .filter(audit_subjects::noun.eq(&subject.0))
+                .filter(audit_subjects::subject_id.eq(&subject.1));
+            filtered!(filter, after, rows).filter(audit_events::id.eq_any(ids))
+        })?;
+        if !waiting.is_empty() {
+            let known: HashSet<Uuid> = found.iter().map(|e| e.event.parts().id).collect();
+            found.extend(waiting.into_iter().filter(|e| !known.contains(&e.event.parts().id)));
+            found.sort_unstable_by_key(|e| Reverse(e.event.parts().id));
+            found.truncate(usize::try_from(limit(rows)).unwrap_or(usize::MAX));
+        }
+        Ok(found)
     }
 
     async fn sealed_events(&self, first: u64, rows: u32) -> Read<Vec<LoggedEvent>> {

@@ -8,7 +8,7 @@ use hallpass_domain::ports::audit_log::LoggedEvent;
 use serde_json::Value;
 
 use super::{BadRow, Row};
-use crate::db::types::{Digest, Json, Ts, Uid};
+use crate::db::types::{Digest, Json, JsonText, Ts, Uid};
 use crate::schema::{audit_events, audit_nodes};
 
 #[derive(Debug, Queryable, Selectable)]
@@ -17,7 +17,6 @@ pub(crate) struct EventRow {
     pub(crate) id: Uid,
     pub(crate) at: Ts,
     pub(crate) kind: String,
-    pub(crate) family: String,
     pub(crate) actor: String,
     pub(crate) subjects: Json<BTreeMap<String, String>>,
     pub(crate) data: Json<Value>,
@@ -33,23 +32,39 @@ pub(crate) fn family(kind: &str) -> &str {
     kind.split_inclusive('.').next().unwrap_or(kind)
 }
 
-impl From<&Event> for EventRow {
-    fn from(event: &Event) -> Self {
+/// An event as it is written: not sealed yet, its nested values as the text that is stored.
+#[derive(Debug)]
+pub(crate) struct NewEventRow {
+    pub(crate) id: Uid,
+    pub(crate) at: Ts,
+    pub(crate) kind: String,
+    pub(crate) family: String,
+    pub(crate) actor: String,
+    pub(crate) subjects: JsonText,
+    pub(crate) data: JsonText,
+    pub(crate) commitment: Digest,
+    pub(crate) private: Option<JsonText>,
+    pub(crate) salt: Option<Digest>,
+    pub(crate) leaf_hash: Digest,
+}
+
+impl NewEventRow {
+    /// Errors where something in it has no JSON, which an event of ours always has.
+    pub(crate) fn of(event: &Event) -> serde_json::Result<Self> {
         let parts = event.parts();
-        Self {
+        Ok(Self {
             id: Uid(parts.id),
             at: Ts(parts.at),
             kind: parts.kind.clone(),
             family: family(&parts.kind).to_owned(),
             actor: parts.actor.clone(),
-            subjects: Json(parts.subjects.clone()),
-            data: Json(parts.data.clone()),
+            subjects: JsonText::of(&parts.subjects)?,
+            data: JsonText::of(&parts.data)?,
             commitment: Digest(*parts.private_commitment.as_bytes()),
-            private: parts.opening.as_ref().map(|o| Json(o.private.clone())),
+            private: parts.opening.as_ref().map(|o| JsonText::of(&o.private)).transpose()?,
             salt: parts.opening.as_ref().map(|o| Digest(*o.salt.as_bytes())),
-            leaf_index: None,
-            leaf_hash: Some(Digest(*event.leaf_hash().as_bytes())),
-        }
+            leaf_hash: Digest(*event.leaf_hash().as_bytes()),
+        })
     }
 }
 
@@ -79,24 +94,6 @@ impl Row for EventRow {
         let leaf_hash = self.leaf_hash.filter(|_| index.is_some()).map(|h| Hash::from_bytes(h.0));
         Ok(LoggedEvent { index, leaf_hash, event })
     }
-}
-
-/// One thing that an event is about, for look-up.
-#[derive(Debug)]
-pub(crate) struct SubjectRow {
-    pub(crate) noun: String,
-    pub(crate) subject_id: String,
-    pub(crate) event_id: Uid,
-}
-
-/// The look-up rows of an event.
-pub(crate) fn subjects_of(event: &Event) -> impl Iterator<Item = SubjectRow> + '_ {
-    let parts = event.parts();
-    parts.subjects.iter().map(|(noun, id)| SubjectRow {
-        noun: noun.clone(),
-        subject_id: id.clone(),
-        event_id: Uid(parts.id),
-    })
 }
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
