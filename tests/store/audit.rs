@@ -91,6 +91,58 @@ pub(crate) async fn events_by_kind_actor_subject_and_time(bed: &Bed) {
     assert_eq!(seen, pick(&[5, 4, 3, 2, 1, 0]));
 }
 
+/// On SQLite what an event is about is written down with its seal: before it, in the middle of the log, and after it the same
+/// events are found, on the same pages.
+pub(crate) async fn subjects_are_found_before_and_after_the_seal(bed: &Bed) {
+    let store = &bed.store;
+    let (role, request) = ("r-1".to_owned(), uuid::Uuid::from_u128(7).to_string());
+    let events: Vec<_> = (0..12)
+        .map(|n| {
+            let about = [
+                ("role", role.clone()),
+                ("request", if n % 3 == 0 { role.clone() } else { request.clone() }),
+            ];
+            event_at(if n % 2 == 0 { "request.approved" } else { "token.issued" }, &about, after(n))
+        })
+        .collect();
+    log(store, events.clone()).await;
+    // One that was logged by a server of before.
+    let known = events[6].parts().id.simple().to_string();
+    bed.outside(&format!("INSERT INTO audit_subjects VALUES ('role', '{role}', x'{known}')"), "SELECT 1")
+        .await
+        .unwrap();
+    let wanted = |which: &dyn Fn(usize) -> bool| -> Vec<_> {
+        (0..12).rev().filter(|n| which(*n)).map(|n| events[n].parts().id).collect()
+    };
+    let about = |noun: &str, id: &str| AuditFilter {
+        subject: Some((noun.to_owned(), id.to_owned())),
+        ..AuditFilter::default()
+    };
+    for sealed in [0, 5, 4, 3] {
+        if sealed > 0 {
+            store.seal(next_seal(store, sealed).await).await.unwrap();
+        }
+        let list = async |filter: AuditFilter| ids(&store.events(&filter, None, 100).await.unwrap());
+        assert_eq!(list(about("role", &role)).await, wanted(&|_| true));
+        assert_eq!(list(about("request", &request)).await, wanted(&|n| n % 3 != 0));
+        assert_eq!(list(about("request", &role)).await, wanted(&|n| n % 3 == 0));
+        assert_eq!(list(about("grant", &role)).await, []);
+        let tokens = AuditFilter { kind: Some("token.".to_owned()), ..about("request", &request) };
+        assert_eq!(list(tokens).await, wanted(&|n| n % 3 != 0 && n % 2 == 1));
+        let early = AuditFilter { until: Some(after(6)), ..about("role", &role) };
+        assert_eq!(list(early).await, wanted(&|n| n < 6));
+        let (mut seen, mut last) = (Vec::new(), None);
+        loop {
+            let page = ids(&store.events(&about("role", &role), last, 5).await.unwrap());
+            let Some(oldest) = page.last() else { break };
+            last = Some(*oldest);
+            seen.extend(page);
+        }
+        assert_eq!(seen, wanted(&|_| true));
+    }
+    assert_eq!(store.unsealed_tail().await.unwrap(), (0, None));
+}
+
 pub(crate) async fn sealing_is_fenced_by_the_size(bed: &Bed) {
     let store = &bed.store;
     let events: Vec<_> = (0..7).map(|n| event_at("test.logged", &[], after(n))).collect();

@@ -92,6 +92,7 @@ mod both {
     );
     on_both!(audit:
         events_by_kind_actor_subject_and_time,
+        subjects_are_found_before_and_after_the_seal,
         sealing_is_fenced_by_the_size,
         sealed_events_come_by_index,
         nodes_are_found,
