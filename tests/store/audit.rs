@@ -126,7 +126,7 @@ pub(crate) async fn subjects_are_found_before_and_after_the_seal(bed: &Bed) {
         assert_eq!(list(about("role", &role)).await, wanted(&|_| true));
         assert_eq!(list(about("request", &request)).await, wanted(&|n| n % 3 != 0));
         assert_eq!(list(about("request", &role)).await, wanted(&|n| n % 3 == 0));
-        assert_eq!(list(about("grant", &role)).await, []);
+        assert!(list(about("grant", &role)).await.is_empty());
         let tokens = AuditFilter { kind: Some("token.".to_owned()), ..about("request", &request) };
         assert_eq!(list(tokens).await, wanted(&|n| n % 3 != 0 && n % 2 == 1));
         let early = AuditFilter { until: Some(after(6)), ..about("role", &role) };
