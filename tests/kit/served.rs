@@ -99,6 +99,8 @@ impl Served {
             .arg(folder.join("master.key"))
             .arg("--checkpoint-file")
             .arg(folder.join("checkpoints.txt"))
+            .arg("--journal-file")
+            .arg(log.with_extension("journal"))
             .env("HALLPASSD_AUDIT_ORIGIN", "hall.test/log")
             .env("HALLPASSD_SERVER_REPLICATED", self.replicated.to_string())
             .env("HALLPASSD_SERVER_WORKERS", "1")

@@ -49,6 +49,9 @@ pub struct Settings {
     /// File for signed checkpoints of the audit log
     #[arg(long, value_name = "FILE")]
     checkpoint_file: Option<PathBuf>,
+    /// File for removals that are made while the database is away, on a local disk
+    #[arg(long, value_name = "FILE")]
+    journal_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -60,6 +63,7 @@ impl Settings {
             ("database.url", self.database.clone()),
             ("keys.master_key_file", path(&self.master_key_file)),
             ("audit.checkpoint_file", path(&self.checkpoint_file)),
+            ("database.journal_file", path(&self.journal_file)),
         ]
         .into_iter()
         .filter_map(|(k, v)| v.map(|v| (k, v)))

@@ -28,7 +28,7 @@ use crate::schema::{grants, tokens};
 
 /// Most tokens of one read.
 const MOST: usize = 256;
-/// After so long without an answer whoever comes is asked for on a connection of his own: the first may be stuck.
+/// After so long without an answer whoever waits or comes is asked for on another connection: this one may be stuck.
 const LATE: Duration = Duration::from_millis(200);
 /// Most reads under way for one runtime.
 const READS: usize = 8;
@@ -42,16 +42,22 @@ pub(crate) struct Gates(RwLock<HashMap<Id, Arc<Gate>>>);
 impl Gates {
     /// The record of `token` with its grant, as [`Tokens::token_presented`](hallpass_domain::ports::tokens::Tokens).
     pub(crate) async fn presented(&self, store: &StoreHandle, token: Presented) -> Read<Found> {
-        let gate = self.here();
-        let (tell, told) = oneshot::channel();
-        if gate.enter(Waiting { token, tell }) {
-            tokio::spawn(Reading { gate, left: false }.run(store.clone()));
-        }
-        told.await.map_err(|_| unread("the read was given up"))?
+        let here = Handle::try_current().map_err(unread)?;
+        let gate = self.of(here.id());
+        let start = |read: Option<Reading>| read.map(|read| here.spawn(read.run(store.clone())));
+        let (tell, mut told) = oneshot::channel();
+        start(gate.enter(Waiting { token, tell }));
+        let told = match tokio::time::timeout(LATE, &mut told).await {
+            Ok(told) => told,
+            Err(_) => {
+                start(gate.begin());
+                told.await
+            }
+        };
+        told.map_err(|_| unread("the read was given up"))?
     }
 
-    fn here(&self) -> Arc<Gate> {
-        let id = Handle::current().id();
+    fn of(&self, id: Id) -> Arc<Gate> {
         if let Some(gate) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Arc::clone(gate);
         }
@@ -71,9 +77,9 @@ struct Gate(Mutex<State>);
 #[derive(Default)]
 struct State {
     waiting: Vec<Waiting>,
-    reads: usize,
-    /// When the last read was sent.
-    sent: Option<Instant>,
+    /// The reads under way, and when the last of each was sent.
+    reads: Vec<(u64, Instant)>,
+    begun: u64,
 }
 
 impl Gate {
@@ -81,38 +87,29 @@ impl Gate {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether whoever enters has to start a read.
-    fn enter(&self, who: Waiting) -> bool {
-        let mut state = self.state();
-        state.waiting.push(who);
-        let late = || state.sent.is_some_and(|sent| sent.elapsed() > LATE);
-        let starts = state.reads == 0 || (state.reads < READS && late());
-        state.reads += usize::from(starts);
-        starts
+    fn enter(self: &Arc<Self>, who: Waiting) -> Option<Reading> {
+        self.state().waiting.push(who);
+        self.begin()
     }
 
-    /// Who is asked for next; those who gave up are not.
-    fn next(&self) -> Vec<Waiting> {
+    /// Reads for who waits, where none is under way that may still be answered soon.
+    fn begin(self: &Arc<Self>) -> Option<Reading> {
         let mut state = self.state();
-        let rest = if state.waiting.len() > MOST { state.waiting.split_off(MOST) } else { Vec::new() };
-        let mut next = mem::replace(&mut state.waiting, rest);
-        next.retain(|who| !who.tell.is_closed());
-        state.sent = Some(Instant::now());
-        next
-    }
-
-    /// Whether a read that has its answer may end. One that goes on finds somebody who waits.
-    fn leave(&self) -> bool {
-        let mut state = self.state();
-        let ends = state.waiting.is_empty();
-        state.reads -= usize::from(ends);
-        ends
+        let soon = state.reads.iter().any(|(_, sent)| sent.elapsed() <= LATE);
+        if soon || state.reads.len() >= READS || state.waiting.is_empty() {
+            return None;
+        }
+        state.begun += 1;
+        let number = state.begun;
+        state.reads.push((number, Instant::now()));
+        Some(Reading { gate: Arc::clone(self), number, left: false })
     }
 }
 
 /// Reads under way, one after the other while somebody waits.
 struct Reading {
     gate: Arc<Gate>,
+    number: u64,
     left: bool,
 }
 
@@ -121,7 +118,7 @@ impl Drop for Reading {
     fn drop(&mut self) {
         if !self.left {
             let mut state = self.gate.state();
-            state.reads = state.reads.saturating_sub(1);
+            state.reads.retain(|(number, _)| *number != self.number);
             state.waiting.clear();
         }
     }
@@ -129,14 +126,27 @@ impl Drop for Reading {
 
 impl Reading {
     async fn run(mut self, store: StoreHandle) {
-        while !self.left {
-            let asked = self.gate.next();
-            if !asked.is_empty() {
-                let found = read(&store, &asked).await;
-                tell(asked, found);
-            }
-            self.left = self.gate.leave();
+        while let Some(asked) = self.next() {
+            let found = read(&store, &asked).await;
+            tell(asked, found);
         }
+    }
+
+    /// Who is asked for next, but for those who gave up; none, and this is over, where nobody waits.
+    fn next(&mut self) -> Option<Vec<Waiting>> {
+        let gate = Arc::clone(&self.gate);
+        let mut state = gate.state();
+        state.waiting.retain(|who| !who.tell.is_closed());
+        if state.waiting.is_empty() {
+            state.reads.retain(|(number, _)| *number != self.number);
+            self.left = true;
+            return None;
+        }
+        if let Some((_, sent)) = state.reads.iter_mut().find(|(number, _)| *number == self.number) {
+            *sent = Instant::now();
+        }
+        let rest = if state.waiting.len() > MOST { state.waiting.split_off(MOST) } else { Vec::new() };
+        Some(mem::replace(&mut state.waiting, rest))
     }
 }
 
