@@ -44,8 +44,10 @@ impl Outsider {
         match database.strip_prefix("sqlite:") {
             Some(path) => Self::Lite(Box::new(Lite::open(Command::new("/usr/bin/python3"), Path::new(path)))),
             None => {
+                // How many connections Hallpass makes is said to Hallpass alone.
+                let plain = database.split("&connections=").next().unwrap_or(database);
                 let (client, connection) =
-                    tokio_postgres::connect(database, NoTls).await.expect("the store's cluster");
+                    tokio_postgres::connect(plain, NoTls).await.expect("the store's cluster");
                 tokio::spawn(connection);
                 Self::Pg(client)
             }
