@@ -139,10 +139,12 @@ impl Place {
     pub fn catalogue(&self) -> String {
         let mut out = include_str!("world.toml").to_owned();
         for (name, port) in &self.targets {
+            // One that is called so is waited for as long as the catalogue allows.
+            let timeout = if name == "silent" { 60_000 } else { 1_000 };
             out += &format!(
                 "[[targets]]\nname = \"{name}\"\ntitle = \"{name}\"\nenvironment = \"test\"\nkind = \"postgresql\"\nowners = [\"{OWNER}\"]\n\
                  host = \"127.0.0.1\"\nport = {port}\nadmin_user = \"{ADMIN}\"\nquarantine_role = \"hallpass_quarantine\"\n\
-                 secret_env = \"HALLPASS_SECRET_TARGET\"\ntls = \"disable\"\nstatement_timeout_ms = 1000\n\n\
+                 secret_env = \"HALLPASS_SECRET_TARGET\"\ntls = \"disable\"\nstatement_timeout_ms = {timeout}\n\n\
                  [[roles]]\nname = \"{name}-read\"\ntarget = \"{name}\"\npurpose = \"Read orders.\"\ntier = \"low\"\neligible = [\"developers\"]\n\
                  max = \"72h\"\nusual = \"1m\"\nworkflow = \"one\"\ndatabase = \"{DATABASE}\"\ngroups = [\"orders_read\"]\nconnection_limit = 10\n\n"
             );
