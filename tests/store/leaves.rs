@@ -1,6 +1,6 @@
 //! The hash of a leaf is the one of what was committed.
 use hallpass_domain::audit::event::Event;
-use hallpass_domain::ports::audit_log::{AuditLog as _, LoggedEvent};
+use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog as _, LoggedEvent};
 use hallpass_domain::ports::store::Store as _;
 use hallpass_domain::transition::Transition;
 
@@ -41,4 +41,18 @@ pub(crate) async fn an_event_without_a_hash_is_sealed(bed: &Bed) {
     let logged = sealed(bed).await;
     assert_eq!(logged.leaf_hash, Some(event.leaf_hash()));
     assert_eq!(logged.event, event);
+}
+
+/// Who spoils what an event says that it is about keeps nothing from being sealed, and no search from answering.
+pub(crate) async fn a_spoilt_event_stops_no_seal(bed: &Bed) {
+    committed(bed).await;
+    let spoil = |drop: &str, spoilt: &str| format!("{drop}; UPDATE audit_events SET subjects = '{spoilt}'");
+    let (sqlite, postgres) =
+        ("DROP TRIGGER audit_events_fixed", "DROP TRIGGER audit_events_fixed ON audit_events");
+    bed.outside(&spoil(sqlite, "{ not JSON"), &spoil(postgres, "{}")).await.unwrap();
+    let about = AuditFilter { subject: Some(("role".to_owned(), "r1".to_owned())), ..AuditFilter::default() };
+    assert!(bed.store.events(&about, None, 10).await.unwrap().is_empty());
+    bed.store.seal(next_seal(&bed.store, 10).await).await.unwrap();
+    assert_eq!(bed.store.unsealed_tail().await.unwrap().0, 0);
+    assert!(bed.store.events(&about, None, 10).await.unwrap().is_empty());
 }

@@ -60,7 +60,7 @@ mod both {
         changes_come_in_any_order,
     );
     on_both!(presented: each_of_many_gets_his_own_answer);
-    on_both!(leaves: an_event_changed_before_its_seal_is_found, an_event_without_a_hash_is_sealed);
+    on_both!(leaves: an_event_changed_before_its_seal_is_found, an_event_without_a_hash_is_sealed, a_spoilt_event_stops_no_seal);
     on_both!(rules:
         taken_keys_conflict,
         illegal_moves_are_refused,

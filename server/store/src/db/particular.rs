@@ -150,10 +150,12 @@ statement!(
 
 statement!(
     /// What the events of some places are about, out of the column that says it, in the order of the look-up table. Events of
-    /// before, which waited for their seal, have it already.
+    /// before, which waited for their seal, have it already. Whoever spoils that column stops no seal: the leaf's hash, which
+    /// is signed, tells on him.
     PlacedSubjects on Sqlite {
         "INSERT OR IGNORE INTO audit_subjects (noun, subject_id, event_id) \
-         SELECT about.key, about.value, e.id FROM audit_events e, json_each(e.subjects) about WHERE e.leaf_index >= " first: BigInt => i64,
+         SELECT about.key, about.value, e.id FROM audit_events e, json_each(CASE WHEN json_valid(e.subjects) THEN e.subjects ELSE '{}' END) about \
+         WHERE e.leaf_index >= " first: BigInt => i64,
         " AND e.leaf_index < " end: BigInt => i64;
         " ORDER BY 1, 2, 3"
     }

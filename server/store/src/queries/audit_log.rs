@@ -82,7 +82,7 @@ impl StoreHandle {
     ) -> Read<Vec<LoggedEvent>> {
         many!(self, EventRow, {
             let about = sql::<Bool>(UNSEALED)
-                .sql(" AND EXISTS (SELECT 1 FROM json_each(audit_events.subjects) WHERE key = ")
+                .sql(" AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(audit_events.subjects) THEN audit_events.subjects ELSE '{}' END) WHERE key = ")
                 .bind::<Text, _>(noun)
                 .sql(" AND value = ")
                 .bind::<Text, _>(id)
