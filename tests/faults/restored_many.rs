@@ -148,7 +148,7 @@ async fn several_servers_start_on_it() {
     // Confirmed at one of them, all go on, and what died stays dead.
     worlds[0].broker.confirm_restored().await.expect("confirmed");
     for world in &worlds {
-        world.broker.step_look_restored().await;
+        world.broker.step_look_restored().await.expect("looked");
         assert!(world.broker.restored.get().is_none());
         assert!(!world.is_active(&token).await);
         let new = world.token(&world.grant("api-read", "1h").await.expect("a grant")).await.expect("a token");

@@ -112,7 +112,7 @@ pub async fn assert_log_verifies(server: &TestServer) {
     let path = server.folder.path().join("checkpoints.txt");
     let sink = hallpass_adapters::checkpoints::CheckpointFile::new(path);
     let held = hallpass_domain::ports::checkpoint_sink::CheckpointSink::newest(&sink).await;
-    let held = held.expect("a checkpoint was published");
+    let held = held.expect("readable").expect("a checkpoint was published");
     let key = server.broker().log_signer.verifier().clone();
     let export = export(server).await;
     let verified = hallpass_domain::audit::verify_export(export.as_slice(), &[key], &[&held]);

@@ -58,18 +58,27 @@ impl CheckpointFile {
         if length == 0 { sync_folder(&self.path) } else { Ok(()) }
     }
 
-    fn read_newest(&self) -> Option<String> {
-        self.find(4 * MAX_NOTE, |_| true)
+    /// The newest note that is wanted, looked for over so many bytes at the end of each file.
+    fn find(&self, length: usize, wanted: impl Fn(&str) -> bool) -> io::Result<Option<String>> {
+        if let Some(note) = in_file(&self.path, length, &wanted)? {
+            return Ok(Some(note));
+        }
+        for path in rotated(&self.path)? {
+            if let Some(note) = in_file(&path, length, &wanted)? {
+                return Ok(Some(note));
+            }
+        }
+        Ok(None)
     }
 
-    /// The newest note that is wanted, looked for over so many bytes at the end of each file.
-    fn find(&self, length: usize, wanted: impl Fn(&str) -> bool) -> Option<String> {
-        let in_file = |path: &Path| {
-            let end = File::open(path).and_then(|mut file| read_end(&mut file, length)).ok()?;
-            last_note(&end, &wanted)
-        };
-        in_file(&self.path)
-            .or_else(|| rotated(&self.path).unwrap_or_default().iter().find_map(|path| in_file(path)))
+    /// As [`Self::find`], where blocking is allowed.
+    async fn found(
+        &self,
+        length: usize,
+        wanted: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<Option<String>, String> {
+        let found = self.blocking(move |this| this.find(length, wanted)).await;
+        found.ok_or("the reader stopped")?.map_err(|error| format!("{}: {error}", self.path.display()))
     }
 }
 
@@ -88,14 +97,28 @@ impl CheckpointSink for CheckpointFile {
         written.ok_or("the writer stopped")?.map_err(|error| format!("{}: {error}", self.path.display()))
     }
 
-    async fn newest(&self) -> Option<String> {
-        self.blocking(Self::read_newest).await.flatten()
+    async fn newest(&self) -> Result<Option<String>, String> {
+        self.found(4 * MAX_NOTE, |_| true).await
     }
 
-    async fn newest_of(&self, origin: &str) -> Option<String> {
+    async fn newest_of(&self, origin: &str) -> Result<Option<String>, String> {
         let origin = origin.to_owned();
-        let wanted = move |note: &str| note.lines().next() == Some(origin.as_str());
-        self.blocking(move |this| this.find(FAR_BACK, wanted)).await.flatten()
+        self.found(FAR_BACK, move |note: &str| note.lines().next() == Some(origin.as_str())).await
+    }
+}
+
+/// The newest note in a file that is wanted. No file is an empty one: rotation may be just now, or it was never written.
+fn in_file(path: &Path, length: usize, wanted: &impl Fn(&str) -> bool) -> io::Result<Option<String>> {
+    let end = if_there(File::open(path).and_then(|mut file| read_end(&mut file, length)))?;
+    Ok(end.and_then(|end| last_note(&end, wanted)))
+}
+
+/// What is not there is no mistake.
+fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -147,13 +170,16 @@ fn read_end(file: &mut File, length: usize) -> io::Result<String> {
 fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
     let name = path.file_name().unwrap_or(OsStr::new("")).to_string_lossy().into_owned();
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder_of(path))? {
+    let Some(entries) = if_there(std::fs::read_dir(folder_of(path)))? else { return Ok(Vec::new()) };
+    for entry in entries {
         let entry = entry?;
         let other = entry.file_name().to_string_lossy().into_owned();
         if other.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['.', '-']))
             && !other.ends_with(".gz")
+            && let Some(about) = if_there(entry.metadata())?
+            && about.is_file()
         {
-            found.push((entry.metadata()?.modified()?, entry.path()));
+            found.push((about.modified()?, entry.path()));
         }
     }
     found.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
@@ -183,15 +209,18 @@ mod tests {
     async fn the_newest_note_is_read_back_byte_for_byte() {
         let folder = tempfile::tempdir().unwrap();
         let sink = CheckpointFile::new(folder.path().join("checkpoints"));
-        assert_eq!(sink.newest().await, None);
+        assert_eq!(sink.newest().await.unwrap(), None);
         for size in 0..50 {
             sink.publish(&note(size)).await.unwrap();
-            assert_eq!(sink.newest().await, Some(note(size)));
+            assert_eq!(sink.newest().await.unwrap(), Some(note(size)));
         }
         let text = std::fs::read_to_string(folder.path().join("checkpoints")).unwrap();
         assert_eq!(text, (0..50).map(|size| note(size) + "\n").collect::<String>());
         // Another process that opens the same file.
-        assert_eq!(CheckpointFile::new(folder.path().join("checkpoints")).newest().await, Some(note(49)));
+        assert_eq!(
+            CheckpointFile::new(folder.path().join("checkpoints")).newest().await.unwrap(),
+            Some(note(49))
+        );
     }
 
     #[tokio::test]
@@ -201,14 +230,14 @@ mod tests {
         let sink = CheckpointFile::new(&path);
         sink.publish(&note(1)).await.unwrap();
         std::fs::rename(&path, folder.path().join("checkpoints.1")).unwrap();
-        assert_eq!(sink.newest().await, Some(note(1)));
+        assert_eq!(sink.newest().await.unwrap(), Some(note(1)));
         sink.publish(&note(2)).await.unwrap();
-        assert_eq!(sink.newest().await, Some(note(2)));
+        assert_eq!(sink.newest().await.unwrap(), Some(note(2)));
         // Truncated in place, as `copytruncate` does.
         File::create(&path).unwrap();
-        assert_eq!(sink.newest().await, Some(note(1)));
+        assert_eq!(sink.newest().await.unwrap(), Some(note(1)));
         sink.publish(&note(3)).await.unwrap();
-        assert_eq!(sink.newest().await, Some(note(3)));
+        assert_eq!(sink.newest().await.unwrap(), Some(note(3)));
     }
 
     #[tokio::test]
@@ -224,9 +253,9 @@ mod tests {
             std::fs::write(&path, format!("{whole}{}", &torn[..cut])).unwrap();
             let sink = CheckpointFile::new(&path);
             // With its signatures whole, but its empty line torn, a note is not taken as complete.
-            assert_eq!(sink.newest().await, Some(note(1)), "cut at {cut}");
+            assert_eq!(sink.newest().await.unwrap(), Some(note(1)), "cut at {cut}");
             sink.publish(&note(3)).await.unwrap();
-            assert_eq!(sink.newest().await, Some(note(3)), "cut at {cut}");
+            assert_eq!(sink.newest().await.unwrap(), Some(note(3)), "cut at {cut}");
         }
     }
 
@@ -240,6 +269,6 @@ mod tests {
         }
         let nowhere = CheckpointFile::new(folder.path().join("no/such/folder"));
         assert!(nowhere.publish(&good).await.is_err());
-        assert_eq!(nowhere.newest().await, None);
+        assert_eq!(nowhere.newest().await.unwrap(), None);
     }
 }

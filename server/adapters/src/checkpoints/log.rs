@@ -21,11 +21,11 @@ impl CheckpointSink for CheckpointLog {
         Ok(())
     }
 
-    async fn newest_of(&self, origin: &str) -> Option<String> {
-        self.newest().await.filter(|note| note.lines().next() == Some(origin))
+    async fn newest_of(&self, origin: &str) -> Result<Option<String>, String> {
+        Ok(self.newest().await?.filter(|note| note.lines().next() == Some(origin)))
     }
 
-    async fn newest(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    async fn newest(&self) -> Result<Option<String>, String> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }

@@ -126,7 +126,7 @@ impl Broker {
     /// Publishes to every place that does not hold the note yet; a place that fails is tried again with the next one.
     async fn publish(&self, note: &str) {
         for sink in &self.checkpoint_sinks {
-            if sink.newest().await.as_deref() == Some(note) {
+            if sink.newest().await.is_ok_and(|newest| newest.as_deref() == Some(note)) {
                 continue;
             }
             hallpass_domain::failpoint::hit("audit.publish.before");

@@ -29,22 +29,24 @@ impl Broker {
     /// The restore that waits for an operator, as stored.
     ///
     /// # Errors
-    /// `Unavailable` where the store cannot be read.
+    /// `Unavailable` where the store cannot be read, and where what is stored says nothing: then one waits, whoever wrote that.
     pub async fn restored_waiting(&self) -> Result<Option<Restored>, Refusal> {
-        let stored = self.store.meta(RESTORED).await.map_err(unreadable)?;
-        Ok(stored.and_then(|text| serde_json::from_str(&text).ok()))
+        parsed(self.store.meta(RESTORED).await.map_err(unreadable)?.as_deref())
     }
 
     /// Takes up what is stored, which another server may have changed; whether anything is new here.
-    pub async fn step_look_restored(&self) -> bool {
-        let Ok(stored) = self.restored_waiting().await else { return false };
+    ///
+    /// # Errors
+    /// As [`Self::restored_waiting`]: what was known here stays.
+    pub async fn step_look_restored(&self) -> Result<bool, Refusal> {
+        let stored = self.restored_waiting().await?;
         let here = self.restored.get();
         let moved = here.as_deref() != stored.as_ref() || self.restored.is_on() != stored.is_some();
         if moved {
             self.restored.set(stored);
             self.nudges.ends.notify_one();
         }
-        moved
+        Ok(moved)
     }
 
     /// What the targets have that this database does not know: what an operator looks at before he confirms.
@@ -95,8 +97,7 @@ impl Broker {
         let confirmed = self
             .commit_deciding(async || {
                 let stored = self.store.meta(RESTORED).await.map_err(unreadable)?;
-                let restored: Option<Restored> = stored.as_deref().and_then(|t| serde_json::from_str(t).ok());
-                let Some(restored) = restored else {
+                let Some(restored) = parsed(stored.as_deref())? else {
                     return Err(Refusal::conflict(
                         "not_restored",
                         "Nothing waits for a confirmation: this database is not known as a restored backup, or somebody confirmed already.",
@@ -132,4 +133,15 @@ impl Broker {
         self.nudges.ends.notify_one();
         Ok(confirmed)
     }
+}
+
+/// A record that says nothing is no record that there is none.
+fn parsed(stored: Option<&str>) -> Result<Option<Restored>, Refusal> {
+    stored.map(serde_json::from_str).transpose().map_err(|error| {
+        tracing::error!(%error, "the record of a restored backup is damaged");
+        Refusal::unavailable(
+            "restored_unreadable",
+            "The database's record of a restored backup (key restored in its table meta) is damaged, so that somebody changed it by hand. Nothing is opened before that is cleared up: restore the database from a backup.",
+        )
+    })
 }

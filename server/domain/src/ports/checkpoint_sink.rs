@@ -8,8 +8,15 @@ pub trait CheckpointSink: Send + Sync {
     fn describe(&self) -> String;
     /// Appends a signed checkpoint note, durably where the place can.
     async fn publish(&self, note: &str) -> Result<(), String>;
-    /// The newest note it holds, to detect a restored backup; `None` where it cannot be read back or is empty.
-    async fn newest(&self) -> Option<String>;
+    /// The newest note it holds, to detect a restored backup; `None` where it is empty, or where nothing can be read back
+    /// from such a place.
+    ///
+    /// # Errors
+    /// It can be read back, but not now: that says nothing of what it holds.
+    async fn newest(&self) -> Result<Option<String>, String>;
     /// The newest note of one log among the last that it holds: after a restore the log goes on under another origin.
-    async fn newest_of(&self, origin: &str) -> Option<String>;
+    ///
+    /// # Errors
+    /// As [`Self::newest`].
+    async fn newest_of(&self, origin: &str) -> Result<Option<String>, String>;
 }

@@ -24,8 +24,8 @@ use super::{Composed, StartError};
 /// How long targets may take at a start where nothing else can tell.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Tries at a start to record it, each as long as the store tries, and the pause between two: another server that records
-/// the same keeps this one waiting.
+/// Tries at a start to record it, each as long as the store tries, and the pause between two tries: another server that
+/// records the same keeps this one waiting.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -50,10 +50,18 @@ fn read(error: ReadError) -> StartError {
     StartError(error.to_string())
 }
 
+/// A place that cannot be read may hold what shows a restored backup.
+fn silent(sink: &dyn CheckpointSink, error: String) -> StartError {
+    StartError(format!(
+        "Whether this database is the newest cannot be told: {} cannot be read ({error}). Let the server read it, or take it out of the configuration.",
+        sink.describe()
+    ))
+}
+
 /// Compares the database with what was published of it.
 ///
 /// # Errors
-/// The store cannot be read, or a place holds the checkpoints of another log.
+/// The store or a place cannot be read, or a place holds the checkpoints of another log.
 pub async fn judge(
     store: &dyn Store,
     sinks: &[Arc<dyn CheckpointSink>],
@@ -62,7 +70,8 @@ pub async fn judge(
     let mut judged = Judged::default();
     for sink in sinks {
         // The place first: what the log gains meanwhile is no evidence.
-        let Some(newest) = sink.newest().await else { continue };
+        let newest = sink.newest().await.map_err(|error| silent(sink.as_ref(), error))?;
+        let Some(newest) = newest else { continue };
         let head = store.log_head().await.map_err(read)?;
         let mut foreign = false;
         let mut note = newest;
@@ -73,7 +82,7 @@ pub async fn judge(
                 continue;
             }
             // A later restore moved the log on, and this copy is from before it.
-            match sink.newest_of(key.name()).await {
+            match sink.newest_of(key.name()).await.map_err(|error| silent(sink.as_ref(), error))? {
                 Some(older) if Checkpoint::open(&older, std::slice::from_ref(key)).is_ok() => {
                     (note, foreign) = (older, true);
                 }
@@ -141,10 +150,11 @@ pub async fn at_start(
 ) -> Result<bool, StartError> {
     let mut tries = 0;
     loop {
-        let judged = judge(store, sinks, &signer.verifier()).await?;
+        let key = signer.verifier();
+        let judged = judge(store, sinks, &key).await?;
         let Some(evidence) = judged.evidence else { return Ok(judged.told) };
         tries += 1;
-        match enter(store, sealer, evidence, now).await {
+        match enter(store, sealer, evidence, &key, now).await {
             Ok(true) => return Ok(judged.told),
             Ok(false) => {}
             Err(error) if tries >= TRIES => return Err(error),
@@ -160,7 +170,8 @@ pub async fn at_start(
 }
 
 /// Commits that this is a restored backup: bearers end, keys are new, the log goes on under a new origin. False where
-/// another server did, or something else changed first: look again.
+/// another server did, or something else changed first: look again. `judged` is the log's key when the evidence was found:
+/// what is evidence against that log is none against the one that another server went on with since.
 ///
 /// # Errors
 /// Where that cannot be committed: then nothing may be served.
@@ -168,6 +179,7 @@ pub async fn enter(
     store: &dyn Store,
     sealer: &AeadSealer,
     evidence: Evidence,
+    judged: &VerifierKey,
     now: Timestamp,
 ) -> Result<bool, StartError> {
     let stored_origin = store.meta(ORIGIN).await.map_err(read)?;
@@ -179,6 +191,9 @@ pub async fn enter(
         .and_then(|t| serde_json::from_str::<CheckpointKeyRecord>(t).ok())
         .map(|r| r.verifier)
         .unwrap_or_default();
+    if vkey_before != judged.to_string() {
+        return Ok(false);
+    }
     let origin = next_origin(&origin_before, now)?;
     let key = CheckpointKeyRecord::generate(&origin, sealer).map_err(|e| StartError(e.to_string()))?;
     let tokens =
@@ -249,6 +264,7 @@ fn next_origin(before: &str, now: Timestamp) -> Result<String, StartError> {
 /// As [`enter`].
 pub async fn look_at_targets(composed: &Composed) -> Result<(), StartError> {
     let broker = &composed.broker;
+    let key = broker.log_signer.verifier();
     let Some(ahead) = broker.look_for_lost_accounts(PATIENCE).await else { return Ok(()) };
     let evidence = Evidence {
         found_in: format!("target {}", ahead.target),
@@ -258,7 +274,7 @@ pub async fn look_at_targets(composed: &Composed) -> Result<(), StartError> {
         ),
         cited: None,
     };
-    noticed(composed, evidence).await
+    noticed(composed, evidence, &key).await
 }
 
 /// As a place outside shows while the server runs: a database that was put back beneath it.
@@ -269,16 +285,22 @@ pub async fn look_outside(composed: &Composed) -> Result<(), StartError> {
     let broker = &composed.broker;
     let key = broker.log_signer.verifier();
     match judge(broker.store.as_ref(), &broker.checkpoint_sinks, &key).await?.evidence {
-        Some(evidence) => noticed(composed, evidence).await,
+        Some(evidence) => noticed(composed, evidence, &key).await,
         None => Ok(()),
     }
 }
 
-async fn noticed(composed: &Composed, evidence: Evidence) -> Result<(), StartError> {
+async fn noticed(composed: &Composed, evidence: Evidence, judged: &VerifierKey) -> Result<(), StartError> {
     let broker = &composed.broker;
-    // With many tokens it takes a while, in which none of them may open anything here.
+    // With many tokens it takes a while, in which none of them may open anything here; and as long as it cannot be recorded,
+    // what was noticed once is not forgotten.
     broker.restored.noticed();
-    enter(broker.store.as_ref(), &composed.sealer, evidence, broker.now()).await?;
+    while let Err(error) =
+        enter(broker.store.as_ref(), &composed.sealer, evidence.clone(), judged, broker.now()).await
+    {
+        tracing::error!(%error, "this is a restored backup, which is not recorded yet; it is tried again");
+        tokio::time::sleep(PAUSE).await;
+    }
     take_up(composed).await
 }
 
@@ -288,7 +310,7 @@ async fn noticed(composed: &Composed, evidence: Evidence) -> Result<(), StartErr
 /// The store cannot be read, or a key does not open.
 pub async fn take_up(composed: &Composed) -> Result<(), StartError> {
     let broker = &composed.broker;
-    broker.step_look_restored().await;
+    broker.step_look_restored().await.map_err(|refusal| StartError(refusal.message))?;
     broker.tokens.forget_all();
     let store = broker.store.as_ref();
     if let Some(signer) = super::keys::stored_checkpoint_signer(store, &composed.sealer).await? {

@@ -26,7 +26,8 @@ fn watch_restored(composed: &Composed) -> JoinHandle<()> {
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let mut done = Ok(());
-            if composed.broker.step_look_restored().await {
+            // A store that cannot be read is told of by everything else: here it is asked again in a second.
+            if composed.broker.step_look_restored().await.unwrap_or(false) {
                 done = restored::take_up(&composed).await;
             } else if round % 10 == 9 {
                 done = restored::look_outside(&composed).await;
