@@ -40,10 +40,11 @@ async fn changes_are_named() {
     )
     .expect("a connector");
     assert_eq!(other.list_marked().await.expect("listed"), vec![]);
-    // Refusing the login is how removal begins: no drift, and memberships in both directions go with it. From 16 on only
-    // those that we may withdraw; what a superuser granted goes when the role is dropped.
+    // Refusing the login is how removal begins: no drift, and memberships in both directions go beside the end of sessions.
+    // From 16 on only those that we may withdraw; what a superuser granted goes when the role is dropped.
     superuser.batch_execute(&format!("ALTER ROLE {login} NOCREATEDB")).await.expect("changed back");
     step(&rig, Step::Deny, &credential).await.expect("denied");
+    step(&rig, Step::EndSessions, &credential).await.expect("none is left");
     let listed = connector(&rig.settings).list_marked().await.expect("listed");
     assert!(!listed[0].can_login);
     if version(&superuser).await < 160_000 {

@@ -1,5 +1,6 @@
 //! One change to its rows: version 1 inserts, version `n` replaces the row that has `n - 1`.
 use diesel::prelude::*;
+use diesel::query_builder::AsChangeset;
 use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::CatalogueChange;
 use hallpass_domain::principal::{Group, Principal, Workload};
@@ -12,6 +13,7 @@ use super::apply::Later;
 use super::bearers;
 use crate::db::conn::{Db, on_db};
 use crate::db::fail::Fail;
+use crate::db::replacement::Replacement;
 use crate::db::types::{Digest, Json, Ts, Uid};
 use crate::rows::accounts::{AccountRow, ApiTokenRow, DeviceRow, SessionRow};
 use crate::rows::catalogue::{RoleRow, TargetOwnerRow, TargetRow, WorkflowRow};
@@ -35,9 +37,14 @@ macro_rules! put {
         if row.version == 1 {
             on_db!($db, execute, diesel::insert_into($table::table).values(&row))?;
         } else {
-            let there =
-                $table::table.filter($table::$key.eq(row.$key)).filter($table::version.eq(row.version - 1));
-            moved(on_db!($db, execute, diesel::update(there).set(&row))?, stringify!($table))?;
+            let there = Replacement {
+                table: stringify!($table),
+                key: stringify!($key),
+                id: row.$key,
+                version: row.version - 1,
+                changes: (&row).as_changeset(),
+            };
+            moved(on_db!($db, execute, there)?, stringify!($table))?;
         }
     }};
 }

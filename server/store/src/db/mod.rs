@@ -7,6 +7,7 @@ pub(crate) mod migrations;
 pub(crate) mod particular;
 pub(crate) mod pools;
 pub(crate) mod postgres;
+pub(crate) mod replacement;
 pub(crate) mod sqlite;
 pub(crate) mod statement;
 pub(crate) mod types;

@@ -1,10 +1,10 @@
-//! First step of removal: no new login, then no membership; committed before anything else is tried.
+//! First step of removal: no new login, committed before anything else is tried; and no membership, beside the next step.
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::{Removal, TargetError};
 use serde_json::Value;
 
 use super::PostgresqlConnector;
-use super::accounts::{CHUNK, Found, over_all};
+use super::accounts::{Account, CHUNK, Found, over_all};
 use super::session::{Script, script};
 
 /// Waits for no lock that a holder could keep: what an account's own sessions hold is taken from them.
@@ -15,19 +15,20 @@ const WITHDRAW: Script = script!(
 );
 
 impl PostgresqlConnector {
-    /// Refuses new logins for all of them in one transaction; then withdraws memberships, which goes with the role at the
-    /// latest and so holds nothing up.
+    /// Refuses new logins for all of them.
     pub(super) async fn deny(&self, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {
-        let accounts = self.accounts(batch);
-        let found = over_all(&self.deny, DENY, &accounts).await;
-        if found.iter().any(Result::is_ok) {
-            for chunk in accounts.chunks(CHUNK) {
-                if let Err(error) = self.deny.run::<_, Value>(WITHDRAW, &chunk).await {
-                    tracing::warn!(%error, "memberships of refused logins stay until their role is dropped");
-                }
+        let found = over_all(&self.deny, DENY, &self.accounts(batch)).await;
+        found.into_iter().map(|answer| answer.and_then(denied)).collect()
+    }
+
+    /// Withdraws memberships of accounts whose logins are refused: a session that will not end has their rights no more. It
+    /// goes on beside the end of sessions, which waits for nothing, and at the latest memberships go with the role.
+    pub(super) async fn withdraw(&self, accounts: &[Account]) {
+        for chunk in accounts.chunks(CHUNK) {
+            if let Err(error) = self.deny.run::<_, Value>(WITHDRAW, &chunk).await {
+                tracing::warn!(%error, "memberships of refused logins stay until their role is dropped");
             }
         }
-        found.into_iter().map(|answer| answer.and_then(denied)).collect()
     }
 }
 

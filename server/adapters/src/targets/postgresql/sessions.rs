@@ -85,7 +85,13 @@ impl PostgresqlConnector {
             .map(|answer| answer.and_then(|found| found.present().map(|_| found)))
             .collect();
         let touched: Vec<&Found> = found.iter().filter_map(|f| f.as_ref().ok()).collect();
-        match self.until_none(&touched).await {
+        let withdrawn = async {
+            if !touched.is_empty() {
+                self.withdraw(&accounts).await;
+            }
+        };
+        let (rest, ()) = tokio::join!(self.until_none(&touched), withdrawn);
+        match rest {
             Ok(rest) => batch
                 .iter()
                 .zip(found)
