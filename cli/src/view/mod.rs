@@ -23,7 +23,10 @@ pub(crate) fn list<T: Serialize>(items: &[T], next: Option<&str>) -> Value {
 /// `90 min`, `until 17:30 +01:00`, or the usual length.
 fn asked(length: Option<&Span>, until: Option<Timestamp>) -> String {
     match (length, until) {
-        (Some(span), _) => describe_seconds(span.seconds),
+        (Some(span), None) => describe_seconds(span.seconds),
+        (Some(span), Some(end)) => {
+            format!("{}, until {} at the latest", describe_seconds(span.seconds), clock::at(end))
+        }
         (None, Some(end)) => format!("until {}", clock::at(end)),
         (None, None) => "the usual time".to_owned(),
     }

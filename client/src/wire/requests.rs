@@ -204,7 +204,7 @@ pub struct RequestItem {
     pub role: RoleLine,
     /// Who holds the access.
     pub subject: PrincipalLine,
-    /// Length asked for, or to which it was shortened.
+    /// Length asked for, or to which it was shortened; beside a fixed end that was shortened, too.
     #[serde(rename = "for")]
     pub length: Option<Span>,
     /// Fixed end asked for.

@@ -34,13 +34,12 @@ pub enum WindowError {
 impl Ask {
     /// Checks the ask against the role's longest duration (seconds) at `now`.
     pub fn check(self, max_seconds: i64, now: Timestamp) -> Result<(), WindowError> {
-        let seconds = match self {
-            Self::Seconds(s) => s,
-            Self::Until(end) if end <= now => {
-                return Err(WindowError::EndInPast(end.format("%Y-%m-%d %H:%M UTC").to_string()));
-            }
-            Self::Until(end) => (end - now).num_seconds(),
-        };
+        if let Self::Until(end) = self
+            && end <= now
+        {
+            return Err(WindowError::EndInPast(end.format("%Y-%m-%d %H:%M UTC").to_string()));
+        }
+        let seconds = self.seconds_from(now);
         if seconds <= 0 {
             return Err(WindowError::NotPositive);
         }
@@ -48,6 +47,14 @@ impl Ask {
             return Err(WindowError::TooLong(describe_seconds(max_seconds)));
         }
         Ok(())
+    }
+
+    /// Seconds that it gives where the last approval comes at `at`; negative where its end has passed.
+    pub fn seconds_from(self, at: Timestamp) -> i64 {
+        match self {
+            Self::Seconds(s) => s,
+            Self::Until(end) => (end - at).num_seconds(),
+        }
     }
 
     /// The end if the last approval came at `now`, after all approvers' caps (seconds); `None` where it would be empty.

@@ -5,7 +5,11 @@ use serde_json::json;
 
 use crate::steps;
 
-on_all!(active_only_for_its_own_audience, a_client_revokes_its_own_tokens);
+on_all!(
+    active_only_for_its_own_audience,
+    a_client_revokes_its_own_tokens,
+    who_has_a_persons_token_revokes_it
+);
 
 async fn active_only_for_its_own_audience(backend: Backend) {
     let server = TestServer::start(backend).await;
@@ -99,5 +103,40 @@ async fn a_client_revokes_its_own_tokens(backend: Backend) {
     }
     api.get("/me").await.refused(401, "invalid_token");
     workload.get("/me").await.ok(200);
+    server.stop().await;
+}
+
+/// One that leaked is ended alone, and needs nothing but itself for that: the one that the portal showed, and the one that
+/// the command fetched.
+async fn who_has_a_persons_token_revokes_it(backend: Backend) {
+    let server = TestServer::start(backend).await;
+    let dana = server.sign_in("dana").await;
+    let grant = steps::granted(&server, &dana, "ledger-read", "1h").await;
+    let mut tokens =
+        vec![steps::token(&server, &dana, &grant).await, steps::token(&server, &dana, &grant).await];
+    let credentials = format!("/grants/{}/credentials", grant.id);
+    let fetched = server.api_with(&dana).await.post(&credentials, json!({})).await.ok(201);
+    tokens.push(fetched["access_token"].as_str().expect("a token").to_owned());
+    server.secrets.plant("an access token", tokens.last().unwrap());
+    let nobody = server.nobody();
+    for leaked in [&tokens[0], &tokens[2]] {
+        assert!(steps::is_active(&server, "ledger-api", leaked).await);
+        let fields = [("token", leaked.as_str()), ("client_id", "hallpass-cli")];
+        for _ in 0..2 {
+            nobody.oauth("revoke", None, &fields).await.ok(200);
+        }
+        assert!(!steps::is_active(&server, "ledger-api", leaked).await);
+    }
+    assert!(steps::is_active(&server, "ledger-api", &tokens[1]).await, "and only that one");
+    // A workload revokes nobody else's.
+    let basic = Some(("nightly-report", server.secret("nightly-report")));
+    nobody.oauth("revoke", basic, &[("token", &tokens[1])]).await.refused(400, "invalid_grant");
+    let filter = hallpass_domain::ports::audit_log::AuditFilter {
+        kind: Some("token.revoked".to_owned()),
+        ..Default::default()
+    };
+    let events = server.broker().store.events(&filter, None, 10).await.expect("events");
+    assert_eq!(events.len(), 2, "once each");
+    assert!(events.iter().all(|e| e.event.parts().actor == grant.principal.to_string()));
     server.stop().await;
 }

@@ -5,6 +5,7 @@ use hallpass_domain::workflow::Proof;
 use hallpass_tests::browserless::Browser;
 use hallpass_tests::database::Backend;
 use hallpass_tests::server::TestServer;
+use serde_json::json;
 
 use crate::steps;
 
@@ -13,6 +14,7 @@ on_all!(
     stages_in_order,
     the_least_of_all_caps,
     a_fixed_end_stands,
+    a_fixed_end_is_shortened,
     a_high_tier_needs_a_fresh_second_factor_used_once,
     nobody_decides_what_he_asked,
     deny_ends_it,
@@ -141,6 +143,50 @@ async fn a_fixed_end_stands(backend: Backend) {
     server.settle().await;
     assert_eq!(steps::request(&server, &late).await.state, RequestState::Lapsed);
     assert_eq!(server.mailbox.recipients("Lapsed"), ["dana"]);
+    server.stop().await;
+}
+
+async fn a_fixed_end_is_shortened(backend: Backend) {
+    let server = TestServer::start(backend).await;
+    let dana = server.sign_in("dana").await;
+    // It is 10:00 in Berlin: two hours, of which Ana gives one.
+    let reference = steps::ask(&dana, "billing-admin", "until 12:00").await;
+    let (ana, cleo) = (server.sign_in("ana").await, server.sign_in("cleo").await);
+    let action = format!("/r/{reference}");
+    let longer = steps::decide(&ana, &reference, "approve", &[("shorten_to", "10800")]).await.expect(422);
+    assert!(longer.words().contains("may only shorten"), "{}", longer.words());
+    let _ = steps::decide(&ana, &reference, "approve", &[("shorten_to", "3600")]).await.expect(200);
+
+    // Whoever comes later sees it wherever he looks: in the mail, in the inbox, on the page.
+    server.settle().await;
+    let mail = server.mailbox.newest("cleo", "Approve?");
+    assert!(mail.subject.contains("1 h, until 12:00 CET (11:00 UTC) at the latest"), "{}", mail.subject);
+    let words = mail.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("if approved now, until 11:00 CET"), "{words}");
+    for page in [cleo.get("/inbox").await.words(), cleo.get(&action).await.words()] {
+        assert!(page.contains("for 1 h, until 12:00 CET at the latest"), "{page}");
+    }
+    let page = cleo.get(&action).await.words();
+    assert!(page.contains("as shortened (1 h)") && page.contains("shortened by Ana Ruiz"), "{page}");
+    let seen = server.api_with(&dana).await.get(&format!("/requests/{reference}")).await.ok(200);
+    assert_eq!(
+        (&seen["shortened_to"]["seconds"], &seen["until"]),
+        (&json!(3_600), &json!("2026-11-23T11:00:00Z"))
+    );
+
+    steps::assert_outcome(&steps::decide(&cleo, &reference, "approve", &[]).await, "Approved");
+    let grant = steps::grant(&server, &reference).await;
+    assert_eq!(grant.ends_at - grant.starts_at, TimeDelta::hours(1));
+    server.settle().await;
+    let mail = server.mailbox.newest("dana", "Approved until 11:00 CET");
+    assert!(mail.text.contains("1 h (you asked until 12:00 CET"), "{}", mail.text);
+
+    // Once the end is nearer than that, it is the end alone that counts.
+    let late = steps::ask(&dana, "billing-admin", "until 11:30").await;
+    let _ = steps::decide(&ana, &late, "approve", &[("shorten_to", "3600")]).await.expect(200);
+    server.advance(2_700);
+    let page = cleo.get(&format!("/r/{late}")).await.words();
+    assert!(page.contains("until 11:30 CET") && !page.contains("at the latest"), "{page}");
     server.stop().await;
 }
 

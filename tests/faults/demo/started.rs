@@ -57,6 +57,16 @@ async fn a_newcomer_finds_everything() {
     };
     assert!(roles.len() >= 5 && different("tier") == 3 && different("target") >= 2, "{roles:?}");
 
+    // Whoever changes to another person stays at the page, with its query; what answered a form cannot be opened again.
+    let dana = demo.act_as("dana@demo.test").await;
+    let page = "/request?role=db-quick";
+    let form = dana.get(page).await.expect(200).form("/demo/act-as").with("email", "dana@demo.test");
+    assert_eq!(dana.send(&form).await.expect(303).header("location"), page);
+    let empty = dana.get(page).await.form("/request").with("reason", "").with("action", "send");
+    let mistaken = dana.send(&empty).await.expect(422);
+    let form = mistaken.form("/demo/act-as").with("email", "dana@demo.test");
+    assert_eq!(dana.send(&form).await.expect(303).header("location"), "/");
+
     // The real messages, as data too: Ana's has a link to the request.
     let reference = demo.granted("db-quick", "2m").await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -94,6 +104,9 @@ async fn what_is_refused_says_what_to_do() {
         let (good, text) = run(&mut command(&["--listen", listen], &data)).await;
         assert!(!good && text.contains(part), "{listen}: {text}");
     }
+    // A flag before the subcommand would be somebody else's.
+    let (good, text) = run(&mut command(&["--listen", "127.0.0.1:0", "crash"], &data)).await;
+    assert!(!good && text.contains("cannot be used with"), "{text}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (good, text) = run(&mut command(&["--listen", &address], &data)).await;

@@ -3,7 +3,9 @@ use std::sync::{Mutex, PoisonError};
 
 use hallpass_domain::credential::Token;
 use hallpass_domain::grant::Grant;
+use hallpass_domain::ids::ClientId;
 use hallpass_domain::presented::Presented;
+use hallpass_domain::principal::Principal;
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::SecretHash;
 use hallpass_domain::transition::{Change, Transition};
@@ -13,12 +15,39 @@ use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
 use crate::events::event;
 
+/// Who has a token revoked.
+#[derive(Clone, Debug)]
+pub enum Revoker {
+    /// A caller, of his own grants.
+    Caller(Caller),
+    /// Whoever has a person's token, by the public client of the command line: having it is the proof, and who has it could
+    /// do more with it than end it.
+    Presenter(ClientId),
+}
+
+impl Revoker {
+    /// The actor of the event; none where the token is not his to revoke.
+    fn actor(&self, token: &Token, grant: &Grant) -> Option<String> {
+        let own = match self {
+            Self::Caller(caller) => {
+                grant.principal == caller.principal()
+                    && (token.client_id == caller.client() || caller.user().is_some())
+            }
+            Self::Presenter(client) => {
+                matches!(grant.principal, Principal::User(_))
+                    && token.client_id.is_none_or(|id| id == *client)
+            }
+        };
+        own.then(|| grant.principal.to_string())
+    }
+}
+
 impl Broker {
     /// Revokes a token of the caller's own grant; unknown, foreign, expired and already revoked tokens are alike:
     /// nothing happens and the answer is the same (RFC 7009 §2.2). True where this call revoked it.
     pub async fn revoke_token(&self, caller: &Caller, token: &str) -> Result<bool, Refusal> {
         match self.token_known(token).await? {
-            Some(found) => self.revoke_found_token(caller, found).await,
+            Some(found) => self.revoke_found_token(&Revoker::Caller(caller.clone()), found).await,
             None => Ok(false),
         }
     }
@@ -39,7 +68,7 @@ impl Broker {
     }
 
     /// As [`Self::revoke_token`], of a token that [`Self::token_known`] found.
-    pub async fn revoke_found_token(&self, caller: &Caller, found: (Token, Grant)) -> Result<bool, Refusal> {
+    pub async fn revoke_found_token(&self, by: &Revoker, found: (Token, Grant)) -> Result<bool, Refusal> {
         let presented = Presented::of(&found.0);
         let first = Mutex::new(Some(found));
         let first = &first;
@@ -55,16 +84,15 @@ impl Broker {
                 let Some((token, grant)) = found else {
                     return Ok(Decided::Answer(false));
                 };
-                let own = grant.principal == caller.principal()
-                    && (token.client_id == caller.client() || caller.user().is_some());
-                if !own || token.revoked_at.is_some() || token.expires_at <= now {
+                let Some(actor) = by.actor(&token, &grant) else { return Ok(Decided::Answer(false)) };
+                if token.revoked_at.is_some() || token.expires_at <= now {
                     return Ok(Decided::Answer(false));
                 }
                 let transition = Transition::new(now)
                     .event(event(
                         now,
                         "token.revoked",
-                        caller.actor(),
+                        actor,
                         &[
                             ("token", token.id.to_string()),
                             ("grant", token.grant_id.to_string()),

@@ -70,9 +70,9 @@ pub fn approval_asked(
                         about.who,
                         about.role,
                         about.place,
-                        match request.ask {
-                            Ask::Seconds(_) => format!("for {asked}"),
-                            Ask::Until(_) => asked.clone(),
+                        match (request.ask, request.shortened(now)) {
+                            (Ask::Until(_), None) => asked.clone(),
+                            _ => format!("for {asked}"),
                         }
                     ),
                     facts,

@@ -3,6 +3,7 @@ use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant::{EndReason, Grant};
 use hallpass_domain::mail::{Mail, MailKind, MailModel};
+use hallpass_domain::principal::Principal;
 use hallpass_domain::request::submit::sentence;
 
 use super::{about, because_held, fact, holders, mail, when_exactly, whose};
@@ -13,10 +14,14 @@ pub fn grant_ended(catalogue: &Catalogue, grant: &Grant, check: &str, now: Times
     holders(catalogue, grant.principal)
         .into_iter()
         .map(|user| {
-            let how = match grant.end_reason {
-                Some(EndReason::Released) => "you ended it",
-                Some(EndReason::Revoked) => "it was revoked",
-                Some(EndReason::Expired) | None => "its time was up",
+            let how = match (grant.end_reason, grant.ended_by) {
+                (Some(EndReason::Released), Some(by)) if by == user.id => "you ended it".to_owned(),
+                (Some(EndReason::Released), Some(by)) => {
+                    format!("{} ended it", catalogue.name_of(Principal::User(by)))
+                }
+                (Some(EndReason::Released), None) => "its holder ended it".to_owned(),
+                (Some(EndReason::Revoked), _) => "it was revoked".to_owned(),
+                (Some(EndReason::Expired) | None, _) => "its time was up".to_owned(),
             };
             mail(
                 now,

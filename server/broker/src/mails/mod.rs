@@ -13,6 +13,7 @@ mod targets;
 
 pub use approvers::{approval_asked, no_action_needed};
 pub use grants::{grant_ended, grant_revoked};
+pub(crate) use requesters::length;
 pub use requesters::{request_approved, request_denied, request_lapsed, request_received, request_withdrawn};
 pub use targets::{issuing_failed, revocation_overdue, revocation_recovered, target_differs};
 

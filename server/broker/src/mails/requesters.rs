@@ -4,18 +4,30 @@ use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant::Grant;
 use hallpass_domain::mail::{Fact, Mail, MailKind, MailModel};
 use hallpass_domain::principal::{Principal, User};
-use hallpass_domain::request::decide::describe_window;
 use hallpass_domain::request::{CloseCause, Decision, Request};
 use hallpass_domain::window::{Ask, describe_seconds};
 
 use super::{About, about, fact, holders, mail, when, when_briefly, when_exactly};
 use crate::queries::catalogue::ask_again_href;
 
-pub(super) fn length(request: &Request, now: Timestamp, zone: &str) -> String {
-    match (request.ask, request.cap_seconds) {
-        (Ask::Seconds(s), Some(cap)) if cap < s => describe_seconds(cap),
-        (Ask::Seconds(s), _) => describe_seconds(s),
-        (Ask::Until(end), _) => format!("until {}", when(end, now, zone)),
+/// `2 h`, `until 17:30 CET`, `1 h, until 17:30 CET at the latest` where an approver shortened a fixed end.
+pub(crate) fn length(request: &Request, now: Timestamp, zone: &str) -> String {
+    match (request.ask, request.shortened(now)) {
+        (Ask::Seconds(s), cap) => describe_seconds(cap.unwrap_or(s)),
+        (Ask::Until(end), None) => format!("until {}", when(end, now, zone)),
+        (Ask::Until(end), Some(cap)) => {
+            format!("{}, until {} at the latest", describe_seconds(cap), when(end, now, zone))
+        }
+    }
+}
+
+/// `2 h`, `1 h (you asked 2 h)`, `1 h (you asked until 17:30 CET)` where an approver shortened it.
+fn got(request: &Request, grant: &Grant, now: Timestamp, zone: &str) -> String {
+    let got = describe_seconds((grant.ends_at - grant.starts_at).num_seconds());
+    match (request.ask, request.shortened(now)) {
+        (_, None) => got,
+        (Ask::Seconds(asked), _) => format!("{got} (you asked {})", describe_seconds(asked)),
+        (Ask::Until(end), _) => format!("{got} (you asked until {})", when(end, now, zone)),
     }
 }
 
@@ -35,13 +47,13 @@ pub(super) fn request_facts(
     let end = request.ask.end_if_approved(now, request.cap_seconds);
     facts.push(fact(
         "How long",
-        match (request.ask, end) {
-            (Ask::Seconds(_), Some(end)) => format!(
+        match (request.ask, request.shortened(now), end) {
+            (Ask::Until(_), None, _) | (_, _, None) => length(request, now, zone),
+            (_, _, Some(end)) => format!(
                 "{}, from the last approval; if approved now, until {}",
                 length(request, now, zone),
                 when(end, now, zone)
             ),
-            _ => length(request, now, zone),
         },
     ));
     if !request.scope.describe().is_empty() {
@@ -119,7 +131,6 @@ pub fn request_approved(
     comment: Option<&str>,
     now: Timestamp,
 ) -> Vec<Mail> {
-    let length = describe_window(request, grant);
     to_holders(catalogue, request, now, MailKind::RequestApproved, |about, user| MailModel {
         subject: format!(
             "Approved until {}: {}@{} ({})",
@@ -136,7 +147,7 @@ pub fn request_approved(
         ),
         facts: vec![
             fact("Until", when_exactly(grant.ends_at, user.zone())),
-            fact("How long", length.clone()),
+            fact("How long", got(request, grant, now, user.zone())),
             fact("Approved by", by.to_owned()),
             fact("Use it", format!("hallpass run {} -- COMMAND", about.role)),
         ],

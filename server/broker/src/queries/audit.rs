@@ -17,7 +17,7 @@ use crate::views::page::{Choice, FieldError};
 const PAGE: u32 = 50;
 
 /// Families of events that the filter offers.
-const FAMILIES: [(&str, &str); 17] = [
+const FAMILIES: [(&str, &str); 26] = [
     ("request.", "requests"),
     ("grant.", "grants"),
     ("credential.", "logins at targets"),
@@ -35,6 +35,15 @@ const FAMILIES: [(&str, &str); 17] = [
     ("target.", "trials of targets"),
     ("client.", "OAuth clients"),
     ("mail.", "mail"),
+    ("recovery_code.", "recovery codes used"),
+    ("recovery_codes.", "recovery codes renewed"),
+    ("first_run.", "first run"),
+    ("instance.", "names of the installation"),
+    ("key.", "keys"),
+    ("clock.", "the clock"),
+    ("audit.", "erasures from this log"),
+    ("log.", "the log after a restore"),
+    ("restored.", "restored backups confirmed"),
 ];
 
 impl Broker {

@@ -14,7 +14,7 @@ use super::request_form::{consequences, split};
 use super::waiting::{Place, Waiting, Wanted};
 use crate::broker::{Broker, unreadable};
 use crate::caller::{Caller, HumanCaller};
-use crate::mails::when;
+use crate::mails::{length, when};
 use crate::views::decision::{DecidedRow, DecisionValues, DecisionView, InboxRow, InboxView, OutcomeView};
 use crate::views::page::{Choice, FieldError, Link};
 
@@ -100,7 +100,7 @@ impl Broker {
             reference: request.reference.clone(),
             subject: catalogue.name_of(request.subject),
             role: lines::role(catalogue, request.role_id, request.target_id),
-            seconds: seconds.map(|s| request.cap_seconds.map_or(s, |c| s.min(c))),
+            seconds: request.shortened(self.now()).or(seconds),
             fixed_end,
             reason: request.reason.clone(),
             ticket: lines::ticket(request.ticket.as_ref()),
@@ -191,10 +191,7 @@ impl Broker {
             ),
         };
         let zone = catalogue.users.get(&caller.user()).map_or("UTC", |u| u.zone());
-        let length = match request.ask {
-            Ask::Seconds(s) => describe_seconds(request.cap_seconds.map_or(s, |cap| s.min(cap))),
-            Ask::Until(end) => format!("until {}", when(end, self.now(), zone)),
-        };
+        let length = length(&request, self.now(), zone);
         let next = match request.state {
             RequestState::Pending => lines::stages(&catalogue, &request, &decisions, self.now())
                 .into_iter()
@@ -262,13 +259,15 @@ fn differences(catalogue: &hallpass_domain::catalogue::Catalogue, request: &Requ
 }
 
 fn shorten_choices(request: &Request, chosen: &str, now: hallpass_domain::Timestamp) -> Vec<Choice> {
-    let whole = match request.ask {
-        Ask::Seconds(s) => request.cap_seconds.map_or(s, |c| s.min(c)),
-        Ask::Until(t) => (t - now).num_seconds(),
-    };
+    let shortened = request.shortened(now);
+    let whole = shortened.unwrap_or_else(|| request.ask.seconds_from(now));
     let mut out: Vec<Choice> = std::iter::once(Choice {
         value: String::new(),
-        label: format!("as asked ({})", describe_seconds(whole)),
+        label: format!(
+            "as {} ({})",
+            if shortened.is_some() { "shortened" } else { "asked" },
+            describe_seconds(whole)
+        ),
         chosen: false,
     })
     .chain(

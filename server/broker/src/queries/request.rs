@@ -67,7 +67,7 @@ impl Broker {
             reference: request.reference.clone(),
             role: lines::role(catalogue, request.role_id, request.target_id),
             state: self.state_now(request),
-            seconds,
+            seconds: request.shortened(self.now()).or(seconds),
             fixed_end,
             reason: request.reason.clone(),
             created_at: request.submitted_at,
@@ -148,10 +148,10 @@ impl Broker {
             scope: lines::scope(&request.scope),
             seconds,
             fixed_end,
-            shortened_to_seconds: request.cap_seconds,
+            shortened_to_seconds: request.shortened(now),
             shortened_by: decisions
                 .iter()
-                .find(|d| d.cap_seconds.is_some() && d.cap_seconds == request.cap_seconds)
+                .find(|d| d.cap_seconds.is_some() && d.cap_seconds == request.shortened(now))
                 .map(|d| lines::user(&catalogue, d.approver).name),
             reason: request.reason.clone(),
             ticket: lines::ticket(request.ticket.as_ref()),

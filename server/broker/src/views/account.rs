@@ -55,8 +55,8 @@ pub struct SessionRow {
     pub strength: String,
     /// When it began.
     pub since: DateTime<Utc>,
-    /// When it was last used.
-    pub last_used_at: DateTime<Utc>,
+    /// When it was last used, where that is kept: not of a command's token.
+    pub last_used_at: Option<DateTime<Utc>>,
     /// The session that asks.
     pub current: bool,
 }

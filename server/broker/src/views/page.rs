@@ -51,6 +51,8 @@ pub struct SignedIn {
 /// The bar of the demo: act as another person with one button, and read the mail.
 #[derive(Debug, Clone, Serialize)]
 pub struct DemoBar {
+    /// Where whoever changes to another person goes on: this page where it can be asked for again.
+    pub back: String,
     /// Everybody whom one may act as.
     pub people: Vec<DemoPerson>,
     /// Messages in the mail viewer.

@@ -12,7 +12,7 @@ use crate::refusal::{Class, Refusal};
 use crate::role::Role;
 use crate::terms::are_as_asked;
 use crate::text;
-use crate::window::{Ask, WindowError, describe_seconds};
+use crate::window::{WindowError, describe_seconds};
 use crate::workflow::Proof;
 
 /// What an approver says.
@@ -147,7 +147,7 @@ pub fn decide(
         ));
     }
     let cap = match (command.verdict, command.cap_seconds) {
-        (Verdict::Approve, Some(cap)) => Some(shortening(catalogue, request, cap)?),
+        (Verdict::Approve, Some(cap)) => Some(shortening(request, cap)?),
         (Verdict::Approve, None) | (Verdict::Deny, _) => None,
     };
     let decision = Decision {
@@ -183,15 +183,13 @@ pub fn decide(
 }
 
 /// A shortening that is none would bind nobody, and a number without bounds has no place in the record of it.
-fn shortening(catalogue: &Catalogue, request: &Request, cap: i64) -> Result<i64, Refusal> {
+fn shortening(request: &Request, cap: i64) -> Result<i64, Refusal> {
     if cap <= 0 {
         let why = super::submit::sentence(&WindowError::NotPositive.to_string());
         return Err(Refusal::invalid("bad_time", "for", why));
     }
-    let asked = match request.ask {
-        Ask::Seconds(asked) => asked,
-        Ask::Until(_) => catalogue.roles.get(&request.role_id).map_or(0, |role| role.max_seconds),
-    };
+    // Of a fixed end the time that it gave when it was asked: a page that was opened a minute ago offers what then was less.
+    let asked = request.ask.seconds_from(request.submitted_at);
     if cap > asked {
         let most = request.cap_seconds.map_or(asked, |cap| cap.min(asked));
         return Err(Refusal::invalid(
@@ -243,15 +241,4 @@ fn activate(catalogue: &Catalogue, request: &mut Request, now: Timestamp) -> Res
         created_at: now,
         version: 1,
     })))
-}
-
-/// `2 h`, or `1 h (you asked 2 h)` where an approver shortened it.
-pub fn describe_window(request: &Request, grant: &Grant) -> String {
-    let got = describe_seconds((grant.ends_at - grant.starts_at).num_seconds());
-    match request.ask {
-        crate::window::Ask::Seconds(asked) if request.cap_seconds.is_some_and(|c| c < asked) => {
-            format!("{got} (you asked {})", describe_seconds(asked))
-        }
-        _ => got,
-    }
 }

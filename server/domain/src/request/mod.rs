@@ -165,6 +165,13 @@ impl Request {
     pub fn open_stage(&self) -> Option<&Stage> {
         self.stages.get(usize::try_from(self.stage).ok()?).filter(|_| self.state == RequestState::Pending)
     }
+
+    /// Seconds to which approvers shortened what was asked, where that binds; of a closed request, where it did.
+    pub fn shortened(&self, now: Timestamp) -> Option<i64> {
+        let at = self.closed_at.map_or(now, |closed| closed.min(now));
+        self.cap_seconds.filter(|cap| *cap < self.ask.seconds_from(at))
+    }
+
     /// Proof that the open stage asks for.
     pub fn proof(&self, stage: &Stage) -> Proof {
         stage.proof.unwrap_or_else(|| Proof::default_for(self.tier))

@@ -79,6 +79,7 @@ enum Command {
         settings: Settings,
     },
     /// The whole story on this machine, on loopback, with people, mails and targets of its own
+    #[command(args_conflicts_with_subcommands = true)]
     Demo {
         #[command(flatten)]
         args: DemoArgs,

@@ -3,6 +3,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::Caller;
 use hallpass_broker::broker::unreadable;
+use hallpass_broker::credentials::revoke_token::Revoker;
 use hallpass_domain::principal::{Client, ClientOf};
 use hallpass_domain::secret::SecretHash;
 
@@ -42,11 +43,16 @@ async fn api_token(state: &AppState, client: &Client, token: &str) -> Result<(),
 async fn target_token(state: &AppState, client: &Client, token: &str) -> Result<(), OauthError> {
     let found = state.broker.token_known(token).await?;
     let Some(found) = found else { return Ok(()) };
-    let ClientOf::Workload(workload) = client.of else { return Err(foreign()) };
-    if found.0.client_id != Some(client.id) {
-        return Err(foreign());
-    }
-    state.broker.revoke_found_token(&Caller::Workload { workload, client: client.id }, found).await?;
+    let issued_to = found.0.client_id;
+    let by = match client.of {
+        ClientOf::Workload(workload) if issued_to == Some(client.id) => {
+            Revoker::Caller(Caller::Workload { workload, client: client.id })
+        }
+        // A person's: one that the portal showed was issued to no client.
+        ClientOf::CommandLine if issued_to.is_none_or(|id| id == client.id) => Revoker::Presenter(client.id),
+        _ => return Err(foreign()),
+    };
+    state.broker.revoke_found_token(&by, found).await?;
     Ok(())
 }
 

@@ -29,7 +29,7 @@ async fn view(v: &Visit<'_>, errors: Vec<FieldError>, zone: Option<String>) -> R
             address: s.network.clone(),
             strength: if s.strength == Strength::SecondFactor { "step-up" } else { "session" }.to_owned(),
             since: s.created_at,
-            last_used_at: s.seen_at,
+            last_used_at: Some(s.seen_at),
             current: Some(s.id) == human.session(),
         })
         .collect();
@@ -40,7 +40,7 @@ async fn view(v: &Visit<'_>, errors: Vec<FieldError>, zone: Option<String>) -> R
         address: String::new(),
         strength: "session".to_owned(),
         since: t.created_at,
-        last_used_at: t.created_at,
+        last_used_at: None,
         current: false,
     }));
     Ok(AccountView {

@@ -2,7 +2,7 @@
 use std::cell::RefCell;
 
 use actix_web::cookie::Cookie;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use hallpass_broker::access::{NewSession, Unopened, Visitor};
 use hallpass_broker::caller::{Caller, HumanCaller, Origin};
@@ -162,7 +162,11 @@ impl<'a> Visit<'a> {
                         .collect();
                     let mail_count = i64::try_from(demo.mail_count()).unwrap_or(0);
                     let code = email.as_deref().and_then(|e| demo.code(e));
-                    Some(DemoBar { people, mail_count, code })
+                    // What answers a form has no address that could be opened.
+                    let again = (self.request.method() == Method::GET)
+                        .then(|| self.request.uri().path_and_query().map(ToString::to_string));
+                    let back = again.flatten().unwrap_or_else(|| "/".to_owned());
+                    Some(DemoBar { back, people, mail_count, code })
                 }
                 None => None,
             },

@@ -105,7 +105,7 @@ fn account_pages(g: &mut Gallery) -> Outcome<()> {
         address: text("10.20.3.7"),
         strength: text(if current { "step-up" } else { "session" }),
         since: minutes(-600),
-        last_used_at: minutes(-2),
+        last_used_at: Some(minutes(-2)),
         current,
     };
     let view = AccountView {

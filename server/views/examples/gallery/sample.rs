@@ -106,7 +106,7 @@ pub(crate) fn demo_shell(path: &str, who: Option<&str>) -> Shell {
             current: who == Some(*name),
         })
         .collect();
-    Shell { demo: Some(DemoBar { people, mail_count: 12, code: None }), ..shell(path, who) }
+    Shell { demo: Some(DemoBar { back: text(path), people, mail_count: 12, code: None }), ..shell(path, who) }
 }
 
 pub(crate) fn with_flash(shell: Shell, tone: &str, message: &str, to: Option<Link>) -> Shell {

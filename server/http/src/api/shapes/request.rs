@@ -45,7 +45,7 @@ pub async fn request(broker: &Broker, caller: &Caller, asked: &domain::Request) 
             .map(|p| principal(&catalogue, p)),
         length,
         until,
-        shortened_to: asked.cap_seconds.map(Span::new),
+        shortened_to: asked.shortened(now).map(Span::new),
         ends_if_approved_now: pending.then(|| ends(&catalogue, asked, now)).flatten(),
         reason: asked.reason.clone(),
         ticket: asked.ticket.clone(),
@@ -100,7 +100,7 @@ pub async fn item(
     let grant = broker.store.grant_of(asked.id).await.map_err(unreadable)?;
     let state = state_of(broker, asked);
     let (length, until) = ask_of(asked.ask);
-    let shortened = asked.cap_seconds.map(Span::new).filter(|_| length.is_some());
+    let shortened = asked.shortened(broker.now()).map(Span::new);
     Ok(RequestItem {
         reference: asked.reference.clone(),
         state,
