@@ -162,10 +162,12 @@ impl<'a> Visit<'a> {
                         .collect();
                     let mail_count = i64::try_from(demo.mail_count()).unwrap_or(0);
                     let code = email.as_deref().and_then(|e| demo.code(e));
-                    // What answers a form has no address that could be opened.
-                    let again = (self.request.method() == Method::GET)
-                        .then(|| self.request.uri().path_and_query().map(ToString::to_string));
-                    let back = again.flatten().unwrap_or_else(|| "/".to_owned());
+                    // Of what answers forms only the page of a decision can be opened at the same address.
+                    let back = match self.request.uri().path_and_query() {
+                        Some(page) if self.request.method() == Method::GET => page.to_string(),
+                        Some(page) if page.path().starts_with("/r/") => page.path().to_owned(),
+                        _ => "/".to_owned(),
+                    };
                     Some(DemoBar { back, people, mail_count, code })
                 }
                 None => None,
