@@ -31,7 +31,7 @@ pub struct InboxRow {
     pub subject: String,
     /// The role.
     pub role: RoleLine,
-    /// Length asked for (or shortened to), in seconds.
+    /// Length asked for (or shortened to), in seconds; beside a fixed end only where that was shortened.
     pub seconds: Option<i64>,
     /// Fixed end asked for.
     pub fixed_end: Option<DateTime<Utc>>,

@@ -28,7 +28,7 @@ pub struct RequestRow {
     pub role: RoleLine,
     /// `pending`, `approved`, `denied`, `withdrawn` or `lapsed`.
     pub state: String,
-    /// Length asked for, in seconds.
+    /// Length asked for (or shortened to), in seconds; beside a fixed end only where that was shortened.
     pub seconds: Option<i64>,
     /// Fixed end asked for.
     pub fixed_end: Option<DateTime<Utc>>,

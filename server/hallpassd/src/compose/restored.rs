@@ -258,10 +258,10 @@ fn next_origin(before: &str, now: Timestamp) -> Result<String, StartError> {
     Ok(format!("{base}/restored-{}-{mark}", now.format("%Y%m%dT%H%M%SZ")))
 }
 
-/// Asks the targets; commits what they show, and takes it up here.
+/// Asks the targets; commits what they show, however long that takes, and takes it up here.
 ///
 /// # Errors
-/// As [`enter`].
+/// As [`take_up`].
 pub async fn look_at_targets(composed: &Composed) -> Result<(), StartError> {
     let broker = &composed.broker;
     let key = broker.log_signer.verifier();
@@ -277,10 +277,11 @@ pub async fn look_at_targets(composed: &Composed) -> Result<(), StartError> {
     noticed(composed, evidence, &key).await
 }
 
-/// As a place outside shows while the server runs: a database that was put back beneath it.
+/// As a place outside shows while the server runs: a database that was put back beneath it. Commits that, however long it
+/// takes, and takes it up here.
 ///
 /// # Errors
-/// As [`judge`] and [`enter`].
+/// As [`judge`] and [`take_up`].
 pub async fn look_outside(composed: &Composed) -> Result<(), StartError> {
     let broker = &composed.broker;
     let key = broker.log_signer.verifier();
