@@ -5,6 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use hallpass_domain::audit::kinds::KINDS;
+use hallpass_domain::failpoint;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
@@ -206,7 +209,8 @@ fn fail_points_in_the_code_are_those_that_are_listed() {
     let mut files = Vec::new();
     rust_files(&root().join("server"), &mut files);
     let mut named = Vec::new();
-    for file in files.iter().filter(|f| !f.ends_with("domain/src/failpoint.rs")) {
+    let lists = ["domain/src/failpoint.rs", "audit/kinds.rs"];
+    for file in files.iter().filter(|f| !lists.iter().any(|list| f.ends_with(list))) {
         let text = std::fs::read_to_string(file).unwrap();
         let code = text.lines().filter(|l| !l.trim_start().starts_with("//"));
         for line in code {
@@ -214,9 +218,45 @@ fn fail_points_in_the_code_are_those_that_are_listed() {
         }
     }
     let once: BTreeSet<&str> = named.iter().map(String::as_str).collect();
-    let listed: BTreeSet<&str> = hallpass_domain::failpoint::ALL.iter().copied().collect();
-    assert_eq!(once, listed, "in the code, and in failpoint::ALL");
-    assert_eq!(listed.len(), hallpass_domain::failpoint::ALL.len(), "listed twice");
+    let listed: BTreeSet<&str> = failpoint::STEPS.iter().copied().collect();
+    assert_eq!(once, listed, "in the code, and in failpoint::STEPS");
+    let all: BTreeSet<&str> = failpoint::all().collect();
+    assert_eq!(all.len(), failpoint::all().count(), "listed twice");
+    assert_eq!(all.len(), listed.len() + 2 * KINDS.len(), "two for every kind of event");
+}
+
+/// A word that is a kind of event by its form.
+fn is_kind(word: &str) -> bool {
+    word.split_once('.').is_some_and(|(family, what)| {
+        [family, what].iter().all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+    })
+}
+
+/// The kinds of event that code makes are those that are listed: by that list commits are killed. The other direction is
+/// also held while tests run: a commit with an unlisted kind ends the process.
+#[test]
+fn kinds_of_event_in_the_code_are_those_that_are_listed() {
+    let mut files = Vec::new();
+    for part in ["server/broker", "server/domain", "server/hallpassd"] {
+        rust_files(&root().join(part), &mut files);
+    }
+    let (mut words, mut made): (BTreeSet<String>, BTreeSet<String>) = Default::default();
+    for file in files.iter().filter(|f| !f.ends_with("audit/kinds.rs")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        words.extend(text.split('"').skip(1).step_by(2).map(str::to_owned));
+        // What stands second in a call of `event`.
+        for call in text.split("event(").skip(1) {
+            let second = call.split(',').nth(1).unwrap_or_default().trim();
+            let quoted = second.strip_prefix('"').and_then(|s| s.strip_suffix('"'));
+            made.extend(quoted.filter(|q| is_kind(q)).map(str::to_owned));
+        }
+    }
+    let listed: BTreeSet<String> = KINDS.iter().map(|kind| (*kind).to_owned()).collect();
+    let nowhere: Vec<_> = listed.difference(&words).collect();
+    assert!(nowhere.is_empty(), "made nowhere: {nowhere:?}");
+    let unlisted: Vec<_> = made.difference(&listed).collect();
+    assert!(unlisted.is_empty(), "not in audit/kinds.rs: {unlisted:?}");
+    assert!(made.len() > 50, "looked in the wrong places: {made:?}");
 }
 
 /// Every test that docs/promises.md names is there, and each of the twelve promises has some.

@@ -12,6 +12,7 @@ use hallpass_domain::ports::requests::RequestFilter;
 use hallpass_domain::ports::store::Page;
 use hallpass_domain::request::{Request, RequestState};
 use hallpass_tests::wait::eventually_within;
+use hallpass_tests::world::LOST;
 
 use crate::parts::SOON;
 
@@ -135,13 +136,17 @@ impl Ledger {
             }
         }
         for r in &self.requests {
-            let events =
-                ["request.submitted", "request.approved"].map(|kind| self.count(kind, "request", r.id));
-            assert_eq!(
-                events,
-                [1, usize::from(r.state == RequestState::Approved)],
-                "{when}: events of {r:?}"
-            );
+            let ends = [
+                ("request.approved", RequestState::Approved),
+                ("request.denied", RequestState::Denied),
+                ("request.withdrawn", RequestState::Withdrawn),
+                ("request.lapsed", RequestState::Lapsed),
+            ];
+            assert_eq!(self.count("request.submitted", "request", r.id), 1, "{when}: {r:?}");
+            for (kind, state) in ends {
+                let wanted = usize::from(r.state == state);
+                assert_eq!(self.count(kind, "request", r.id), wanted, "{when}: {kind} of {r:?}");
+            }
         }
         let credentials: HashSet<String> = self.credentials.iter().map(|c| c.id.to_string()).collect();
         let grants: HashSet<String> = self.grants.iter().map(|g| g.id.to_string()).collect();
@@ -197,8 +202,14 @@ impl Ledger {
         }
         let mut again = 0;
         for mail in &self.mails {
-            assert_eq!(mail.state, MailState::Sent, "{when}: {mail:?}");
-            assert_eq!(self.count("mail.sent", "mail", mail.id), 1, "{when}: {mail:?}");
+            let lost = mail.to_email == LOST;
+            let (state, kind) =
+                if lost { (MailState::Failed, "mail.failed") } else { (MailState::Sent, "mail.sent") };
+            assert_eq!(mail.state, state, "{when}: {mail:?}");
+            assert_eq!(self.count(kind, "mail", mail.id), 1, "{when}: {mail:?}");
+            if lost {
+                continue;
+            }
             let id = mail.id.to_string();
             let deliveries =
                 sent.get(id.as_str()).unwrap_or_else(|| panic!("{when}: never delivered: {mail:?}"));

@@ -84,6 +84,17 @@ impl Installed {
         String::from_utf8_lossy(&out.stderr).into_owned()
     }
 
+    /// Runs a command that is killed at a fail point.
+    pub(crate) async fn killed_at(&self, arguments: &[&str], point: &str) {
+        let run = self.command(arguments).env("HALLPASS_FAILPOINT", point).output();
+        let out = tokio::time::timeout(SOON * 2, run)
+            .await
+            .unwrap_or_else(|_| panic!("{arguments:?} is not killed at {point}"))
+            .expect("it runs");
+        let signal = std::os::unix::process::ExitStatusExt::signal(&out.status);
+        assert_eq!(signal, Some(9), "{point}: {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+
     pub(crate) fn private(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         std::fs::write(&path, text).expect("written");

@@ -9,7 +9,7 @@ use crate::operators::{Installed, PASSWORD};
 use crate::parts::SOON;
 
 /// An installation on a database of a cluster; its checkpoints are in `checkpoints.txt`.
-fn on(cluster: &Cluster, database: &str) -> Installed {
+pub(crate) fn on(cluster: &Cluster, database: &str) -> Installed {
     let mut new = Installed::new();
     point(&mut new, cluster, database);
     new

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Where the server finds its [`crate::world::Place`], as JSON.
 pub const PLACE: &str = "HALLPASS_FAULTS_PLACE";
 
+/// By how many seconds its clock is ahead; with `:jumped` or `:behind` what it then says of itself.
+pub const LATER: &str = "HALLPASS_FAULTS_LATER";
+
 /// What it is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -15,6 +18,11 @@ pub enum Tell {
     Story {
         /// Seconds that a grant lasts, at least.
         seconds: usize,
+    },
+    /// Live another part of Hallpass's days again and again.
+    Side {
+        /// Which.
+        side: Side,
     },
     /// Try every target with a throw-away account, again and again.
     Trials,
@@ -44,6 +52,40 @@ pub enum Tell {
     },
     /// Introspect the newest token.
     Introspect,
+}
+
+/// What is done beside the story of the main job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Nothing: what a server does by itself.
+    Idle,
+    /// Somebody new signs in and does everything there is to do with what proves who they are.
+    People,
+    /// Somebody new signs in.
+    SignIn,
+    /// Then signs a command in and out.
+    Commands,
+    /// Then gets new recovery codes, and ends other sessions.
+    Sessions,
+    /// Then changes the password.
+    Password,
+    /// Then replaces the authenticator app.
+    App,
+    /// Then leaves.
+    Leaving,
+    /// A request of two stages, whose approvers change meanwhile.
+    Stages,
+    /// Requests that nobody decides in time, and whose approver has no mailbox.
+    Lapse,
+    /// A workload's standing role, stopped and let go again.
+    Standing,
+    /// Logins that a target refuses to make, or that do not work.
+    Unusable,
+    /// Accounts at a target that are not as the records say.
+    Findings,
+    /// New keys.
+    Operator,
 }
 
 /// What it says: each after it was answered to the caller, so it must be true for good.
@@ -105,6 +147,15 @@ pub enum Said {
     Ended {
         /// The grant.
         grant: GrantId,
+    },
+    /// Somebody did something that leaves an event of this kind about this.
+    Did {
+        /// Kind of the event.
+        kind: String,
+        /// What it is about.
+        noun: String,
+        /// Which.
+        id: String,
     },
     /// A target was tried.
     Tried {

@@ -31,12 +31,20 @@ pub const ADMIN: &str = "hallpass_admin";
 pub const ADMIN_PASSWORD: &str = "AdministratorAtATarget1";
 /// The database that logins are given.
 pub const DATABASE: &str = "orders";
+/// A database that nobody but superusers may enter.
+pub const CLOSED: &str = "closed";
 /// Who asks.
 pub const REQUESTER: &str = "dana@faults.test";
 /// Who approves.
 pub const APPROVER: &str = "ana@faults.test";
 /// Who administers Hallpass.
 pub const ADMINISTRATOR: &str = "ada@faults.test";
+/// Whose mailbox refuses every mail.
+pub const LOST: &str = "lost@faults.test";
+/// Who decides what Ana has approved.
+pub const LEAD: &str = "bo@faults.test";
+/// A program.
+pub const WORKLOAD: &str = "nightly";
 /// Who is alerted.
 pub const OWNER: &str = "ola@faults.test";
 
@@ -65,7 +73,7 @@ pub struct World {
 
 /// Makes a cluster a target: our administrator, who is no superuser, a group, the quarantine, and a table.
 pub async fn make_target(cluster: &Cluster) {
-    cluster.databases(&[DATABASE]).await;
+    cluster.databases(&[DATABASE, CLOSED]).await;
     let superuser = cluster.superuser(DATABASE).await;
     let roles = format!(
         "CREATE ROLE {ADMIN} LOGIN CREATEROLE PASSWORD '{ADMIN_PASSWORD}';
@@ -73,6 +81,7 @@ pub async fn make_target(cluster: &Cluster) {
          GRANT pg_signal_backend, pg_read_all_stats TO {ADMIN};
          GRANT hallpass_quarantine, orders_read TO {ADMIN} WITH ADMIN OPTION;
          CREATE TABLE orders (id int PRIMARY KEY, what text); INSERT INTO orders VALUES (1, 'lamp');
+         REVOKE CONNECT ON DATABASE {CLOSED} FROM PUBLIC; GRANT CONNECT ON DATABASE {CLOSED} TO {ADMIN};
          GRANT SELECT ON orders TO orders_read; GRANT CREATE, USAGE ON SCHEMA public TO orders_read;"
     );
     superuser.batch_execute(&roles).await.expect("a target");
@@ -148,6 +157,16 @@ impl Place {
                  [[roles]]\nname = \"{name}-read\"\ntarget = \"{name}\"\npurpose = \"Read orders.\"\ntier = \"low\"\neligible = [\"developers\"]\n\
                  max = \"72h\"\nusual = \"1m\"\nworkflow = \"one\"\ndatabase = \"{DATABASE}\"\ngroups = [\"orders_read\"]\nconnection_limit = 10\n\n"
             );
+            // Two that never work: a group that is not there, and a database that nobody may enter.
+            for (role, database, group) in
+                [("lost", DATABASE, "no_such_group"), ("closed", CLOSED, "orders_read")]
+            {
+                out += &format!(
+                    "[[roles]]\nname = \"{name}-{role}\"\ntarget = \"{name}\"\npurpose = \"Nothing.\"\ntier = \"low\"\n\
+                     eligible = [\"developers\"]\nmax = \"72h\"\nusual = \"1m\"\nworkflow = \"one\"\ndatabase = \"{database}\"\n\
+                     groups = [\"{group}\"]\nconnection_limit = 10\n\n"
+                );
+            }
         }
         out
     }
@@ -208,6 +227,18 @@ impl World {
         })
     }
 
+    /// The program, as by its client.
+    pub async fn workload(&self) -> Result<Caller, Refusal> {
+        let clients = self.broker.store.clients().await.map_err(hallpass_broker::broker::unreadable)?;
+        clients
+            .iter()
+            .find_map(|c| match c.of {
+                ClientOf::Workload(workload) => Some(Caller::Workload { workload, client: c.id }),
+                _ => None,
+            })
+            .ok_or_else(|| Refusal::not_found("client"))
+    }
+
     /// The requester asks for a role.
     pub async fn ask(&self, role: &str, time: &str) -> Result<Request, Refusal> {
         let reason = random_from(b"abcdefghijklmnopqrstuvwxyz", 20)
@@ -218,17 +249,22 @@ impl World {
 
     /// The approver approves.
     pub async fn approve(&self, request: &Request) -> Result<Grant, Refusal> {
-        let human = self.caller(APPROVER).await?.human()?;
+        match self.approve_as(APPROVER, request).await? {
+            Outcome::Approved(grant) => Ok(*grant),
+            _ => Err(Refusal::conflict("no_grant", "The approval gave no grant.")),
+        }
+    }
+
+    /// Somebody approves; what came of it.
+    pub async fn approve_as(&self, email: &str, request: &Request) -> Result<Outcome, Refusal> {
+        let human = self.caller(email).await?.human()?;
         let form = DecisionForm {
             verdict: Verdict::Approve,
             cap_seconds: None,
             comment: String::new(),
             digest: request.digest.clone(),
         };
-        match self.broker.decide_request(&human, &request.reference, &form, None).await? {
-            (_, Outcome::Approved(grant)) => Ok(*grant),
-            _ => Err(Refusal::conflict("no_grant", "The approval gave no grant.")),
-        }
+        self.broker.decide_request(&human, &request.reference, &form, None).await.map(|(_, outcome)| outcome)
     }
 
     /// The approver denies.

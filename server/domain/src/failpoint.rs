@@ -6,47 +6,30 @@
 //! by SIGSTOP instead, and goes on from there after SIGCONT. `HALLPASS_FAILPOINT_LOG=<file>` appends every name that
 //! is hit, so that a run can prove which points it reached.
 
-/// Every fail point there is. A point that is hit but not listed here kills the process at once, in builds with the feature.
-/// `store.commit` is every commit, the other `store.*` those of one kind; `target.*` stand around a step for a batch,
+use crate::audit::kinds::COMMITS;
+
+/// Every fail point but those of commits with an event. A point that is hit but is not one of [`all`] kills the process at
+/// once, in builds with the feature. `store.commit` is every commit, `store.claim`, `store.seal` and so on are writes without
+/// an event, `store.unlogged` those of a row that has none; `target.*` stand around a step for a batch,
 /// `postgresql.*` around each transaction at such a target, `trial.*` around what a trial of a target does with its
 /// throw-away account. That this list and the names in the code are the same is a test of tests/architecture.rs.
-pub const ALL: &[&str] = &[
+pub const STEPS: &[&str] = &[
     "store.commit.before",
     "store.commit.after",
-    "store.submit.before",
-    "store.submit.after",
-    "store.approve.before",
-    "store.approve.after",
-    "store.deny.before",
-    "store.deny.after",
-    "store.withdraw.before",
-    "store.withdraw.after",
-    "store.intend.before",
-    "store.intend.after",
-    "store.live.before",
-    "store.live.after",
-    "store.token.before",
-    "store.token.after",
-    "store.token_revoked.before",
-    "store.token_revoked.after",
-    "store.catalogue.before",
-    "store.catalogue.after",
-    "store.ending.before",
-    "store.ending.after",
-    "store.revoking.before",
-    "store.revoking.after",
-    "store.revoked.before",
-    "store.revoked.after",
-    "store.ended.before",
-    "store.ended.after",
     "store.claim.before",
     "store.claim.after",
     "store.claim_mails.before",
     "store.claim_mails.after",
+    "store.release_claims.before",
+    "store.release_claims.after",
+    "store.probe.before",
+    "store.probe.after",
+    "store.sweep.before",
+    "store.sweep.after",
     "store.seal.before",
     "store.seal.after",
-    "store.mail.before",
-    "store.mail.after",
+    "store.unlogged.before",
+    "store.unlogged.after",
     "target.create.before",
     "target.create.after",
     "target.probe.before",
@@ -101,6 +84,16 @@ pub const ALL: &[&str] = &[
     "audit.publish.after",
 ];
 
+/// Every fail point: [`STEPS`], and two for every kind of event, around the COMMIT that brings it.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    STEPS.iter().copied().chain(COMMITS.iter().flat_map(|(_, points)| points.iter().copied()))
+}
+
+/// The points of a commit with an event of this kind; none for a kind that no code makes.
+pub fn of_kind(kind: &str) -> Option<[&'static str; 2]> {
+    COMMITS.iter().find(|(known, _)| *known == kind).map(|(_, points)| *points)
+}
+
 /// Whether there are any: where not, nothing need be done to name one.
 pub const ON: bool = cfg!(all(feature = "failpoints", debug_assertions));
 
@@ -134,7 +127,7 @@ pub fn hit(name: &'static str) {
     let mut parts = wanted.split(':');
     let point = parts.next().unwrap_or_default();
     let at = parts.next().and_then(|n| n.parse().ok()).unwrap_or(1);
-    let listed = ALL.contains(&name);
+    let listed = all().any(|known| known == name);
     if (point == name && count == at) || !listed {
         // The signal is sent by the one program that every system has: no unsafe code, no exit handlers.
         let stop = listed && parts.next() == Some("stop");

@@ -16,6 +16,8 @@ use hallpass_tests::server::TestServer;
 
 use fixture::{Fixture, Object, VISITORS};
 
+on_both!(every_route_answers_as_committed,);
+
 /// One line of the table.
 pub(crate) struct Line {
     pub(crate) row: &'static Row,
@@ -34,9 +36,8 @@ impl Line {
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/authz.txt");
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_route_answers_as_committed() {
-    let server = TestServer::start(Backend::Sqlite).await;
+async fn every_route_answers_as_committed(backend: Backend) {
+    let server = TestServer::start(backend).await;
     let mut fixture = Fixture::new(&server).await;
     let mut lines = Vec::new();
     for row in ROUTES {

@@ -4,15 +4,16 @@ use hallpass_tests::database::Backend;
 use hallpass_tests::server::TestServer;
 use serde_json::{Value, json};
 
+on_both!(the_longest_texts_are_taken_everywhere,);
+
 /// A number as the descriptions write it.
 fn written(number: usize) -> String {
     let (thousands, rest) = (number / 1_000, number % 1_000);
     if thousands == 0 { rest.to_string() } else { format!("{thousands},{rest:03}") }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_longest_texts_are_taken_everywhere() {
-    let server = TestServer::start(Backend::Sqlite).await;
+async fn the_longest_texts_are_taken_everywhere(backend: Backend) {
+    let server = TestServer::start(backend).await;
     let (dana, ana) = (server.api("dana").await, server.api("ana").await);
     let (long, ticket) = ("x".repeat(LONGEST_REASON), "T".repeat(LONGEST_TICKET));
     let body = json!({ "role": "ledger-read", "for": "1h", "reason": long, "ticket": ticket });

@@ -5,9 +5,15 @@ use hallpass_tests::wait::eventually;
 
 use super::{server, shell, stop, workload};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_gets_a_new_secret() {
-    let server = server(Backend::Sqlite).await;
+on_both!(
+    a_client_gets_a_new_secret,
+    a_target_is_tried,
+    an_account_that_no_record_knows_is_found_and_removed,
+    objects_of_the_catalogue,
+);
+
+async fn a_client_gets_a_new_secret(backend: Backend) {
+    let server = server(backend).await;
     let (ada, before) = (shell(&server, "ada").await, workload(&server, "nightly-report"));
     let _ = before.run(&["whoami"]).await.expect(0);
 
@@ -55,10 +61,9 @@ async fn a_client_gets_a_new_secret() {
     stop(server).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_target_is_tried() {
+async fn a_target_is_tried(backend: Backend) {
     let spare = database::spare_target().await;
-    let server = super::server_with(Backend::Sqlite, vec![("spare-db".to_owned(), spare)]).await;
+    let server = super::server_with(backend, vec![("spare-db".to_owned(), spare)]).await;
     let ada = shell(&server, "ada").await;
     let check = ["admin", "check", "spare-db"];
     let fit = ada.run(&check).await.expect(0);
@@ -97,9 +102,8 @@ async fn a_target_is_tried() {
     server.stop_without_mail().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_that_no_record_knows_is_found_and_removed() {
-    let server = server(Backend::Sqlite).await;
+async fn an_account_that_no_record_knows_is_found_and_removed(backend: Backend) {
+    let server = server(backend).await;
     let cluster = database::target().await;
     let (ada, otto) = (shell(&server, "ada").await, shell(&server, "otto").await);
     assert_eq!(ada.run(&["admin", "findings", "--format", "plain"]).await.expect(0).out, "");
@@ -144,9 +148,8 @@ async fn an_account_that_no_record_knows_is_found_and_removed() {
 }
 
 /// Each noun that the API has, with what tells its objects apart.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn objects_of_the_catalogue() {
-    let server = server(Backend::Sqlite).await;
+async fn objects_of_the_catalogue(backend: Backend) {
+    let server = server(backend).await;
     let otto = shell(&server, "otto").await;
     for (noun, parts) in [
         ("targets", &["NAME", "ADDRESS", "billing-api", "https://billing.hall.test", "introspect"][..]),

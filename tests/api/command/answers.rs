@@ -4,10 +4,11 @@ use hallpass_tests::database::Backend;
 
 use super::{reference, server, shell, stop};
 
+on_both!(exit_codes, where_the_token_comes_from,);
+
 /// Every exit code of `hallpass help exit-codes` that a server can lead to, and what the person is told to do.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn exit_codes() {
-    let server = server(Backend::Sqlite).await;
+async fn exit_codes(backend: Backend) {
+    let server = server(backend).await;
     let (dana, ana, olga) =
         (shell(&server, "dana").await, shell(&server, "ana").await, shell(&server, "olga").await);
     let ask =
@@ -105,9 +106,8 @@ async fn exit_codes() {
 }
 
 /// The token from a file, a helper or the variable; none of them with a home, an input or a terminal.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_the_token_comes_from() {
-    let server = server(Backend::Sqlite).await;
+async fn where_the_token_comes_from(backend: Backend) {
+    let server = server(backend).await;
     let token = server.api("dana").await.token().to_owned();
     let bare = || Shell::new(&server.base_url).with("HALLPASS_CONFIG_DIR", "");
     assert!(bare().run(&["whoami"]).await.fails(4).said().contains("Not signed in"));

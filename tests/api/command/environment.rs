@@ -8,6 +8,8 @@ use hallpass_tests::database::Backend;
 
 use super::{reference, server, shell, stop};
 
+on_both!(each_variable_does_what_it_says, where_sign_ins_are_kept, at_a_terminal,);
+
 /// What is on the screen between its control sequences.
 fn is_coloured(text: &str) -> bool {
     text.contains("\u{1b}[")
@@ -16,9 +18,8 @@ fn is_coloured(text: &str) -> bool {
 /// A case of the table: what is set, what is run, the exit code, and whether the answer is as it should be.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], i32, &'a dyn Fn(&Ran) -> bool);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_variable_does_what_it_says() {
-    let server = server(Backend::Sqlite).await;
+async fn each_variable_does_what_it_says(backend: Backend) {
+    let server = server(backend).await;
     let (dana, otto) = (server.api("dana").await, server.api("otto").await);
     let base = server.base_url.as_str();
     let (dana, otto) = (dana.token(), otto.token());
@@ -90,9 +91,8 @@ async fn each_variable_does_what_it_says() {
 }
 
 /// Sign-ins are kept where the variables say, each profile's apart.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_sign_ins_are_kept() {
-    let server = server(Backend::Sqlite).await;
+async fn where_sign_ins_are_kept(backend: Backend) {
+    let server = server(backend).await;
     let shell = Shell::new(&server.base_url).with("HALLPASS_PROFILE", "work");
     let opened = shell.folder().join("opened");
     // No terminal: no browser is opened, whatever is set.
@@ -135,9 +135,8 @@ async fn where_sign_ins_are_kept() {
 }
 
 /// What concerns somebody at a terminal: questions, the pager, colours, the browser.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn at_a_terminal() {
-    let server = server(Backend::Sqlite).await;
+async fn at_a_terminal(backend: Backend) {
+    let server = server(backend).await;
     let (dana, ana) = (shell(&server, "dana").await, shell(&server, "ana").await);
     let mut asking =
         dana.start(&["request", "orders-db-read", "--for", "10m", "--reason", "slow query", "--wait"]);

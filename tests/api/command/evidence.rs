@@ -5,9 +5,10 @@ use hallpass_tests::database::Backend;
 use super::{server, shell, stop};
 use crate::steps;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_catalogue_is_shown_before_it_is_applied() {
-    let server = server(Backend::Sqlite).await;
+on_both!(a_catalogue_is_shown_before_it_is_applied, evidence_is_checked_without_the_server,);
+
+async fn a_catalogue_is_shown_before_it_is_applied(backend: Backend) {
+    let server = server(backend).await;
     let ada = shell(&server, "ada").await;
     let same = ada.file("catalogue.toml", &server.catalogue_text());
     assert!(ada.run(&["admin", "apply", "-f", &same]).await.expect(0).said().contains("Nothing differs"));
@@ -54,9 +55,8 @@ async fn a_catalogue_is_shown_before_it_is_applied() {
     stop(server).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn evidence_is_checked_without_the_server() {
-    let server = server(Backend::Sqlite).await;
+async fn evidence_is_checked_without_the_server(backend: Backend) {
+    let server = server(backend).await;
     let (dana, otto) = (shell(&server, "dana").await, shell(&server, "otto").await);
     let (browser, ana) = (server.sign_in("dana").await, server.sign_in("ana").await);
     let reference = steps::ask(&browser, "orders-db-read", "5m").await;

@@ -9,6 +9,13 @@ use hallpass_tests::wait::eventually;
 use super::{server, server_with, shell, stop};
 use crate::steps;
 
+on_both!(
+    what_the_child_has_and_gives,
+    at_the_end_of_the_grant_the_child_is_stopped,
+    a_token_in_the_environment_or_in_its_file_alone,
+    psql_checks_the_certificate_of_the_target,
+);
+
 /// A grant by the portal: the approver's part is not what is looked at here.
 async fn granted(server: &TestServer, role: &str, time: &str) {
     let (dana, ana) = (server.sign_in("dana").await, server.sign_in("ana").await);
@@ -25,9 +32,8 @@ async fn told(shell: &Shell, name: &str) -> String {
     .await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_child_has_and_gives() {
-    let server = server(Backend::Sqlite).await;
+async fn what_the_child_has_and_gives(backend: Backend) {
+    let server = server(backend).await;
     let dana = shell(&server, "dana").await.with("PGPASSWORD", "from-elsewhere");
     granted(&server, "orders-db-read", "5m").await;
 
@@ -75,9 +81,8 @@ async fn what_the_child_has_and_gives() {
     stop(server).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn at_the_end_of_the_grant_the_child_is_stopped() {
-    let server = server(Backend::Sqlite).await;
+async fn at_the_end_of_the_grant_the_child_is_stopped(backend: Backend) {
+    let server = server(backend).await;
     let dana = shell(&server, "dana").await;
     granted(&server, "orders-db-read", "6s").await;
     // What it started would live on, in the background of a shell that ends at once.
@@ -105,9 +110,8 @@ async fn at_the_end_of_the_grant_the_child_is_stopped() {
 }
 
 /// A token is in the environment where programs look for it, and in the file alone where that is asked for.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_in_the_environment_or_in_its_file_alone() {
-    let mut server = server(Backend::Sqlite).await;
+async fn a_token_in_the_environment_or_in_its_file_alone(backend: Backend) {
+    let mut server = server(backend).await;
     let dana = shell(&server, "dana").await.with("HALLPASS_ACCESS_TOKEN", "from-elsewhere");
     granted(&server, "reports-read", "5m").await;
     let script = "cat \"$HALLPASS_ACCESS_TOKEN_FILE\"; echo; echo \"${HALLPASS_ACCESS_TOKEN-none}\"";
@@ -128,13 +132,12 @@ async fn a_token_in_the_environment_or_in_its_file_alone() {
 }
 
 /// A target's certificate is checked in full, by an authority that no system knows: the login brings it along.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn psql_checks_the_certificate_of_the_target() {
+async fn psql_checks_the_certificate_of_the_target(backend: Backend) {
     let spare = database::spare_target().await;
     let certificates = Certificates::for_loopback();
     spare.speak_tls(&certificates).await;
     let targets = vec![("orders-db".to_owned(), database::target().await), ("spare-db".to_owned(), spare)];
-    let mut server = server_with(Backend::Sqlite, targets).await;
+    let mut server = server_with(backend, targets).await;
     let text = server.catalogue_text();
     let (before, of_spare) = text.split_at(text.rfind("[[targets]]").unwrap());
     let authority = certificates.authority();

@@ -4,9 +4,10 @@ use hallpass_tests::process::signal;
 
 use super::{reference, server, shell, stop, workload};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_program_asks_and_fetches() {
-    let server = server(Backend::Sqlite).await;
+on_both!(a_program_asks_and_fetches, an_interrupted_wait_leaves_the_request_open,);
+
+async fn a_program_asks_and_fetches(backend: Backend) {
+    let server = server(backend).await;
     let (ci, ana) = (workload(&server, "nightly-report"), shell(&server, "ana").await);
 
     // A standing role needs nobody.
@@ -76,9 +77,8 @@ async fn a_program_asks_and_fetches() {
 }
 
 /// Ctrl-C while waiting: 130, the request stays open, and the wait can be taken up.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_interrupted_wait_leaves_the_request_open() {
-    let server = server(Backend::Sqlite).await;
+async fn an_interrupted_wait_leaves_the_request_open(backend: Backend) {
+    let server = server(backend).await;
     let (dana, ana) = (shell(&server, "dana").await, shell(&server, "ana").await);
     let mut asking =
         dana.start(&["request", "orders-db-read", "--for", "5m", "--reason", "slow query", "--wait"]);

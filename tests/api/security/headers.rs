@@ -10,6 +10,12 @@ use reqwest::Method;
 
 use crate::steps;
 
+on_both!(
+    every_route_has_its_headers,
+    pages_have_nothing_inline_and_ask_no_other_site,
+    cookies_are_bound_to_host_and_tls,
+);
+
 #[track_caller]
 fn assert_headers(page: &Page, what: &str) {
     let csp = page.header("content-security-policy");
@@ -30,9 +36,8 @@ fn assert_headers(page: &Page, what: &str) {
     assert!(page.header("server").is_empty() && page.header("x-powered-by").is_empty(), "{what}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_route_has_its_headers() {
-    let server = TestServer::start(Backend::Sqlite).await;
+async fn every_route_has_its_headers(backend: Backend) {
+    let server = TestServer::start(backend).await;
     let browsers = [server.browser(), server.sign_in("ada").await];
     for row in ROUTES {
         let path = row
@@ -69,9 +74,8 @@ async fn every_route_has_its_headers() {
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_have_nothing_inline_and_ask_no_other_site() {
-    let server = TestServer::start(Backend::Sqlite).await;
+async fn pages_have_nothing_inline_and_ask_no_other_site(backend: Backend) {
+    let server = TestServer::start(backend).await;
     let dana = server.sign_in("dana").await;
     let grant = steps::granted(&server, &dana, "billing-read", "1h").await;
     steps::token(&server, &dana, &grant).await;
@@ -133,11 +137,10 @@ async fn assert_assets(browser: &Browser, page: &Page) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cookies_are_bound_to_host_and_tls() {
+async fn cookies_are_bound_to_host_and_tls(backend: Backend) {
     for base_url in [None, Some("https://access.hall.test".to_owned())] {
         let https = base_url.is_some();
-        let server = TestServer::with(Setup { base_url, ..Setup::on(Backend::Sqlite) }).await;
+        let server = TestServer::with(Setup { base_url, ..Setup::on(backend) }).await;
         let browser = server.browser();
         let page = browser.get("/sign-in").await.expect(200);
         let line = page.header("set-cookie").to_owned();

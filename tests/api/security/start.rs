@@ -8,6 +8,8 @@ use hallpass_tests::server::{TestServer, config};
 use hallpassd::compose::{Given, Making, compose};
 use hallpassd::config::Config;
 
+on_both!(a_wrong_or_missing_key_refuses_and_makes_none,);
+
 async fn refusal(config: &Config, making: Making) -> String {
     let given = Given { notifier: Some(Arc::new(Mailbox::default())), ..Given::default() };
     match compose(config, "http://127.0.0.1:1", making, given).await {
@@ -16,6 +18,7 @@ async fn refusal(config: &Config, making: Making) -> String {
     }
 }
 
+/// On PostgreSQL several may share one database, where they are told so: replicas.rs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_server_on_one_file_is_refused() {
     let server = TestServer::start(Backend::Sqlite).await;
@@ -27,9 +30,8 @@ async fn a_second_server_on_one_file_is_refused() {
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_or_missing_key_refuses_and_makes_none() {
-    let mut server = TestServer::start(Backend::Sqlite).await;
+async fn a_wrong_or_missing_key_refuses_and_makes_none(backend: Backend) {
+    let mut server = TestServer::start(backend).await;
     server.settle().await;
     server.close().await;
     let config = config(server.folder.path(), &server.database.url().await, false);
@@ -42,7 +44,7 @@ async fn a_wrong_or_missing_key_refuses_and_makes_none() {
         assert!(!key.exists(), "no new key was made over sealed data");
     }
     // The key of another installation.
-    let other = TestServer::start(Backend::Sqlite).await;
+    let other = TestServer::start(backend).await;
     std::fs::copy(other.folder.path().join("master.key"), &key).unwrap();
     let said = refusal(&config, Making::Refused).await;
     assert!(said.contains("key"), "{said}");

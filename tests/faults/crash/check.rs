@@ -102,6 +102,7 @@ async fn what_was_answered_holds(after: &str, world: &World, ledger: &Ledger, sa
                     && ledger.count("credential.live", "credential", credential) == 1
             }
             Said::Token { token } => world.broker.token_known(token).await.expect("tokens").is_some(),
+            Said::Did { kind, noun, id } => ledger.count(kind, noun, id) >= 1,
             Said::Ended { grant } => ledger.count("grant.ending", "grant", grant) == 1,
             Said::Ready { .. } | Said::Tried { .. } | Said::Active { .. } | Said::Refused { .. } => true,
         };

@@ -159,7 +159,7 @@ async fn returning(config: Config, mut stopped: watch::Receiver<bool>, entered: 
             }
             kept = Some((client, driver));
         } else {
-            wait = (wait * 2).min(AGAIN.1);
+            wait = (wait * 4).min(AGAIN.1);
         }
     }
     if let Some((client, driver)) = kept {

@@ -1,28 +1,32 @@
 //! One server after another on one store: killed, started, drained, checked.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
+use hallpass_adapters::sealing;
 use hallpass_domain::secret::random_bytes;
-use hallpass_tests::fault_server::{Said, Tell};
+use hallpass_tests::fault_server::{Said, Side, Tell};
 use hallpass_tests::outsider::Outsider;
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::process::Process;
 use hallpass_tests::world::DATABASE;
 
-use super::Work;
 use super::check::{Past, check};
 use super::clients::Clients;
 use super::drain::drained;
 use super::habits::Habit;
-use super::watch::Watch;
+use super::scenes::Scene;
+use super::watch::{Watch, is_anothers};
+use super::{USUAL, Work};
 use crate::bed::{Bed, Store, server};
 
 /// Random kills are at least this long after a start, at the latest; longer where the machine takes longer for a login.
 const LATEST: Duration = Duration::from_millis(2_500);
 
 /// Grants after which a store has seen enough, and another begins.
-const LONG: usize = 150;
+const LONG: usize = 100;
+/// The same of kills.
+const KILLED: usize = 30;
 
 /// Refusals of a story whose grant ended, or that met others at one target. Any other is a fault.
 pub(super) const ORDINARY: [&str; 7] = [
@@ -35,20 +39,6 @@ pub(super) const ORDINARY: [&str; 7] = [
     // Too slow for its trial: others build on this machine, too.
     "login_does_not_work",
 ];
-
-/// Short grants, so that much begins and ends.
-const USUAL: Tell = Tell::Story { seconds: 1 };
-
-/// What a server is told to do while it is killed there.
-fn work_at(point: &str) -> Tell {
-    match Habit::at(point) {
-        Habit::NoQuarantine => Tell::Trials,
-        Habit::Usual if point.starts_with("trial.") => Tell::Trials,
-        Habit::Usual => USUAL,
-        // Time for a holder to come in and do it.
-        _ => Tell::Story { seconds: 4 },
-    }
-}
 
 /// What a lane saw.
 #[derive(Default)]
@@ -69,8 +59,8 @@ impl Lived {
 
     /// Where grants were lived through, somebody came in.
     pub(crate) fn somebody_came_in(&self) {
-        let trials_alone = self.killed.keys().all(|point| matches!(work_at(point), Tell::Trials));
-        assert!(trials_alone || self.entered > 0, "no login was ever used");
+        let no_story = self.killed.keys().all(|point| !matches!(Scene::at(point), Scene::Story(_)));
+        assert!(no_story || self.entered > 0, "no login was ever used");
     }
 }
 
@@ -86,6 +76,8 @@ pub(crate) struct Lane {
     round: usize,
     /// The latest random kill after a start.
     latest: Option<Duration>,
+    /// Whether its place is of no more use.
+    spent: bool,
 }
 
 impl Lane {
@@ -105,13 +97,14 @@ impl Lane {
             killed: BTreeMap::new(),
             round: 0,
             latest: None,
+            spent: false,
         }
     }
 
     pub(crate) async fn live_through(&mut self, work: Work) {
         match work {
             Work::Points(points) => self.kill_at(&points).await,
-            Work::Random(kills) => self.kill_at_random(kills).await,
+            Work::Random(kills, tell) => self.kill_at_random(kills, &tell).await,
         }
     }
 
@@ -125,16 +118,20 @@ impl Lane {
 
     async fn kill_at_hit(&mut self, point: &'static str, hit: u32) {
         self.round += 1;
-        let habit = Habit::at(point);
-        habit.prepare(self.target).await;
-        self.clients.habit = habit;
+        let scene = Scene::at(point);
+        scene.habit().prepare(self.target).await;
+        self.clients.habit = scene.habit();
+        self.spent |= scene == Scene::FirstStart;
+        if scene == Scene::Side(Side::Operator) {
+            self.new_master_key().await;
+        }
         let log = self.bed.place.data.join(format!("points-{}", self.round));
         let wanted = format!("{point}:{hit}");
         let mut server = server(
             &self.bed.place,
             &[("HALLPASS_FAILPOINT", &wanted), ("HALLPASS_FAILPOINT_LOG", &log.display().to_string())],
         );
-        let work = work_at(point);
+        let work = scene.tell();
         while let Some(said) = server.line().await {
             self.hear(&mut server, said, &work).await;
         }
@@ -153,7 +150,7 @@ impl Lane {
     }
 
     /// Kills the server several times, at instants that nobody chose, and then checks.
-    async fn kill_at_random(&mut self, kills: usize) {
+    async fn kill_at_random(&mut self, kills: usize, tell: &Tell) {
         let latest = match self.latest {
             Some(latest) => latest,
             None => (self.until_a_login().await * 2).max(LATEST),
@@ -170,13 +167,24 @@ impl Lane {
             let over = tokio::time::Instant::now() + after;
             while let Ok(said) = tokio::time::timeout_at(over, server.line()).await {
                 let Some(said) = said else { panic!("the server ended by itself:\n{}", server.log()) };
-                self.hear(&mut server, said, &USUAL).await;
+                self.hear(&mut server, said, tell).await;
             }
             server.kill().await;
             self.said.extend(server.unheard::<Said>());
         }
         *self.killed.entry("at random".to_owned()).or_default() += kills;
         self.recover(&format!("random instants {instants:?} ms")).await;
+    }
+
+    /// A new master key before the others, which open what is sealed until it is sealed again.
+    async fn new_master_key(&mut self) {
+        let key = self.bed.place.data.join("master.key");
+        if !key.exists() {
+            let mut server = server(&self.bed.place, &[]);
+            self.past.ready(&server.line().await.expect("a first start"));
+            server.kill().await;
+        }
+        sealing::add_to_file(&key).expect("a new key before the old one");
     }
 
     /// How long a server takes from its start until it hands out a login; then it is killed.
@@ -226,9 +234,12 @@ impl Lane {
         };
         self.watch.instance(instance);
         self.past.ready(&ready);
+        self.end_what_lasts(&mut server).await;
         drained(after, &server, &mut self.outsider, &self.bed.place).await;
         assert!(!server.has_ended(), "after {after} the server ended:\n{}", server.log());
+        self.put_back_what_others_did(instance).await;
         self.nothing_is_left(after, instance).await;
+        self.people_have_what_is_told(after).await;
         server.kill().await;
         let unrecorded = self.watch.violations();
         assert!(
@@ -237,6 +248,66 @@ impl Lane {
         );
         check(after, &self.bed.place, &self.said, &self.watch.seen(), &mut self.past).await;
         self.said.clear();
+    }
+
+    /// Ends grants of accounts that somebody at the target did something to: they last longer than it takes.
+    async fn end_what_lasts(&self, server: &mut Process) {
+        if !self.others_acted() {
+            return;
+        }
+        for said in &self.said {
+            if let Said::Granted { grant, .. } = said {
+                server.tell(&Tell::End { grant: *grant }).await;
+            }
+        }
+    }
+
+    /// Whether somebody else did something at the target.
+    fn others_acted(&self) -> bool {
+        let of_accounts = |noun: &str| noun == "finding" || noun == "credential";
+        self.said.iter().any(|said| matches!(said, Said::Did { noun, .. } if of_accounts(noun)))
+    }
+
+    /// Takes away what somebody else made at the target, where the server was killed before it could be asked to: accounts that
+    /// no record knows, and some that were proven gone and made again.
+    async fn put_back_what_others_did(&mut self, instance: &str) {
+        if !self.others_acted() {
+            return;
+        }
+        let revoked =
+            self.outsider.sql("SELECT external_name FROM credentials WHERE state = 'revoked'").await;
+        let revoked: HashSet<String> = revoked.into_iter().flatten().flatten().collect();
+        let superuser = self.target.superuser("postgres").await;
+        let like = format!("hp\\_{instance}\\_%");
+        let there = superuser
+            .query("SELECT rolname::text FROM pg_roles WHERE rolname LIKE $1 AND NOT rolcanlogin OR rolname LIKE $2", &[&like, &format!("hp\\_{instance}\\_unknown%")])
+            .await
+            .expect("roles");
+        for name in there.iter().map(|row| row.get::<_, String>(0)) {
+            if is_anothers(&name) || revoked.contains(&name) {
+                superuser.batch_execute(&format!("DROP ROLE {name}")).await.expect("dropped");
+            }
+        }
+    }
+
+    /// Rows of people and events about them agree: whatever was begun has its event, and whatever was told its row.
+    async fn people_have_what_is_told(&mut self, after: &str) {
+        for (rows, kinds) in [
+            ("devices", "'device.asked'"),
+            ("devices WHERE state IN ('allowed', 'redeemed')", "'device.allowed'"),
+            ("devices WHERE state = 'denied'", "'device.denied'"),
+            ("api_tokens", "'api_token.issued'"),
+            ("accounts WHERE password_hash IS NOT NULL", "'account.prepared'"),
+            (
+                "sessions WHERE user_id IS NOT NULL",
+                "'session.opened', 'password.changed', 'totp.enrolled', 'totp.disabled'",
+            ),
+        ] {
+            let told = format!("SELECT count(*) FROM audit_events WHERE kind IN ({kinds})");
+            let told = self.outsider.number(&told).await;
+            let there = self.outsider.number(&format!("SELECT count(*) FROM {rows}")).await;
+            assert_eq!(there, told, "after {after}: {rows}, and events {kinds}");
+        }
     }
 
     /// By a connection that is not Hallpass's.
@@ -272,7 +343,7 @@ impl Lane {
 
     /// Whether its history is long enough: each check reads all of it.
     pub(crate) fn is_long(&self) -> bool {
-        self.past.grants() > LONG
+        self.spent || self.past.grants() > LONG || self.round > KILLED
     }
 
     /// What it saw.

@@ -2,37 +2,30 @@
 //! and end; then it is started again, and the promises are checked.
 mod check;
 mod clients;
+mod distrust;
 mod drain;
 mod habits;
 mod lane;
+mod operators;
+mod overdue;
 mod prepared;
+mod scenes;
 mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use hallpass_domain::failpoint;
+use hallpass_tests::fault_server::{Side, Tell};
 use hallpass_tests::pg::Cluster;
 
 use crate::bed::{Store, target};
-use habits::Habit;
 use lane::{Lane, Lived};
+use scenes::Scene;
 
 /// Servers that are killed side by side, each with a store of its own and all on one target.
 const LANES: usize = 3;
 /// Kills between two checks where the instants are random; each start finds what several before it left.
 const KILLS: usize = 6;
-
-/// Which hits of a point kill. Commits are many and of every kind, those of each kind are points of their own: the first at
-/// the first start, others in the middle of a story.
-fn hits(point: &str) -> &'static [u32] {
-    match Habit::at(point) {
-        // Once in a target's life.
-        Habit::NoQuarantine => &[1, 1, 1],
-        _ if point.starts_with("store.commit") => &[1, 12, 44],
-        _ => &[1, 2, 3],
-    }
-}
 
 /// Two runs at a time: what must be over before a lease runs out needs a processor for it.
 static TURNS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
@@ -74,55 +67,75 @@ async fn run(
     all.killed
 }
 
+/// Short grants, so that much begins and ends.
+const USUAL: Tell = Tell::Story { seconds: 1 };
+
 /// What a lane does next.
 #[derive(Clone)]
 pub(crate) enum Work {
     /// Killed at these, each by its name and hit, before it is checked.
     Points(Vec<(&'static str, u32)>),
-    Random(usize),
-}
-
-/// Points are checked a few at a time: a check reads the whole store, and what it sees stays to be seen. Those of trials more:
-/// proof of absence waits until a create can land no more.
-fn together(point: &str) -> usize {
-    match Habit::at(point) {
-        Habit::Usual if point.starts_with("trial.") => 4,
-        Habit::Usual => 1,
-        _ => 2,
-    }
+    /// So many times at random instants, while it is told this.
+    Random(usize, Tell),
 }
 
 /// Each killed as often as it must be.
-fn kills_at(points: &[&'static str]) -> Vec<Work> {
+fn kills_at(points: &[&'static str], store: Store) -> Vec<Work> {
+    let scene = |point: &str| Scene::at(point);
     points
-        .chunk_by(|one, next| together(one) == together(next))
-        .flat_map(|alike| alike.chunks(together(alike[0])))
-        .map(|points| points.iter().flat_map(|p| hits(p).iter().map(|hit| (*p, *hit))).collect())
-        .map(Work::Points)
+        .chunk_by(|one, next| scene(one) == scene(next))
+        .flat_map(|alike| alike.chunks(scene(alike[0]).together()))
+        .flat_map(|points| {
+            let kills = points.iter().flat_map(|p| scene(p).hits(p, store).iter().map(|hit| (*p, *hit)));
+            let kills: Vec<_> = kills.collect();
+            match scene(points[0]) {
+                // Each on a place of its own.
+                Scene::FirstStart => kills.into_iter().map(|kill| Work::Points(vec![kill])).collect(),
+                _ => vec![Work::Points(kills)],
+            }
+        })
         .collect()
 }
 
-/// Every listed point but those that `prepared` says it hits is hit here, three times; both are of failpoint::ALL.
+/// Every point is hit but those that are hit elsewhere, as `scenes` says.
 async fn every_point(store: Store) {
     let _turn = TURNS.acquire().await.expect("never closed");
     let only = std::env::var("HALLPASS_CRASH_POINTS").unwrap_or_default();
-    let here = |point: &&str| !prepared::POINTS.contains(point) && point.starts_with(&only);
-    let all: Vec<&'static str> = failpoint::ALL.iter().copied().filter(here).collect();
-    let (usual, seldom): (Vec<_>, Vec<_>) =
-        all.iter().copied().partition(|point| Habit::at(point) == Habit::Usual);
-    let (usual, seldom) = (kills_at(&usual), kills_at(&seldom));
+    let here = |point: &&str| point.starts_with(&only);
+    let mut all: Vec<&'static str> = scenes::points().into_iter().filter(here).collect();
+    // What is alike is killed one after the other, and checked together.
+    all.sort_by_key(|point| format!("{:?}", Scene::at(point)));
+    let (apart, usual): (Vec<_>, Vec<_>) = all.iter().copied().partition(|point| Scene::at(point).is_apart());
+    let (usual, apart) = (kills_at(&usual, store), kills_at(&apart, store));
     // One lane: what fills the table of locks, and what takes the quarantine role away, is felt by all on that target.
     let (mut killed, others) =
-        tokio::join!(run(store, target().await, LANES, usual), run(store, habits::target().await, 1, seldom));
+        tokio::join!(run(store, target().await, LANES, usual), run(store, habits::target().await, 1, apart));
     killed.extend(others);
-    let missed: Vec<_> = all.iter().filter(|point| killed.get(**point).copied().unwrap_or(0) < 3).collect();
-    assert!(missed.is_empty(), "not hit three times each: {missed:?} of {killed:?}");
+    let wanted = |point: &str| Scene::at(point).hits(point, store).len();
+    let missed: Vec<_> =
+        all.iter().filter(|point| killed.get(**point).copied().unwrap_or(0) < wanted(point)).collect();
+    assert!(missed.is_empty(), "not hit as often as they must be: {missed:?} of {killed:?}");
+}
+
+/// Three times, on both kinds of store together at least.
+#[test]
+fn every_point_is_to_be_hit_three_times() {
+    for point in scenes::points() {
+        let both = [Store::Sqlite, Store::Postgres].map(|store| Scene::at(point).hits(point, store).len());
+        assert!(both[0] + both[1] >= 3 && both[0] > 0 && both[1] > 0, "{point}: {both:?}");
+    }
 }
 
 async fn random_instants(store: Store) {
     let rounds = std::env::var("HALLPASS_CRASH_ROUNDS").ok().and_then(|r| r.parse().ok()).unwrap_or(120usize);
     let _turn = TURNS.acquire().await.expect("never closed");
-    run(store, target().await, LANES, vec![Work::Random(KILLS); rounds.div_ceil(KILLS)]).await;
+    let sides = [Side::People, Side::Stages, Side::Findings, Side::Standing];
+    let work = (0..rounds.div_ceil(KILLS)).map(|n| {
+        // Every fourth time what is beside the story.
+        let beside = (n % 4 == 3).then(|| sides[n / 4 % sides.len()]);
+        Work::Random(KILLS, beside.map_or(USUAL, |side| Tell::Side { side }))
+    });
+    run(store, target().await, LANES, work.collect()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `canonical.rs` | the JSON bytes that are hashed |
 //! | `event.rs`, `leaf.rs` | what an event holds; what its leaf covers |
+//! | `kinds.rs` | what can happen |
 //! | `merkle.rs`, `frontier.rs` | hashing; the state a sealer goes on from |
 //! | `nodes.rs`, `proof.rs` | stored tree nodes; making and checking proofs |
 //! | `keys.rs`, `note.rs`, `checkpoint.rs` | signing keys, signed notes, checkpoints |
@@ -22,6 +23,7 @@ pub mod event;
 pub mod export;
 pub mod frontier;
 pub mod keys;
+pub mod kinds;
 mod leaf;
 pub mod locate;
 pub mod merkle;

@@ -1,71 +1,50 @@
-//! Which commits the crash harness tells apart: each kind of the main job's is a fail point of its own, so that it is known
-//! to have been hit.
+//! Which commits the crash harness tells apart: by the kinds of event that a transaction brings, and by the writes that bring
+//! none. Each is a fail point of its own, so that it is known to have been hit.
+use std::collections::BTreeSet;
+
 use hallpass_domain::failpoint;
-use hallpass_domain::transition::{Change, Transition};
 
 use super::{Job, Waiting};
 
-/// Names before and after.
-type Points = (&'static str, &'static str);
+/// Where a commit whose event has a kind that is not listed goes: such a point is not listed either, so the process dies of it
+/// in the first test that gets there.
+const UNKNOWN: [&str; 2] = ["store: an unlisted kind", "store: an unlisted kind"];
 
 /// Just before COMMIT.
 pub(super) fn before(batch: &[Waiting]) {
     if failpoint::ON {
-        failpoint::hit("store.commit.before");
-        batch.iter().filter_map(|w| of(&w.job)).for_each(|(before, _)| failpoint::hit(before));
+        hit(batch, |[before, _]| before);
     }
 }
 
 /// Just after COMMIT, before anybody is told.
 pub(super) fn after(batch: &[Waiting]) {
     if failpoint::ON {
-        failpoint::hit("store.commit.after");
-        batch.iter().filter_map(|w| of(&w.job)).for_each(|(_, after)| failpoint::hit(after));
+        hit(batch, |[_, after]| after);
     }
 }
 
-fn of(job: &Job) -> Option<Points> {
+/// Each point once a transaction, however many of its writes are of that kind.
+fn hit(batch: &[Waiting], side: fn([&'static str; 2]) -> &'static str) {
+    failpoint::hit(side(["store.commit.before", "store.commit.after"]));
+    let points: BTreeSet<_> = batch.iter().flat_map(|waiting| of(&waiting.job)).collect();
+    points.into_iter().for_each(|points| failpoint::hit(side(points)));
+}
+
+fn of(job: &Job) -> Vec<[&'static str; 2]> {
     match job {
-        Job::Commit(transition) => of_transition(transition),
-        Job::Seal(_) => Some(("store.seal.before", "store.seal.after")),
-        Job::ClaimDue(..) | Job::ClaimOne(..) => Some(("store.claim.before", "store.claim.after")),
-        Job::ClaimMails(_) => Some(("store.claim_mails.before", "store.claim_mails.after")),
-        Job::ReleaseClaims(_) | Job::Sweep(..) | Job::Probe => None,
+        Job::Commit(transition) if transition.events.is_empty() => {
+            vec![["store.unlogged.before", "store.unlogged.after"]]
+        }
+        Job::Commit(transition) => {
+            let kinds = transition.events.iter().map(|event| event.parts().kind.as_str());
+            kinds.map(|kind| failpoint::of_kind(kind).unwrap_or(UNKNOWN)).collect()
+        }
+        Job::Seal(_) => vec![["store.seal.before", "store.seal.after"]],
+        Job::ClaimDue(..) | Job::ClaimOne(..) => vec![["store.claim.before", "store.claim.after"]],
+        Job::ClaimMails(_) => vec![["store.claim_mails.before", "store.claim_mails.after"]],
+        Job::ReleaseClaims(_) => vec![["store.release_claims.before", "store.release_claims.after"]],
+        Job::Sweep(..) => vec![["store.sweep.before", "store.sweep.after"]],
+        Job::Probe => vec![["store.probe.before", "store.probe.after"]],
     }
-}
-
-/// By what the audit log says of it; a mail's outcome is said in its row alone.
-fn of_transition(transition: &Transition) -> Option<Points> {
-    let has = |kind: &str| transition.events.iter().any(|e| e.parts().kind == kind);
-    Some(if has("grant.ending") {
-        ("store.ending.before", "store.ending.after")
-    } else if has("grant.ended") {
-        ("store.ended.before", "store.ended.after")
-    } else if has("request.submitted") {
-        ("store.submit.before", "store.submit.after")
-    } else if has("request.approved") {
-        ("store.approve.before", "store.approve.after")
-    } else if has("request.denied") {
-        ("store.deny.before", "store.deny.after")
-    } else if has("request.withdrawn") {
-        ("store.withdraw.before", "store.withdraw.after")
-    } else if has("credential.intended") {
-        ("store.intend.before", "store.intend.after")
-    } else if has("credential.live") {
-        ("store.live.before", "store.live.after")
-    } else if has("credential.revoking") {
-        ("store.revoking.before", "store.revoking.after")
-    } else if has("credential.revoked") {
-        ("store.revoked.before", "store.revoked.after")
-    } else if has("token.issued") {
-        ("store.token.before", "store.token.after")
-    } else if has("token.revoked") {
-        ("store.token_revoked.before", "store.token_revoked.after")
-    } else if has("catalogue.changed") {
-        ("store.catalogue.before", "store.catalogue.after")
-    } else if transition.changes.iter().any(|c| matches!(c, Change::Mail(_))) {
-        ("store.mail.before", "store.mail.after")
-    } else {
-        return None;
-    })
 }

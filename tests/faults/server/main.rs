@@ -1,20 +1,29 @@
 //! `hallpassd-faults`: the parts of `hallpassd` with fail points, for the crash harness. With arguments it is
 //! `hallpassd` itself; without, it lives the story on the place in its environment, and says on standard output what it
 //! answered. It ends with its standard input, so that none outlives the tests.
+mod findings;
+mod operator;
+mod people;
+mod sides;
+mod story;
+
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{TimeDelta, Utc};
 use clap::Parser as _;
 use hallpass_adapters::notifiers::FolderNotifier;
 use hallpass_broker::admin::{ApplyError, By};
 use hallpass_broker::credentials::token::IssuedToken;
+use hallpass_domain::Timestamp;
+use hallpass_domain::ports::clock::{Clock, Trust};
 use hallpass_domain::ports::notifier::{Notifier, NotifyError, RenderedMail};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::secret::SecretHash;
-use hallpass_tests::fault_server::{PLACE, Said, Tell};
-use hallpass_tests::world::{ADMINISTRATOR, APPROVER, Place, REQUESTER, World};
+use hallpass_tests::fault_server::{LATER, PLACE, Said, Tell};
+use hallpass_tests::world::{ADMINISTRATOR, LOST, Place, REQUESTER, World};
 use hallpassd::commands::{Cli, run};
 use hallpassd::compose::{self, Given, StartError, mail};
 use secrecy::ExposeSecret as _;
@@ -54,7 +63,8 @@ async fn serve() -> Result<(), StartError> {
         None => Some(Arc::new(Recorded::to_folder(&place)?)),
     };
     compose::away::wait(&place.config()).await?;
-    let world = World::open(&place, Given { notifier, ..Given::default() }).await?;
+    let clock = std::env::var(LATER).ok().map(|said| Arc::new(Ahead::of(&said)) as Arc<dyn Clock>);
+    let world = World::open(&place, Given { notifier, clock, ..Given::default() }).await?;
     let world = Arc::new(world);
     let _running = world.run();
     say(&Said::Ready {
@@ -74,6 +84,12 @@ async fn serve() -> Result<(), StartError> {
         });
     }
     Ok(())
+}
+
+/// Where this server is.
+fn place() -> Result<Place, Refusal> {
+    let place = std::env::var(PLACE).ok().and_then(|place| serde_json::from_str(&place).ok());
+    place.ok_or_else(|| Refusal::not_found("place"))
 }
 
 /// The administrator applies a catalogue.
@@ -105,7 +121,7 @@ async fn obey(
     targets: &[(String, u16)],
 ) -> Result<(), Refusal> {
     match tell {
-        Tell::Login { role, time } => login(world, &role, &time).await.map(drop),
+        Tell::Login { role, time } => story::login(world, &role, &time).await.map(drop),
         Tell::Token { role, time } => {
             let token = world.token(&world.grant(&role, &time).await?).await?;
             say(&Said::Token { token: token.token.expose_secret().to_owned() });
@@ -134,107 +150,41 @@ async fn obey(
             Ok(())
         }
         Tell::Story { seconds } => {
-            finish_what_was_asked(world).await;
-            let roles: Vec<String> = targets.iter().map(|(name, _)| format!("{name}-read")).collect();
-            let actors = (0..3).map(|actor| {
-                let (world, roles) = (Arc::clone(world), roles.clone());
-                tokio::spawn(async move { live(&world, actor, &roles, seconds).await })
-            });
-            futures_util::future::join_all(actors).await;
+            story::tell(world, targets, seconds).await;
+            Ok(())
+        }
+        Tell::Side { side } => {
+            sides::live(world, side, targets).await;
             Ok(())
         }
     }
 }
 
-/// Requests that a crash left pending are approved first.
-async fn finish_what_was_asked(world: &World) {
-    use hallpass_domain::ports::requests::RequestFilter;
-    use hallpass_domain::ports::store::Page;
-    use hallpass_domain::request::RequestState;
-    let filter = RequestFilter { of: None, state: Some(RequestState::Pending), role: None };
-    for request in world.broker.store.requests(&filter, Page::first(200)).await.unwrap_or_default() {
-        match world.approve(&request).await {
-            Ok(grant) => say(&Said::Granted { grant: grant.id, ends_at: grant.ends_at }),
-            Err(refusal) => refused(&refusal),
-        }
-    }
-}
+/// This machine's time and some more, and how far it is trusted.
+#[derive(Debug)]
+struct Ahead(TimeDelta, Trust);
 
-async fn login(world: &World, role: &str, time: &str) -> Result<hallpass_domain::grant::Grant, Refusal> {
-    let request = world.ask(role, time).await?;
-    say(&Said::Asked { reference: request.reference.clone() });
-    let grant = world.approve(&request).await?;
-    say(&Said::Granted { grant: grant.id, ends_at: grant.ends_at });
-    let issued = world.login(&grant).await?;
-    say(&Said::Login {
-        credential: issued.credential.id,
-        grant: grant.id,
-        name: issued.credential.external_name.clone(),
-        password: issued.password.expose_secret().to_owned(),
-        port: issued.connection.port,
-    });
-    Ok(grant)
-}
-
-/// One person's story without end. Every third grant is ended early, by its holder or by its approver; every fourth story
-/// begins with a token, every fifth with a request that comes to nothing, and the first person's with a catalogue that is
-/// applied anew.
-async fn live(world: &World, actor: usize, roles: &[String], seconds: usize) {
-    for round in actor.. {
-        let role = roles.get(round % roles.len()).map_or("", String::as_str);
-        let time = format!("{}s", seconds + round % 2);
-        let lived = async {
-            if actor == 0 && round % 3 == 0 {
-                rename_a_role(world, round).await?;
-            }
-            if round % 5 < 2 {
-                come_to_nothing(world, round % 5 == 0, role).await?;
-            }
-            if round % 4 == 3 {
-                let grant = world.grant("api-read", &time).await?;
-                let token = world.token(&grant).await?;
-                let text = token.token.expose_secret().to_owned();
-                say(&Said::Token { token: text.clone() });
-                if world.broker.revoke_token(&world.caller(REQUESTER).await?, &text).await? {
-                    say(&Said::TokenRevoked { token: text });
-                }
-            }
-            let grant = login(world, role, &time).await?;
-            if round % 6 == 0 {
-                world.broker.release_grant(&world.caller(REQUESTER).await?, grant.id).await?;
-                say(&Said::Ended { grant: grant.id });
-            } else if round % 6 == 3 {
-                world
-                    .broker
-                    .revoke_grant(&world.caller(APPROVER).await?, grant.id, "no longer needed")
-                    .await?;
-                say(&Said::Ended { grant: grant.id });
-            }
-            Ok::<(), Refusal>(())
+impl Ahead {
+    fn of(said: &str) -> Self {
+        let (seconds, trust) = said.split_once(':').unwrap_or((said, ""));
+        let trust = match trust {
+            "jumped" => Trust::HoldBulk,
+            "behind" => Trust::NoIssuing,
+            _ => Trust::Good,
         };
-        if let Err(refusal) = lived.await {
-            refused(&refusal);
-        }
-        // A pace that two processors hold with several servers.
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        Self(TimeDelta::seconds(seconds.parse().unwrap_or(0)), trust)
     }
 }
 
-/// A request that is denied or taken back.
-async fn come_to_nothing(world: &World, denied: bool, role: &str) -> Result<(), Refusal> {
-    let request = world.ask(role, "1s").await?;
-    say(&Said::Asked { reference: request.reference.clone() });
-    let closed = if denied { world.deny(&request).await? } else { world.withdraw(&request).await? };
-    say(&Said::Closed { reference: closed.reference, state: closed.state });
-    Ok(())
-}
+impl Clock for Ahead {
+    #[expect(clippy::disallowed_methods, reason = "it is the clock")]
+    fn now(&self) -> Timestamp {
+        Utc::now() + self.0
+    }
 
-/// A change of the catalogue that changes nobody's rights.
-async fn rename_a_role(world: &World, round: usize) -> Result<(), Refusal> {
-    let place = std::env::var(PLACE).ok().and_then(|place| serde_json::from_str::<Place>(&place).ok());
-    let Some(place) = place else { return Ok(()) };
-    let catalogue = place.catalogue().replace("Read from the API.", &format!("Read from the API ({round})."));
-    apply(world, &catalogue).await
+    fn trust(&self) -> Trust {
+        self.1
+    }
 }
 
 /// Writes down every delivery before it answers: a mail may be delivered again, and then is the same mail.
@@ -258,6 +208,9 @@ impl Notifier for Recorded {
     }
 
     async fn deliver(&self, mail: &RenderedMail) -> Result<String, NotifyError> {
+        if mail.to_email == LOST {
+            return Err(NotifyError::Permanent("550 5.1.1 no such mailbox".to_owned()));
+        }
         let answer = self.inner.deliver(mail).await?;
         let content =
             SecretHash::of(&format!("{} {} {} {}", mail.to_email, mail.subject, mail.text, mail.html)).hex();
