@@ -11,6 +11,11 @@ pub(crate) enum Store {
     Postgres,
 }
 
+impl Store {
+    /// Each of them.
+    pub(crate) const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+}
+
 /// A place with its folder, which goes with it.
 pub(crate) struct Bed {
     pub(crate) place: Place,

@@ -138,12 +138,16 @@ async fn holds_his_row(store: Store, end: End) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_holds_his_row_expires() {
-    holds_his_row(Store::Sqlite, End::Expires).await;
+    for store in Store::BOTH {
+        holds_his_row(store, End::Expires).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_holds_his_row_is_revoked() {
-    holds_his_row(Store::Postgres, End::IsRevoked).await;
+    for store in Store::BOTH {
+        holds_his_row(store, End::IsRevoked).await;
+    }
 }
 
 /// Fills the table of locks, so that nobody at all can connect any more.
@@ -168,19 +172,22 @@ async fn fills_the_lock_table(store: Store, end: End) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_fills_the_lock_table_expires() {
-    fills_the_lock_table(Store::Postgres, End::Expires).await;
+    for store in Store::BOTH {
+        fills_the_lock_table(store, End::Expires).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_fills_the_lock_table_is_revoked() {
-    fills_the_lock_table(Store::Sqlite, End::IsRevoked).await;
+    for store in Store::BOTH {
+        fills_the_lock_table(store, End::IsRevoked).await;
+    }
 }
 
 /// New logins cannot be refused, because somebody with power over the target has the account's row locked: sessions are
 /// ended nevertheless, and when the row is free the rest follows.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_end_where_logins_cannot_be_refused() {
-    let stage = Stage::on(own_target().await, Store::Sqlite).await;
+async fn logins_cannot_be_refused(store: Store) {
+    let stage = Stage::on(own_target().await, store).await;
     let (_, login) = stage.issue("4s").await;
     let session = stage.session(&login, DATABASE).await;
     let superuser = stage.target.superuser("postgres").await;
@@ -198,9 +205,8 @@ async fn sessions_end_where_logins_cannot_be_refused() {
 }
 
 /// Has made so many large objects that their hand-over takes long: only his own removal does.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_hoards_delays_nobody_else() {
-    let stage = Stage::on(own_target().await, Store::Sqlite).await;
+async fn hoards(store: Store) {
+    let stage = Stage::on(own_target().await, store).await;
     let (grant, login) = stage.issue("10m").await;
     let (other_grant, other) = stage.issue("10m").await;
     let theirs = stage.session(&other, DATABASE).await;
@@ -231,4 +237,18 @@ async fn who_hoards_delays_nobody_else() {
     .await;
     assert_eq!(done.attempts, 0, "progress is no failure");
     assert!(!is_there(&stage.target, &login.credential.external_name).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_end_where_logins_cannot_be_refused() {
+    for store in Store::BOTH {
+        logins_cannot_be_refused(store).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hoards_delays_nobody_else() {
+    for store in Store::BOTH {
+        hoards(store).await;
+    }
 }

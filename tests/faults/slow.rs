@@ -63,12 +63,16 @@ async fn a_create_arrives_late(store: Store, answer_lost: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_past_its_deadline_leaves_nothing() {
-    a_create_arrives_late(Store::Sqlite, false).await;
+    for store in Store::BOTH {
+        a_create_arrives_late(store, false).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_whose_answer_is_lost_is_removed() {
-    a_create_arrives_late(Store::Postgres, true).await;
+    for store in Store::BOTH {
+        a_create_arrives_late(store, true).await;
+    }
 }
 
 /// The issuer gave up and the account is being made absent when, still before its deadline, the create lands after all.

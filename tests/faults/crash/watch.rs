@@ -39,7 +39,7 @@ impl Watch {
         let superuser = target.superuser("postgres").await;
         // In one transaction: the locks that it has it need not get again where somebody fills the table of locks.
         superuser.batch_execute("BEGIN").await.expect("a transaction");
-        // Prepared once: it is asked fifty times a second.
+        // Prepared once: it is asked twenty times a second.
         let roles = superuser
             .prepare("SELECT rolname::text, oid::bigint FROM pg_authid WHERE rolname LIKE $1")
             .await
@@ -47,7 +47,7 @@ impl Watch {
         let mut store = Outsider::connect(&place.database).await;
         let shared = Arc::clone(&seen);
         let looking = tokio::spawn(async move {
-            let mut tick = tokio::time::interval(std::time::Duration::from_millis(20));
+            let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 tick.tick().await;

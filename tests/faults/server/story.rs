@@ -14,11 +14,11 @@ use crate::{apply, place, refused, say};
 /// What the one approver of the story hears of requests of others.
 const NOT_ANAS: [&str; 4] = ["already_decided_by_you", "not_your_stage", "no_grant", "lapsed"];
 
-/// Three people live it side by side.
+/// Two people live it side by side.
 pub(crate) async fn tell(world: &Arc<World>, targets: &[(String, u16)], seconds: usize) {
     finish_what_was_asked(world).await;
     let roles: Vec<String> = targets.iter().map(|(name, _)| format!("{name}-read")).collect();
-    let actors = (0..3).map(|actor| {
+    let actors = (0..2).map(|actor| {
         let (world, roles) = (Arc::clone(world), roles.clone());
         tokio::spawn(async move { live(&world, actor, &roles, seconds).await })
     });

@@ -17,7 +17,7 @@ use crate::views::page::{Choice, FieldError};
 const PAGE: u32 = 50;
 
 /// Families of events that the filter offers.
-const FAMILIES: [(&str, &str); 26] = [
+const FAMILIES: [(&str, &str); 27] = [
     ("request.", "requests"),
     ("grant.", "grants"),
     ("credential.", "logins at targets"),
@@ -42,6 +42,7 @@ const FAMILIES: [(&str, &str); 26] = [
     ("key.", "keys"),
     ("clock.", "the clock"),
     ("audit.", "erasures from this log"),
+    ("event.", "what could not be told whole"),
     ("log.", "the log after a restore"),
     ("restored.", "restored backups confirmed"),
 ];
@@ -261,4 +262,22 @@ fn read_time(
         errors.push(wrong(field, "Write a time such as 2026-11-23T15:00."));
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use hallpass_domain::audit::kinds::KINDS;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_event_can_be_filtered() {
+        let of = |kind: &str| FAMILIES.iter().filter(|(family, _)| kind.starts_with(family)).count();
+        for kind in KINDS {
+            assert_eq!(of(kind), 1, "{kind} is in one family");
+        }
+        for (family, words) in FAMILIES {
+            assert!(KINDS.iter().any(|kind| kind.starts_with(family)), "nothing is of {family} ({words})");
+        }
+    }
 }
