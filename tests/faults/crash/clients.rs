@@ -16,7 +16,7 @@ use super::habits::Habit;
 
 /// Time between two tries to come in while that works, and the longest after many refusals: each try costs the target a
 /// process, and hundreds try.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
 
 /// One login's sessions.
 struct Holder {
