@@ -24,8 +24,13 @@ on_all!(
 );
 
 /// Batches of each race; a batch has a round for each of [`LANES`] and [`SLOTS`]: with the five races, some 2,900 rounds
-/// on each back end.
-const BATCHES: usize = 40;
+/// on each back end, and half as many more on two servers.
+fn batches(backend: Backend) -> usize {
+    match backend {
+        Backend::Sqlite | Backend::Postgres => 40,
+        Backend::PostgresTwo => 20,
+    }
+}
 
 /// Who asks for what: each round has its own pending request, so that rounds run beside each other.
 const LANES: [(&str, &str); 4] =
@@ -129,7 +134,7 @@ fn assert_both_won(one: usize, other: usize) {
 async fn two_approvers(backend: Backend) {
     let arena = Arena::new(backend).await;
     let (mut firsts, mut seconds) = (0, 0);
-    for round in 0..BATCHES {
+    for round in 0..batches(backend) {
         let asked = arena.ask(None, "10m", round).await;
         let races = asked.iter().map(|(_, request)| {
             let first = tokio::spawn(approve(arena.one(), arena.ana.clone(), request.clone()));
@@ -161,7 +166,7 @@ async fn two_approvers(backend: Backend) {
 
 async fn both_of_two_needed(backend: Backend) {
     let arena = Arena::new(backend).await;
-    for round in 0..BATCHES {
+    for round in 0..batches(backend) {
         let asked = arena.ask(Some("billing-audit"), "10m", round).await;
         let races = asked.iter().map(|(_, request)| {
             let first = tokio::spawn(approve(arena.one(), arena.ana.clone(), request.clone()));
@@ -186,7 +191,7 @@ async fn both_of_two_needed(backend: Backend) {
 async fn approve_against_withdraw(backend: Backend) {
     let arena = Arena::new(backend).await;
     let (mut approvals, mut withdrawals) = (0, 0);
-    for round in 0..BATCHES {
+    for round in 0..batches(backend) {
         let asked = arena.ask(None, "10m", round).await;
         let races = asked.iter().map(|(asker, request)| {
             let approving = tokio::spawn(approve(arena.one(), arena.ana.clone(), request.clone()));
@@ -221,7 +226,7 @@ async fn approve_against_withdraw(backend: Backend) {
 async fn approve_against_lapse(backend: Backend) {
     let arena = Arena::new(backend).await;
     let (mut approvals, mut lapses) = (0, 0);
-    for round in 0..BATCHES {
+    for round in 0..batches(backend) {
         let asked = arena.ask(None, "10m", round).await;
         let decide_by = asked[0].1.decide_by;
         arena.server.set_clock(decide_by - TimeDelta::microseconds(1));
@@ -265,7 +270,7 @@ async fn approve_against_lapse(backend: Backend) {
 async fn end_against_expiry(backend: Backend) {
     let arena = Arena::new(backend).await;
     let (mut releases, mut expiries) = (0, 0);
-    for round in 0..BATCHES {
+    for round in 0..batches(backend) {
         let mut held: Vec<(Caller, GrantId)> = Vec::new();
         for (asker, request) in arena.ask(None, "10m", round).await {
             match approve(arena.one(), arena.bo.clone(), request).await.unwrap() {

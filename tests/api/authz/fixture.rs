@@ -114,7 +114,9 @@ impl<'s> Fixture<'s> {
             Area::Oauth => self.oauth(row, visitor, &path).await,
             Area::Pages | Area::Ops | Area::Assets => self.page(row, object, visitor, &path).await,
         };
-        let done = !answer.starts_with('4');
+        // Who has no session and is sent to the sign-in did nothing.
+        let sent_away = !self.browsers.contains_key(visitor) && answer == "303>/sign-in";
+        let done = !answer.starts_with('4') && !sent_away;
         if row.method == "POST" && done {
             self.renew(row, object, visitor).await;
         }

@@ -116,14 +116,14 @@ impl Scene {
         self.habit() != Habit::Usual
     }
 
-    /// Which hits of a point kill. Those of the story come often: the first at the first start, others in the middle of it. What
-    /// is beside it is hit three times on both kinds of store together.
+    /// Which hits of a point kill: with both kinds of store three at least. Those of the story come often: the first at the first
+    /// start, others in the middle of it. What is beside it comes once in a person's or a target's life.
     pub(super) fn hits(self, point: &str, store: Store) -> &'static [u32] {
         match (self, store) {
             // Commits are many and of every kind, those of each kind are points of their own.
             (Self::Story(_), _) if point.starts_with("store.commit") => &[1, 12, 44],
-            (Self::Story(_) | Self::Trials(Habit::Usual), _) => &[1, 2, 3],
-            // Once in a target's life.
+            (Self::Story(_) | Self::Trials(Habit::Usual), Store::Sqlite) => &[1, 2, 3],
+            (Self::Story(_) | Self::Trials(Habit::Usual), Store::Postgres) => &[1, 3],
             (Self::Trials(_), _) => &[1, 1, 1],
             (_, Store::Sqlite) => &[1, 1],
             (_, Store::Postgres) => &[1],
