@@ -61,6 +61,8 @@ pub struct Place {
     pub replicated: bool,
     /// Port on loopback of a mail server, where mails do not go into a folder.
     pub mail_port: Option<u16>,
+    /// Whether the sides of the story are lived there: a program with a standing role, and roles that never work.
+    pub sides: bool,
 }
 
 /// A server put together in this process; nothing runs until [`World::run`].
@@ -97,6 +99,7 @@ impl Place {
             targets: targets.iter().map(|(n, p)| ((*n).to_owned(), *p)).collect(),
             replicated: false,
             mail_port: None,
+            sides: false,
         }
     }
 
@@ -147,6 +150,9 @@ impl Place {
     /// The catalogue file: people and roles of the story, and its targets.
     pub fn catalogue(&self) -> String {
         let mut out = include_str!("world.toml").to_owned();
+        if self.sides {
+            out += include_str!("world-sides.toml");
+        }
         for (name, port) in &self.targets {
             // One that is called so is waited for as long as the catalogue allows.
             let timeout = if name == "silent" { 60_000 } else { 1_000 };
@@ -158,9 +164,8 @@ impl Place {
                  max = \"72h\"\nusual = \"1m\"\nworkflow = \"one\"\ndatabase = \"{DATABASE}\"\ngroups = [\"orders_read\"]\nconnection_limit = 10\n\n"
             );
             // Two that never work: a group that is not there, and a database that nobody may enter.
-            for (role, database, group) in
-                [("lost", DATABASE, "no_such_group"), ("closed", CLOSED, "orders_read")]
-            {
+            let never = [("lost", DATABASE, "no_such_group"), ("closed", CLOSED, "orders_read")];
+            for (role, database, group) in never.iter().filter(|_| self.sides) {
                 out += &format!(
                     "[[roles]]\nname = \"{name}-{role}\"\ntarget = \"{name}\"\npurpose = \"Nothing.\"\ntier = \"low\"\n\
                      eligible = [\"developers\"]\nmax = \"72h\"\nusual = \"1m\"\nworkflow = \"one\"\ndatabase = \"{database}\"\n\

@@ -84,6 +84,7 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) async fn start(store: Store, target: &'static Cluster) -> Self {
         let mut bed = Bed::new(store, &[("db", target.port())]).await;
+        bed.place.sides = true;
         // Every start makes its connections, and prepares its statements on each.
         bed.place.database = bed.place.database.replace("&connections=6", "&connections=3");
         let watch = Watch::start(target, &bed.place).await;
