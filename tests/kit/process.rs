@@ -96,6 +96,16 @@ impl Process {
             .expect("a status")
     }
 
+    /// Waits until a fail point has killed it.
+    ///
+    /// # Panics
+    /// Where it ended in another way.
+    pub async fn killed(&mut self, at: &str) {
+        let status = self.ended().await;
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        assert_eq!(signal, Some(9), "{at}: not killed but ended with {status}:\n{}", self.log());
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_some())

@@ -50,12 +50,7 @@ pub(super) async fn drained(after: &str, server: &Process, outsider: &mut Outsid
                 eprintln!("{sql}: {:?}", outsider.sql(sql).await);
             }
         }
-        if open == 0 && published(&checkpoints) == Some(sealed) {
-            return Some(());
-        }
-        // It looks at many rows, and others work on this machine.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        None
+        (open == 0 && published(&checkpoints) == Some(sealed)).then_some(())
     })
     .await;
 }

@@ -1,6 +1,5 @@
 //! Accounts at a target that are not as the records say, by the hand of somebody who may do anything there.
 use std::sync::Arc;
-use std::time::Duration;
 
 use hallpass_domain::finding::FindingKind;
 use hallpass_domain::grant::{Grant, GrantState};
@@ -11,13 +10,8 @@ use hallpass_tests::pg::{PASSWORD, SUPERUSER};
 use hallpass_tests::world::{ADMINISTRATOR, DATABASE, REQUESTER, World};
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::sides::did;
+use crate::sides::{did, until};
 use crate::story;
-
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(100);
-/// Longest wait for what a healthy server does within seconds.
-const LOOKS: usize = 200;
 
 /// A target, and somebody there who is not Hallpass.
 struct There {
@@ -67,26 +61,20 @@ impl There {
     async fn end(&self, grant: &Grant) -> Result<(), Refusal> {
         let broker = &self.world.broker;
         broker.release_grant(&self.world.caller(REQUESTER).await?, grant.id).await?;
-        for _ in 0..LOOKS {
+        until("it ends", || async {
             let now = broker.store.grant(grant.id).await.map_err(failed)?;
-            if now.is_some_and(|g| g.state == GrantState::Ended) {
-                return Ok(());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Err(failed("it does not end"))
+            Ok(now.is_some_and(|g| g.state == GrantState::Ended))
+        })
+        .await
     }
 
     /// Compares until an account is found to be so, or is no finding any more.
     async fn until(&self, name: &str, wanted: Option<FindingKind>) -> Result<(), Refusal> {
-        for _ in 0..LOOKS {
+        until(&format!("{name} is {wanted:?}"), || async {
             self.world.broker.compare_target(&self.target).await.map_err(failed)?;
-            if self.finding(name).await? == wanted {
-                return Ok(());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Err(failed(format!("{name} is not {wanted:?}")))
+            Ok(self.finding(name).await? == wanted)
+        })
+        .await
     }
 
     async fn finding(&self, name: &str) -> Result<Option<FindingKind>, Refusal> {
@@ -135,14 +123,11 @@ impl There {
 
     /// Removed by Hallpass.
     async fn removed(&self, name: &str) -> Result<(), Refusal> {
-        for _ in 0..LOOKS {
+        until("it is removed", || async {
             self.world.broker.step_remove_findings().await;
-            if self.finding(name).await?.is_none() {
-                return Ok(());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Err(failed(format!("{name} is not removed")))
+            Ok(self.finding(name).await?.is_none())
+        })
+        .await
     }
 
     async fn unknown(&self) -> Result<(), Refusal> {

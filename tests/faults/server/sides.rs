@@ -9,6 +9,7 @@ use hallpass_domain::refusal::Refusal;
 use hallpass_domain::request::decide::Outcome;
 use hallpass_domain::request::{Request, RequestState};
 use hallpass_tests::fault_server::{Said, Side};
+use hallpass_tests::wait::{PATIENCE, within};
 use hallpass_tests::world::{ADMINISTRATOR, APPROVER, LEAD, World};
 use secrecy::ExposeSecret as _;
 
@@ -102,13 +103,28 @@ async fn lapse(world: &World) -> Result<(), Refusal> {
 }
 
 async fn until_closed(world: &World, request: &Request) -> Result<Request, Refusal> {
-    loop {
-        let now = world.broker.request(request.id).await?;
-        if now.state != RequestState::Pending {
-            return Ok(now);
+    let broker = &world.broker;
+    until("it lapses", || async { Ok(broker.request(request.id).await?.state != RequestState::Pending) })
+        .await?;
+    broker.request(request.id).await
+}
+
+/// Looks again and again, for as long as a healthy server may need.
+pub(crate) async fn until<Fut>(what: &str, fact: impl Fn() -> Fut) -> Result<(), Refusal>
+where
+    Fut: Future<Output = Result<bool, Refusal>>,
+{
+    let looked = within(PATIENCE, || {
+        let looking = fact();
+        async move {
+            match looking.await {
+                Ok(false) => None,
+                Ok(true) => Some(Ok(())),
+                Err(refusal) => Some(Err(refusal)),
+            }
         }
-        tokio::time::sleep(PAUSE).await;
-    }
+    });
+    looked.await.unwrap_or_else(|| Err(Refusal::conflict("in_vain", format!("waited in vain: {what}"))))
 }
 
 /// A token without a request; stopped by an administrator, and let go again.
