@@ -133,13 +133,13 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     let none = AuditFilter::default;
     for filter in [
         none(),
-        AuditFilter { kind: text("test.changed"), ..none() },
-        AuditFilter { kind: text("test."), ..none() },
-        AuditFilter { kind: text("test.changed."), ..none() },
+        AuditFilter { kind: text("catalogue.changed"), ..none() },
+        AuditFilter { kind: text("catalogue."), ..none() },
+        AuditFilter { kind: text("catalogue.changed."), ..none() },
         AuditFilter { actor: text("user:x"), ..none() },
         AuditFilter { subject: Some(("request".to_owned(), "x".to_owned())), ..none() },
         AuditFilter { from: Some(now()), until: Some(after(5)), ..none() },
-        AuditFilter { kind: text("test."), actor: text("user:x"), from: Some(now()), ..none() },
+        AuditFilter { kind: text("catalogue."), actor: text("user:x"), from: Some(now()), ..none() },
     ] {
         store.events(&filter, None, 5).await.unwrap();
         store.events(&filter, Some(grant.id.0), 5).await.unwrap();

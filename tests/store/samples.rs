@@ -45,7 +45,7 @@ pub(crate) fn tick() -> Timestamp {
 
 /// A transition of these changes, with one event as state changes have.
 pub(crate) fn change(changes: impl IntoIterator<Item = Change>) -> Transition {
-    let mut transition = Transition::new(now()).event(event("test.changed", &[]));
+    let mut transition = Transition::new(now()).event(event("catalogue.changed", &[]));
     transition.changes = changes.into_iter().collect();
     transition
 }

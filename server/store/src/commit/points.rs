@@ -8,7 +8,7 @@ use super::{Job, Waiting};
 
 /// Where a commit whose event has a kind that is not listed goes: such a point is not listed either, so the process dies of it
 /// in the first test that gets there.
-const UNKNOWN: [&str; 2] = ["store: an unlisted kind", "store: an unlisted kind"];
+const UNKNOWN: [&str; 2] = ["store.commit of an unlisted kind of event"; 2];
 
 /// Just before COMMIT.
 pub(super) fn before(batch: &[Waiting]) {
