@@ -30,6 +30,7 @@ const PAGES: &[(&str, &str, &str, &str)] = &[
     ("/r/{reference}", "cleo", "/r/{pending}", "decide-high"),
     ("/account", "ana", "/account", "account"),
     ("/account/totp", "ana", "/account/totp", "totp-replace"),
+    ("/account/totp/remove", "ana", "/account/totp/remove", "totp-remove"),
     ("/audit", "otto", "/audit", "audit"),
     ("/reports", "ada", "/reports", "reports"),
     ("/catalogue/{noun}", "ada", "/catalogue/targets", "targets"),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Browsers that may run at the same time.
-static PLACES: Semaphore = Semaphore::const_new(2);
+static PLACES: Semaphore = Semaphore::const_new(3);
 
 /// Key under which WebDriver gives references to elements (§12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";

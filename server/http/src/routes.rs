@@ -198,6 +198,8 @@ pub const ROUTES: &[Row] = &[
     form("/account/password", Duty::SignedIn),
     page("/account/totp", Duty::SignedIn),
     form("/account/totp", Duty::SignedIn),
+    page("/account/totp/remove", Duty::SignedIn),
+    form("/account/totp/remove", Duty::SignedIn),
     form("/account/recovery-codes", Duty::SignedIn),
     form("/account/zone", Duty::SignedIn),
     form("/account/sessions/{id}/end", Duty::SignedIn),

@@ -1,6 +1,6 @@
 //! The security of one's own account.
 
-use hallpass_broker::views::account::{AccountView, RecoveryCodesView, TotpEnrolView};
+use hallpass_broker::views::account::{AccountView, RecoveryCodesView, TotpEnrolView, TotpRemoveView};
 
 use crate::markup::Html;
 
@@ -17,6 +17,13 @@ screen!(
     RecoveryCodes,
     RecoveryCodesView,
     "pages/account/recovery-codes.html"
+);
+screen!(
+    /// `GET` and `POST /account/totp/remove`: take the authenticator app away.
+    totp_remove,
+    TotpRemove,
+    TotpRemoveView,
+    "pages/account/totp-remove.html"
 );
 
 #[derive(askama::Template)]

@@ -182,9 +182,14 @@ impl<'a> Page<'a> {
         if *count == 1 { "" } else { "s" }
     }
 
+    /// Whether something is wrong with this field: what holds it must be open then.
+    pub(crate) fn is_wrong(&self, errors: &[FieldError], field: &str) -> bool {
+        errors.iter().any(|e| e.field == field)
+    }
+
     /// The attributes that tie a field to its help and its mistake. `help`: the element `h-<field>` exists.
     pub(crate) fn field(&self, errors: &[FieldError], field: &str, help: bool) -> Html {
-        let wrong = errors.iter().any(|e| e.field == field);
+        let wrong = self.is_wrong(errors, field);
         let html = Html::new().raw(" id=\"f-").text(field).raw("\" name=\"").text(field).raw("\"");
         let html = match (help, wrong) {
             (false, false) => html,

@@ -3,6 +3,7 @@ mod forms;
 mod headers;
 mod idempotency;
 mod no_demo;
+mod notices;
 mod secrets;
 mod sessions;
 mod start;

@@ -61,6 +61,13 @@ pub struct SessionRow {
     pub current: bool,
 }
 
+/// The page `/account/totp/remove`.
+#[derive(Debug, Clone, Serialize)]
+pub struct TotpRemoveView {
+    /// Mistakes, with the field names of the form that was sent.
+    pub errors: Vec<FieldError>,
+}
+
 /// The page `/account/totp`: enrolment.
 #[derive(Clone)]
 pub struct TotpEnrolView {

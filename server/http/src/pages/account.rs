@@ -1,15 +1,13 @@
-//! Security of one's own account.
+//! Security of one's own account; the authenticator app has a file of its own.
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use hallpass_broker::access::{Browser, Factor, NewSession, zone_names};
-use hallpass_broker::views::account::{
-    AccountView, RecoveryCodesView, SessionRow, TotpEnrolView, TotpState, ZoneForm,
-};
+use hallpass_broker::views::account::{AccountView, RecoveryCodesView, SessionRow, TotpState, ZoneForm};
 use hallpass_broker::views::page::FieldError;
 use hallpass_domain::account::Strength;
 use hallpass_domain::refusal::{Class, Refusal};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use super::forms::Form;
 use super::visit::{Visit, visit};
@@ -94,7 +92,7 @@ fn browser_of(agent: &str) -> String {
 }
 
 /// What was typed wrong goes back to its page; anything else is a page of its own.
-fn at_field(refusal: Refusal, or: &str) -> Result<(StatusCode, Vec<FieldError>), Refusal> {
+pub(super) fn at_field(refusal: Refusal, or: &str) -> Result<(StatusCode, Vec<FieldError>), Refusal> {
     if matches!(refusal.class, Class::Invalid | Class::Unproven | Class::Throttled)
         && refusal.code != "session_over"
         && refusal.code != "sign_in_needed"
@@ -109,7 +107,7 @@ fn at_field(refusal: Refusal, or: &str) -> Result<(StatusCode, Vec<FieldError>),
     }
 }
 
-fn with_session(v: &Visit<'_>, mut answer: HttpResponse, opened: &NewSession) -> HttpResponse {
+pub(super) fn with_session(v: &Visit<'_>, mut answer: HttpResponse, opened: &NewSession) -> HttpResponse {
     let _ = answer.add_cookie(&v.session_cookie(opened));
     answer
 }
@@ -135,6 +133,7 @@ macro_rules! from_browser {
         $body
     }};
 }
+pub(super) use from_browser;
 
 /// POST /account/password
 pub async fn password(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
@@ -171,64 +170,6 @@ pub async fn password(state: Data<AppState>, request: HttpRequest, body: Bytes) 
                 page(&v, status, errors).await
             }
         }
-    })
-}
-
-/// The enrolment as it stands: with the pending seed, or without one asking for what starts it.
-async fn totp_page(
-    v: &Visit<'_>,
-    status: StatusCode,
-    errors: Vec<FieldError>,
-) -> Result<HttpResponse, Refusal> {
-    let human = v.human()?;
-    let view = match from_browser!(v, |from| v.state.broker.pending_totp(from).await) {
-        Ok(e) => TotpEnrolView {
-            otpauth_uri: e.otpauth_uri.expose_secret().to_owned(),
-            secret_base32: e.secret_base32.expose_secret().to_owned(),
-            replaces: e.replaces,
-            errors,
-        },
-        Err(refusal) if refusal.class == Class::Conflict => {
-            let replaces = v.state.broker.account_security(&human).await?.second_factor;
-            TotpEnrolView { otpauth_uri: String::new(), secret_base32: String::new(), replaces, errors }
-        }
-        Err(refusal) => return Err(refusal),
-    };
-    Ok(v.html(status, hallpass_views::account::totp(&v.shell().await, &view)))
-}
-
-/// GET /account/totp
-pub async fn totp_form(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
-    visit!(state, request, |v| totp_page(&v, StatusCode::OK, Vec::new()).await)
-}
-
-/// POST /account/totp: first with the password (begins), then with a code (confirms).
-pub async fn totp(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    visit!(state, request, |v| {
-        v.human()?;
-        let form = Form::read(&body);
-        v.check_form(form.get("csrf"))?;
-        let (code, password) =
-            (form.get("totp").trim().to_owned(), SecretString::from(form.get("current_password").to_owned()));
-        let begins = from_browser!(v, |from| v.state.broker.pending_totp(from).await).is_err();
-        let (refusal, field) = if begins {
-            let factor = (!code.is_empty()).then_some(Factor::Totp(code.as_str()));
-            match from_browser!(v, |from| v.state.broker.start_totp(from, &password, factor).await) {
-                Ok(_) => return Ok(v.redirect("/account/totp", None)),
-                Err(refusal) => (refusal, "current_password"),
-            }
-        } else {
-            match from_browser!(v, |from| v.state.broker.confirm_totp(from, &code).await) {
-                Ok(done) => {
-                    let view = RecoveryCodesView { codes: done.recovery_codes, enrolled_now: true };
-                    let answer = v.page(hallpass_views::account::recovery_codes(&v.shell().await, &view));
-                    return Ok(with_session(&v, answer, &done.opened));
-                }
-                Err(refusal) => (refusal, "totp"),
-            }
-        };
-        let (status, errors) = at_field(refusal, field)?;
-        totp_page(&v, status, errors).await
     })
 }
 

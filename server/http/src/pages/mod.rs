@@ -2,6 +2,7 @@
 pub mod access;
 pub mod account;
 pub mod audit;
+pub mod authenticator;
 pub mod catalogue;
 pub mod decisions;
 pub mod demo;
@@ -52,8 +53,10 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .route("/reports/targets/{name}/check", web::post().to(audit::check_target))
         .route("/account", web::get().to(account::index))
         .route("/account/password", web::post().to(account::password))
-        .route("/account/totp", web::get().to(account::totp_form))
-        .route("/account/totp", web::post().to(account::totp))
+        .route("/account/totp", web::get().to(authenticator::enrol_form))
+        .route("/account/totp", web::post().to(authenticator::enrol))
+        .route("/account/totp/remove", web::get().to(authenticator::remove_form))
+        .route("/account/totp/remove", web::post().to(authenticator::remove))
         .route("/account/recovery-codes", web::post().to(account::recovery_codes))
         .route("/account/zone", web::post().to(account::zone))
         .route("/account/sessions/end-all", web::post().to(account::end_all))

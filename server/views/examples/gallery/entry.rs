@@ -1,7 +1,7 @@
 //! Getting in, the account, the demo, errors.
 
 use hallpass_broker::views::account::{
-    AccountView, RecoveryCodesView, SessionRow, TotpEnrolView, TotpState, ZoneForm,
+    AccountView, RecoveryCodesView, SessionRow, TotpEnrolView, TotpRemoveView, TotpState, ZoneForm,
 };
 use hallpass_broker::views::demo::{
     DemoView, GuidePerson, GuideRole, GuideStep, MailListView, MailRow, MailView,
@@ -147,6 +147,20 @@ fn account_pages(g: &mut Gallery) -> Outcome<()> {
         errors: Vec::new(),
     };
     g.add("totp", account::totp(&ana, &enrol))?;
+    let replaced = TotpEnrolView {
+        otpauth_uri: String::new(),
+        secret_base32: String::new(),
+        replaces: true,
+        errors: Vec::new(),
+    };
+    g.add("totp-replace", account::totp(&ana, &replaced))?;
+    let removed = TotpRemoveView {
+        errors: vec![wrong(
+            "recovery_code",
+            "That is none of your unused recovery codes. Each works once; check it, or use another one.",
+        )],
+    };
+    g.add("totp-remove", account::totp_remove(&ana, &removed))?;
     let codes = RecoveryCodesView {
         codes: (1..=10).map(|i| format!("{:04x}-{:04x}", i * 7_919 % 65_536, i * 31_337 % 65_536)).collect(),
         enrolled_now: true,
