@@ -86,6 +86,7 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     store.starting_grants(now(), 5).await.unwrap();
     store.next_due(now()).await.unwrap();
     store.credential(credential.id).await.unwrap();
+    store.credentials(&[credential.id]).await.unwrap();
     store.credentials_of(grant.id).await.unwrap();
     store.unrevoked_at(w.database.id).await.unwrap();
     store.credential_named(w.database.id, "x").await.unwrap();

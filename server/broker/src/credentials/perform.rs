@@ -1,8 +1,8 @@
-//! The only way to remove something at a target: deny and end sessions, which waits for nobody; drop and verify, or first
-//! hand over what it owns. What came of it is written down in `recording.rs`.
+//! The only way to remove something at a target: deny and end sessions, which waits for nobody, not for the record of it
+//! either; drop and verify, or first hand over what it owns. What came of it is written down in `recording.rs`.
 use futures_util::stream::{self, StreamExt as _};
 use hallpass_domain::Timestamp;
-use hallpass_domain::credential::Credential;
+use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::ports::target::{Removal, Step, TargetConnector, TargetError};
 
 use crate::broker::Broker;
@@ -76,9 +76,14 @@ pub(crate) struct Seen {
 
 impl Broker {
     /// First part of the removal of a batch that this worker has claimed: new logins are refused. Every step is
-    /// idempotent; dying anywhere leaves rows that the next claim takes from the start.
+    /// idempotent; dying anywhere leaves rows that the next claim takes from the start. What may be in the middle of being
+    /// made is moved first, so that it is not called live any more. A live login that is due is not: nobody stays in for
+    /// as long as a thousand rows take to be written.
     pub(crate) async fn deny_batch(&self, connector: &dyn TargetConnector, batch: Vec<Credential>) -> Batch {
-        let mut work = self.begin(batch).await;
+        let batch = batch.into_iter().map(|c| Work::new(self.window.with_unrecorded(c)));
+        let (mut work, other): (Vec<Work>, Vec<Work>) =
+            batch.partition(|w| w.credential.state == CredentialState::Live);
+        work.extend(self.begin(other).await);
         self.run_step(connector, Step::Deny, &mut work, |_| true).await;
         Batch(work)
     }
@@ -88,6 +93,7 @@ impl Broker {
     pub(crate) async fn finish_batch(&self, connector: &dyn TargetConnector, batch: Batch) -> Removed {
         let mut work = batch.0;
         self.throw_out(connector, &mut work).await;
+        let mut work = self.begin(work).await;
         self.drop_plain(connector, &mut work).await;
         let (laden, plain): (Vec<Work>, Vec<Work>) = work.into_iter().partition(Work::is_laden);
         let down = plain.iter().any(Work::is_down);

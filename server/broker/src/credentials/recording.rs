@@ -1,9 +1,12 @@
-//! What comes of a removal, written down: its beginning before anything is touched, how far it is, and its end. Others
+//! What comes of a removal, written down: its beginning before anything is taken away, how far it is, and its end. Others
 //! write the same rows at the same time, an end of a grant or an alert; what is ours is written on top of that.
+use std::collections::HashMap;
+
 use chrono::Duration;
 use futures_util::future::join_all;
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::{Credential, CredentialState};
+use hallpass_domain::ids::CredentialId;
 use hallpass_domain::ports::store::CommitError;
 use hallpass_domain::ports::target::TargetError;
 use hallpass_domain::secret::random_bytes;
@@ -29,11 +32,26 @@ const TOGETHER: usize = 200;
 const SOON: Duration = Duration::seconds(5);
 
 impl Broker {
-    /// Moves what is not `revoking` yet there, with its event, before anything is touched at the target.
-    pub(super) async fn begin(&self, batch: Vec<Credential>) -> Vec<Work> {
-        let now = self.now();
-        let begun = join_all(batch.into_iter().map(|c| self.begin_one(c, now))).await;
-        begun.into_iter().flatten().map(|c| Work::new(self.window.with_unrecorded(c))).collect()
+    /// Moves what is not `revoking` yet there, with its event. Ends of grants move most of the rows meanwhile: all are
+    /// looked at first.
+    pub(super) async fn begin(&self, batch: Vec<Work>) -> Vec<Work> {
+        let ids: Vec<CredentialId> =
+            batch.iter().map(|w| &w.credential).filter(|c| !is_begun(c)).map(|c| c.id).collect();
+        let rows = match self.store.credentials(&ids).await {
+            Ok(rows) if rows.len() == ids.len() => rows,
+            // One by one, then, as far as that can be done.
+            _ => Vec::new(),
+        };
+        let rows: HashMap<CredentialId, Credential> = rows.into_iter().map(|c| (c.id, c)).collect();
+        let (rows, now) = (&rows, self.now());
+        let begun = batch.into_iter().map(|work| async move {
+            let credential = match rows.get(&work.credential.id) {
+                Some(row) => on_top_of(self.if_ours(&work.credential, row.clone())?, &work.credential),
+                None => work.credential,
+            };
+            Some(Work { credential: self.begin_one(credential, now).await?, ..work })
+        });
+        join_all(begun).await.into_iter().flatten().collect()
     }
 
     /// One of them. The grant's end may move the row between our claim and this: the claim stands, so the row is taken
@@ -41,7 +59,7 @@ impl Broker {
     async fn begin_one(&self, claimed: Credential, now: Timestamp) -> Option<Credential> {
         let mut c = claimed;
         for _ in 0..TRIES {
-            if c.state == CredentialState::Revoking {
+            if is_begun(&c) {
                 return Some(c);
             }
             let next = Credential { state: CredentialState::Revoking, version: c.version + 1, ..c.clone() };
@@ -50,7 +68,7 @@ impl Broker {
                 .with(Change::Credential(Box::new(next.clone())));
             match self.commit(transition).await {
                 Ok(()) => return Some(next),
-                Err(CommitError::Conflict(_)) => c = self.still_ours(&c).await?,
+                Err(CommitError::Conflict(_)) => c = on_top_of(self.still_ours(&c).await?, &c),
                 // Fail safe: what is due is removed even where it cannot be recorded; the row is taken up again later.
                 Err(error) => {
                     tracing::error!(credential = %next.id, %error, "removing without a record; it is recorded when the store is back");
@@ -63,7 +81,10 @@ impl Broker {
 
     /// The row as it is now, where our claim on it still holds.
     async fn still_ours(&self, claimed: &Credential) -> Option<Credential> {
-        let row = self.store.credential(claimed.id).await.ok().flatten()?;
+        self.if_ours(claimed, self.store.credential(claimed.id).await.ok().flatten()?)
+    }
+
+    fn if_ours(&self, claimed: &Credential, row: Credential) -> Option<Credential> {
         let ours = row.fence == claimed.fence && row.claimed_by.as_deref() == Some(&self.settings.worker);
         (ours && row.state != CredentialState::Revoked).then_some(row)
     }
@@ -209,6 +230,10 @@ fn outcome(work: &Work, now: Timestamp) -> Credential {
         next.next_attempt_at = now.max(next.create_deadline) + Duration::milliseconds(500);
     }
     next
+}
+
+fn is_begun(credential: &Credential) -> bool {
+    credential.state == CredentialState::Revoking
 }
 
 /// What was seen at the target, on the row as it is now.

@@ -33,11 +33,12 @@ async fn ends(broker: Arc<Broker>) {
     note(&broker, "release", broker.step_release_claims().await);
     loop {
         let looked = broker.now();
+        // Logins first: who is in goes out while the grants that are over are written down.
+        let report = broker.dispatch_revocations().await;
+        broker.reports.note("dispatch", report, broker.now());
         let report = broker.step_expire_grants().await;
         let again = report.done > 0;
         broker.reports.note("expire", report, broker.now());
-        let report = broker.dispatch_revocations().await;
-        broker.reports.note("dispatch", report, broker.now());
         if again {
             continue;
         }

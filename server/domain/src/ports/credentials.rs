@@ -24,6 +24,8 @@ pub struct Claim<'a> {
 pub trait Credentials {
     /// A credential.
     async fn credential(&self, id: CredentialId) -> Read<Option<Credential>>;
+    /// Those of the credentials that there are, in no order.
+    async fn credentials(&self, ids: &[CredentialId]) -> Read<Vec<Credential>>;
     /// Credentials of a grant, oldest first.
     async fn credentials_of(&self, grant: GrantId) -> Read<Vec<Credential>>;
     /// Everything not yet `revoked` at a target, and its external names: what the reconciler compares with what the target lists.

@@ -33,6 +33,11 @@ impl Credentials for StoreHandle {
         one!(self, CredentialRow, credentials::table.find(Uid(id.0)))
     }
 
+    async fn credentials(&self, ids: &[CredentialId]) -> Read<Vec<Credential>> {
+        let ids: Vec<Uid> = ids.iter().map(|id| Uid(id.0)).collect();
+        many!(self, CredentialRow, credentials::table.filter(credentials::id.eq_any(&ids)))
+    }
+
     async fn credentials_of(&self, grant: GrantId) -> Read<Vec<Credential>> {
         many!(
             self,
