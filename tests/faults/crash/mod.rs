@@ -10,6 +10,7 @@ mod operators;
 mod overdue;
 mod prepared;
 mod scenes;
+mod unrecorded;
 mod watch;
 
 use std::collections::{BTreeMap, VecDeque};

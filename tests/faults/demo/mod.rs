@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 mod ended;
+mod killed;
 mod mails;
 mod proofs;
 mod resource_servers;

@@ -173,6 +173,8 @@ async fn assemble(
     memory.resource_ports = listeners.iter().map(|(port, _)| *port).collect();
     let own_cluster = cluster.is_some();
     let reach = cluster.as_ref().map(|c| c.reach.clone()).or(reach_named);
+    // Its ports are those of the catalogue that is applied, also where this start is killed after it.
+    memory.save(&data)?;
     seed::seed(&composed.broker, &mut memory, reach.as_ref(), own_cluster).await?;
     memory.save(&data)?;
 

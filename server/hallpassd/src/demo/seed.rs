@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hallpass_broker::Broker;
-use hallpass_broker::admin::{ApplyError, By, MemorySecrets, SecretRef};
+use hallpass_broker::admin::{ApplyError, By, MemorySecrets, NewClient, SecretRef};
 use hallpass_broker::events::event;
+use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::ids::UserId;
 use hallpass_domain::secret::random_alphanumeric;
+use hallpass_domain::target::TargetSettings;
 use hallpass_domain::transition::{Change, Transition};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,12 @@ pub struct DemoClient {
     pub client_id: String,
     /// Secret.
     pub client_secret: String,
+}
+
+impl From<NewClient> for DemoClient {
+    fn from(made: NewClient) -> Self {
+        Self { client_id: made.client_id, client_secret: made.secret.expose_secret().to_owned() }
+    }
 }
 
 /// What the demo remembers between starts (0600).
@@ -152,15 +160,15 @@ pub async fn seed(
         memory.own_cluster = own_cluster;
     }
     for client in applied.new_clients {
-        memory.clients.insert(
-            client.client_id.clone(),
-            DemoClient {
-                client_id: client.client_id,
-                client_secret: client.secret.expose_secret().to_owned(),
-            },
-        );
+        memory.clients.insert(client.client_id.clone(), DemoClient::from(client));
     }
     let catalogue = broker.catalogue().await.map_err(|r| StartError(r.message))?;
+    // A start that was killed had made clients, and nobody kept their secrets.
+    for client_id in clients(&catalogue).filter(|id| !memory.clients.contains_key(*id)).collect::<Vec<_>>() {
+        let made = broker.rotate_client_secret(By::System("demo"), client_id).await;
+        let made = made.map_err(|r| StartError(r.message))?;
+        memory.clients.insert(made.client_id.clone(), DemoClient::from(made));
+    }
     let missing = PEOPLE.iter().filter(|cast| !memory.people.iter().any(|p| p.email == cast.1));
     let made = missing.filter_map(|cast| {
         let user = catalogue.users.values().find(|u| u.email.as_str() == cast.1)?;
@@ -169,6 +177,13 @@ pub async fn seed(
     // Side by side: a password takes its time to hash, and a newcomer waits for all of them.
     memory.people.extend(futures_util::future::try_join_all(made.collect::<Vec<_>>()).await?);
     Ok(())
+}
+
+/// Ids of the clients that the catalogue makes: of workloads, and of targets that ask about tokens.
+fn clients(catalogue: &Catalogue) -> impl Iterator<Item = &str> {
+    let servers = catalogue.targets.values().filter(|t| matches!(t.settings, TargetSettings::Oauth(_)));
+    let workloads = catalogue.workloads.values().map(|w| w.name.as_str());
+    workloads.chain(servers.map(|t| t.name.as_str()))
 }
 
 async fn account(
