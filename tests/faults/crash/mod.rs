@@ -78,6 +78,8 @@ pub(crate) enum Work {
     Points(Vec<(&'static str, u32)>),
     /// So many times at random instants, while it is told this.
     Random(usize, Tell),
+    /// The same of one server, while another one on the same database goes on.
+    Beside(usize, Tell),
 }
 
 /// Each killed as often as it must be.
@@ -137,6 +139,18 @@ async fn random_instants(store: Store) {
         Work::Random(KILLS, beside.map_or(USUAL, |side| Tell::Side { side }))
     });
     run(store, target().await, LANES, work.collect()).await;
+}
+
+/// Each lane has two servers.
+async fn beside_another(store: Store) {
+    let _turn = TURNS.acquire().await.expect("never closed");
+    let work = std::iter::repeat_n(Work::Beside(KILLS, USUAL), 4);
+    run(store, target().await, 2, work.collect()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_instants_of_one_of_two() {
+    beside_another(Store::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
