@@ -7,7 +7,7 @@ use hallpass_tests::mailbox::links;
 use hallpass_tests::people::code_at;
 use hallpass_tests::server::TestServer;
 
-on_all!(one_is_told_whatever_changes_how_one_gets_in);
+on_all!(one_is_told_whatever_changes_how_one_gets_in, an_app_is_set_up_where_it_was_begun_and_soon);
 
 /// New password of sam.
 const PASSWORD: &str = "lantern quarry 58 thistle moor";
@@ -54,6 +54,8 @@ async fn one_is_told_whatever_changes_how_one_gets_in(backend: Backend) {
     let lost = [("current_password", PASSWORD), ("totp", ""), ("recovery_code", &*codes[1])];
     let (second, fresh) = enrol(&server, &by_code, &lost).await;
     told(&server, "Your authenticator app was replaced", 1).await;
+    let mail = told(&server, "A recovery code of yours was used", 2).await;
+    assert!(mail.contains("began to replace"), "{mail}");
     assert!(second != first && fresh.iter().all(|code| !codes.contains(code)));
     assert_eq!(sam.get("/account").await.status, 303, "other sessions are over");
 
@@ -71,7 +73,7 @@ async fn one_is_told_whatever_changes_how_one_gets_in(backend: Backend) {
     server.advance(15 * 60);
     let wrong = [
         ([("current_password", "not it"), ("totp", ""), ("recovery_code", &*renewed[0])], 422),
-        ([("current_password", PASSWORD), ("totp", ""), ("recovery_code", "")], 401),
+        ([("current_password", PASSWORD), ("totp", ""), ("recovery_code", "")], 422),
         ([("current_password", PASSWORD), ("totp", "000000"), ("recovery_code", "")], 401),
         ([("current_password", PASSWORD), ("totp", ""), ("recovery_code", &*fresh[0])], 401),
     ];
@@ -104,6 +106,31 @@ async fn one_is_told_whatever_changes_how_one_gets_in(backend: Backend) {
     server.stop().await;
 }
 
+/// A seed that somebody saw and left lying is nobody's second factor: not in another session, and not later.
+async fn an_app_is_set_up_where_it_was_begun_and_soon(backend: Backend) {
+    let server = TestServer::start(backend).await;
+    let password = server.account("sam").await.password;
+    let (thief, sam) = (server.sign_in("sam").await, server.sign_in("sam").await);
+    let begun = [("current_password", password.as_str())];
+    let _ = post(&thief, "/account/totp", "/account/totp", &begun).await.expect(303);
+    let page = thief.get("/account/totp").await.expect(200);
+    let seed = seed(&server, &page);
+
+    let asked = sam.get("/account/totp").await.expect(200);
+    assert!(!asked.body.contains("id=\"secret\""), "another session sees the seed");
+    let form = asked.form("/account/totp").with("totp", code(&server, &seed));
+    assert_eq!(sam.send(&form).await.status, 422, "it asks for the password");
+    let late = page.form("/account/totp");
+    server.advance(15 * 60 + 1);
+    assert!(!thief.get("/account/totp").await.expect(200).body.contains("id=\"secret\""), "it is over");
+    assert_eq!(thief.send(&late.with("totp", code(&server, &seed))).await.status, 422);
+
+    // Begun again where the password was given, it is another seed, and works.
+    let (fresh, _) = enrol(&server, &sam, &begun).await;
+    assert_ne!(fresh, seed);
+    server.stop().await;
+}
+
 /// Sends the form of a page with these fields.
 async fn post(browser: &Browser, page: &str, action: &str, fields: &[(&str, &str)]) -> Page {
     let form = browser.get(page).await.expect(200).form(action);
@@ -120,12 +147,18 @@ async fn half_way(browser: &Browser) {
 async fn enrol(server: &TestServer, browser: &Browser, proof: &[(&str, &str)]) -> (String, Vec<String>) {
     let _ = post(browser, "/account/totp", "/account/totp", proof).await.expect(303);
     let page = browser.get("/account/totp").await.expect(200);
+    let seed = seed(server, &page);
+    let form = page.form("/account/totp").with("totp", code(server, &seed));
+    (seed, recovery_codes(server, &browser.send(&form).await))
+}
+
+/// The seed that a page shows.
+fn seed(server: &TestServer, page: &Page) -> String {
     let (_, shown) = page.body.split_once("id=\"secret\">").expect("a secret");
     let seed: String =
         shown.split('<').next().unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
     server.secrets.plant("sam's seed", &seed);
-    let form = page.form("/account/totp").with("totp", code(server, &seed));
-    (seed, recovery_codes(server, &browser.send(&form).await))
+    seed
 }
 
 /// The code that an app shows now.

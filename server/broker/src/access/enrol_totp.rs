@@ -1,6 +1,6 @@
 //! A person sets up an authenticator app: the seed is shown, and counts once a code of it was given.
 use chrono::DateTime;
-use hallpass_domain::account::{Account, Strength};
+use hallpass_domain::account::Strength;
 use hallpass_domain::principal::{Principal, User};
 use hallpass_domain::refusal::{Class, Refusal};
 use hallpass_domain::transition::{Change, Transition};
@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::factor::{Purpose, Seed, accepted, where_from};
-use super::notices::{NOT_YOU, Notice, Place, notice};
+use super::notices::{NOT_YOU, Notice, Place, code_used, notice};
 use super::open_session::{NewSession, ended, moved};
 use super::{Browser, Factor, no_randomness, recovery_codes, totp};
 use crate::broker::{Broker, Decided};
@@ -44,7 +44,7 @@ impl std::fmt::Debug for TotpConfirmed {
 }
 
 impl Broker {
-    /// Makes a new seed, pending until [`Self::confirm_totp`]. Asks for the password, and where an app is enrolled
+    /// Makes a new seed, pending until [`Self::confirm_totp`] in the same session, for a quarter of an hour. Asks for the password, and where an app is enrolled
     /// already for a factor of that one too; it stays valid until the new one is confirmed.
     ///
     /// # Errors
@@ -93,8 +93,12 @@ impl Broker {
                         left,
                         Some(from.origin),
                     ));
+                    if let Factor::RecoveryCode(_) = factor {
+                        let begun = "Somebody began to replace your authenticator app with one of your recovery codes.";
+                        transition = transition.mails([code_used(now, &held.user, from.origin, begun, left)]);
+                    }
                 }
-                account.totp_pending = Some(self.seal_seed(held.user.id, Seed::Pending, &seed)?);
+                account.totp_pending = Some(self.seal_pending(&held, &seed, now)?);
                 let begun = event(
                     now,
                     "totp.enrolment_started",
@@ -127,10 +131,11 @@ impl Broker {
     /// The pending seed once more: for the page that answers a wrong code.
     ///
     /// # Errors
-    /// `Conflict` `no_enrolment` where none is pending.
+    /// `Conflict` `no_enrolment` where none is pending in this session.
     pub async fn pending_totp(&self, from: Browser<'_>) -> Result<TotpEnrolment, Refusal> {
-        let held = self.held(from, self.now()).await?;
-        let seed = self.pending_seed(&held.account)?;
+        let now = self.now();
+        let held = self.held(from, now).await?;
+        let seed = self.pending_seed(&held, now)?;
         self.enrolment(&held.user, &seed, held.account.totp_sealed.is_some())
     }
 
@@ -165,7 +170,7 @@ impl Broker {
         let now = self.now();
         let held = self.held(from, now).await?;
         let user = held.user.id;
-        let seed = self.pending_seed(&held.account)?;
+        let seed = self.pending_seed(&held, now)?;
         let Some(step) = totp::accepted_step(&seed, code, -1, now) else { return Ok(Decided::Answer(None)) };
         let (recovery_codes, hashes) = recovery_codes::new_set().map_err(no_randomness)?;
         let replaces = held.account.totp_sealed.is_some();
@@ -209,16 +214,6 @@ impl Broker {
             transition.event(enrolled).mails([mail]),
             Some(TotpConfirmed { opened, recovery_codes }),
         ))
-    }
-
-    fn pending_seed(&self, account: &Account) -> Result<SecretString, Refusal> {
-        let sealed = account.totp_pending.as_deref().ok_or_else(|| {
-            Refusal::conflict(
-                "no_enrolment",
-                "No authenticator app is being set up. Begin again on your account page.",
-            )
-        })?;
-        self.open_seed(account.user_id, Seed::Pending, sealed)
     }
 
     pub(super) fn enrolment(

@@ -29,6 +29,7 @@ mod notices;
 mod open_session;
 mod password_policy;
 mod password_pool;
+mod pending_seed;
 mod prepare_account;
 mod recover_account;
 mod recovery_codes;

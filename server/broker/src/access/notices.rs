@@ -53,3 +53,18 @@ pub(super) fn notice(now: Timestamp, user: &User, place: Place<'_>, notice: Noti
     };
     mail(now, MailKind::AccountNotice, user, (None, None), model)
 }
+
+/// The mail about a recovery code that was used.
+pub(super) fn code_used(now: Timestamp, user: &User, from: &Origin, headline: &str, left: usize) -> Mail {
+    notice(
+        now,
+        user,
+        Place::At(from),
+        Notice {
+            subject: "A recovery code of yours was used",
+            headline: headline.to_owned(),
+            facts: vec![("Codes left", left.to_string())],
+            advice: NOT_YOU,
+        },
+    )
+}

@@ -6,7 +6,7 @@ use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
 use super::factor::{Purpose, accepted};
-use super::notices::{NOT_YOU, Notice, Place, notice};
+use super::notices::code_used;
 use super::open_session::{NewSession, ended};
 use super::{Admitted, Browser, Factor, SignInStep, session_over};
 use crate::broker::{Broker, Decided, unreadable};
@@ -80,17 +80,8 @@ impl Broker {
                 json!({ "address": from.origin.address.to_string(), "agent": opened.session.agent }),
             ));
         if matches!(factor, Factor::RecoveryCode(_)) {
-            transition = transition.mails([notice(
-                now,
-                user,
-                Place::At(from.origin),
-                Notice {
-                    subject: "A recovery code of yours was used",
-                    headline: "Somebody signed in to your account with one of its recovery codes.".to_owned(),
-                    facts: vec![("Codes left", left.to_string())],
-                    advice: NOT_YOU,
-                },
-            )]);
+            let used = "Somebody signed in to your account with one of its recovery codes.";
+            transition = transition.mails([code_used(now, user, from.origin, used, left)]);
         }
         let step = SignInStep::Done { set_password };
         Ok(Decided::Commit(transition, Some(Admitted { opened, step, known_cookie, next: old.next })))

@@ -236,14 +236,14 @@ fn is_begun(credential: &Credential) -> bool {
     credential.state == CredentialState::Revoking
 }
 
-/// What was seen at the target, on the row as it is now.
+/// What was seen at the target, on the row as it is now; what stands there, seen by another before, stays.
 fn on_top_of(row: Credential, seen: &Credential) -> Credential {
     Credential {
-        denied_at: seen.denied_at,
-        sessions_ended_at: seen.sessions_ended_at,
-        sessions_cut: seen.sessions_cut,
-        removed_at: seen.removed_at,
-        external_oid: seen.external_oid,
+        denied_at: seen.denied_at.or(row.denied_at),
+        sessions_ended_at: seen.sessions_ended_at.or(row.sessions_ended_at),
+        sessions_cut: seen.sessions_cut.or(row.sessions_cut),
+        removed_at: seen.removed_at.or(row.removed_at),
+        external_oid: seen.external_oid.or(row.external_oid),
         ..row
     }
 }

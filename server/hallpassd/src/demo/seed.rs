@@ -179,10 +179,12 @@ pub async fn seed(
     Ok(())
 }
 
-/// Ids of the clients that the catalogue makes: of workloads, and of targets that ask about tokens.
+/// Ids of the clients that the catalogue makes: of workloads, and of targets that ask about tokens. What somebody took out of
+/// it has no secret.
 fn clients(catalogue: &Catalogue) -> impl Iterator<Item = &str> {
-    let servers = catalogue.targets.values().filter(|t| matches!(t.settings, TargetSettings::Oauth(_)));
-    let workloads = catalogue.workloads.values().map(|w| w.name.as_str());
+    let servers = catalogue.targets.values();
+    let servers = servers.filter(|t| !t.disabled && matches!(t.settings, TargetSettings::Oauth(_)));
+    let workloads = catalogue.workloads.values().filter(|w| !w.disabled).map(|w| w.name.as_str());
     workloads.chain(servers.map(|t| t.name.as_str()))
 }
 

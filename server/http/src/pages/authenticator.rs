@@ -104,10 +104,15 @@ pub async fn remove(state: Data<AppState>, request: HttpRequest, body: Bytes) ->
         let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
         let password = SecretString::from(form.get("current_password").to_owned());
-        let factor = factor(&form).unwrap_or(Factor::Totp(""));
+        // No wrong code, only none: it costs no try, and nobody is warned.
+        let Some(factor) = factor(&form) else {
+            let message = "Give a code of the app, or one of your recovery codes.".to_owned();
+            let errors = vec![FieldError { field: "totp".to_owned(), message }];
+            return remove_page(&v, StatusCode::UNPROCESSABLE_ENTITY, errors).await;
+        };
         match from_browser!(v, |from| v.state.broker.disable_totp(from, &password, factor).await) {
             Ok(opened) => {
-                let said = "The authenticator app is removed. Everything else that was signed in as you is signed out.";
+                let said = "The authenticator app is removed. Your other browsers are signed out.";
                 Ok(with_session(&v, v.redirect("/account", Some(("good", said))), &opened))
             }
             Err(refusal) => {
