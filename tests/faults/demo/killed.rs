@@ -24,11 +24,15 @@ async fn killed_while_people_are_made() {
     let folder = folder();
     let data = folder.path().join("data");
     for point in POINTS {
+        // Into a file: the cluster that it leaves behind holds on to what it was given.
+        let said = folder.path().join("said");
         let mut killed = command(&["--listen", "127.0.0.1:0"], &data);
-        killed.env("HALLPASS_FAILPOINT", point).stdout(Stdio::null()).stderr(Stdio::null());
+        killed.env("HALLPASS_FAILPOINT", point).stdout(Stdio::null());
+        killed.stderr(std::fs::File::create(&said).expect("a file"));
         let status =
             tokio::time::timeout(2 * PATIENCE, killed.status()).await.expect("it ends").expect("it starts");
-        assert_eq!(status.signal(), Some(9), "{point}: {status}");
+        let said = std::fs::read_to_string(&said).unwrap_or_default();
+        assert_eq!(status.signal(), Some(9), "{point}: {status}: {said}");
     }
     let demo = Demo::start(&data).await;
     let http = || reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
