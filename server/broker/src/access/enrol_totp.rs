@@ -44,8 +44,9 @@ impl std::fmt::Debug for TotpConfirmed {
 }
 
 impl Broker {
-    /// Makes a new seed, pending until [`Self::confirm_totp`] in the same session, for a quarter of an hour. Asks for the password, and where an app is enrolled
-    /// already for a factor of that one too; it stays valid until the new one is confirmed.
+    /// Makes a new seed, pending until [`Self::confirm_totp`] in the same session, for a quarter of an hour. Asks for the
+    /// password, and where an app is enrolled already for a factor of that one too; it stays valid until the new one is
+    /// confirmed.
     ///
     /// # Errors
     /// `Invalid` about `current_password`; `Unproven` about `totp` or `recovery_code`; `Throttled`.

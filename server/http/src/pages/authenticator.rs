@@ -14,7 +14,7 @@ use super::visit::{Visit, visit};
 use crate::AppState;
 
 /// The second factor in a form that takes either; nothing where both fields are empty.
-fn factor(form: &Form) -> Option<Factor<'_>> {
+pub(super) fn factor(form: &Form) -> Option<Factor<'_>> {
     let (code, recovery) = (form.get("totp").trim(), form.get("recovery_code").trim());
     match (code, recovery) {
         ("", "") => None,

@@ -8,6 +8,7 @@ use hallpass_broker::views::session::{SecondFactorView, SignInView};
 use hallpass_domain::refusal::{Class, Refusal};
 use secrecy::SecretString;
 
+use super::authenticator::factor;
 use super::forms::Form;
 use super::visit::{Visit, visit};
 use crate::AppState;
@@ -135,9 +136,7 @@ pub async fn second_factor(state: Data<AppState>, request: HttpRequest, body: By
             known_cookie: known.as_deref(),
             origin: &v.origin,
         };
-        let recovery = form.get("recovery_code").trim();
-        let factor =
-            if recovery.is_empty() { Factor::Totp(form.get("totp")) } else { Factor::RecoveryCode(recovery) };
+        let factor = factor(&form).unwrap_or(Factor::Totp(""));
         match v.state.broker.second_factor(from, factor).await {
             Ok(admitted) => Ok(admit(&v, admitted)),
             Err(refusal) if refusal.class == Class::Unavailable || refusal.code == "session_over" => {

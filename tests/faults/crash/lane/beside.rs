@@ -41,11 +41,13 @@ impl Lane {
 
     async fn hear_both(&mut self, first: &mut Process, other: &mut Process, tell: &Tell, until: Instant) {
         loop {
-            let (said, from) = tokio::select! {
-                () = tokio::time::sleep_until(until) => return,
-                said = first.line::<Said>() => (said, &mut *first),
-                said = other.line::<Said>() => (said, &mut *other),
+            let next = async {
+                tokio::select! {
+                    said = first.line::<Said>() => (said, &mut *first),
+                    said = other.line::<Said>() => (said, &mut *other),
+                }
             };
+            let Ok((said, from)) = tokio::time::timeout_at(until, next).await else { return };
             let Some(said) = said else { panic!("a server ended by itself:\n{}", from.log()) };
             self.hear(from, said, tell).await;
         }
