@@ -1,6 +1,8 @@
 //! Clusters that the tests of this binary share, and places for servers.
 use hallpass_tests::pg::Cluster;
-use hallpass_tests::world::{Place, make_target};
+use hallpass_tests::process::Process;
+use hallpass_tests::world::{Place, Running, World, make_target};
+use hallpassd::compose::Given;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -9,16 +11,28 @@ use tokio::sync::OnceCell;
 pub(crate) enum Store {
     Sqlite,
     Postgres,
+    /// As before, with a second server beside the one that the test asks.
+    PostgresTwo,
 }
 
 impl Store {
-    /// Each of them.
+    /// One server on each kind.
     pub(crate) const BOTH: [Self; 2] = [Self::Sqlite, Self::Postgres];
+    /// Each of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::PostgresTwo];
 }
 
 /// A place with its folder, which goes with it.
 pub(crate) struct Bed {
     pub(crate) place: Place,
+    two: bool,
+    _folder: TempDir,
+}
+
+/// The second server of a place, in this process.
+pub(crate) struct Second {
+    pub(crate) world: World,
+    _running: Option<Running>,
     _folder: TempDir,
 }
 
@@ -63,9 +77,11 @@ impl Bed {
         match store {
             Store::Sqlite => {
                 let folder = folder();
-                Self { place: Place::on_sqlite(folder.path().to_owned(), targets), _folder: folder }
+                let place = Place::on_sqlite(folder.path().to_owned(), targets);
+                Self { place, two: false, _folder: folder }
             }
             Store::Postgres => Self::on(stores().await, targets).await,
+            Store::PostgresTwo => Self::on(stores().await, targets).await.with_two(true),
         }
     }
 
@@ -74,7 +90,40 @@ impl Bed {
         let folder = folder();
         let name = format!("store_{}", uuid::Uuid::new_v4().simple());
         cluster.store(&name).await;
-        Self { place: Place::on_postgres(folder.path().to_owned(), cluster, &name, targets), _folder: folder }
+        let place = Place::on_postgres(folder.path().to_owned(), cluster, &name, targets);
+        Self { place, two: false, _folder: folder }
+    }
+
+    /// With a second server, where a test starts it.
+    pub(crate) fn with_two(self, two: bool) -> Self {
+        Self { two, ..self }
+    }
+
+    /// The place of the second server: the same database and master key, a folder of its own.
+    fn second_place(&self) -> Option<(Place, TempDir)> {
+        let folder = self.two.then(folder)?;
+        let place = Place { data: folder.path().to_owned(), ..self.place.clone() };
+        std::fs::copy(self.place.data.join("master.key"), place.data.join("master.key")).expect("the key");
+        Some((place, folder))
+    }
+
+    /// The second server, where there is one, once the first was opened; nothing runs by itself.
+    pub(crate) async fn second(&self, given: Given) -> Option<Second> {
+        let (place, folder) = self.second_place()?;
+        let world = World::open(&place, given).await.expect("a second server");
+        Some(Second { world, _running: None, _folder: folder })
+    }
+
+    /// The same, and it runs until what this returns is dropped.
+    pub(crate) async fn beside(&self, given: Given) -> Option<Second> {
+        let second = self.second(given).await?;
+        Some(Second { _running: Some(second.world.run()), ..second })
+    }
+
+    /// The same as a process of its own, which can be stopped and killed.
+    pub(crate) fn process_beside(&self) -> Option<(Process, TempDir)> {
+        let (place, folder) = self.second_place()?;
+        Some((server(&place, &[]), folder))
     }
 }
 
@@ -83,9 +132,9 @@ fn folder() -> TempDir {
 }
 
 /// The server of the tests on a place, with further variables in its environment.
-pub(crate) fn server(place: &Place, variables: &[(&str, &str)]) -> hallpass_tests::process::Process {
+pub(crate) fn server(place: &Place, variables: &[(&str, &str)]) -> Process {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_hallpassd-faults"));
     command.env(hallpass_tests::fault_server::PLACE, serde_json::to_string(place).expect("JSON"));
     command.envs(variables.iter().copied());
-    hallpass_tests::process::Process::start(command, &place.data.join("log"))
+    Process::start(command, &place.data.join("log"))
 }

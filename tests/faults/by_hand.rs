@@ -20,7 +20,8 @@ async fn missing_when_overdue(store: Store) {
     let bed = Bed::new(store, &[("db", cluster.port())]).await;
     let clock = MovedClock::at(cluster).await;
     let given = Given { clock: Some(clock.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given).await.expect("a server");
+    let world = World::open(&bed.place, given.clone()).await.expect("a server");
+    let second = bed.second(given).await;
     let login = world.login(&world.grant("db-read", "1h").await.expect("a grant")).await.expect("a login");
     let due_at = login.credential.due_at;
     clock.forward(TimeDelta::hours(2));
@@ -28,8 +29,8 @@ async fn missing_when_overdue(store: Store) {
     let drop = format!("DROP ROLE {}", login.credential.external_name);
     superuser.batch_execute(&drop).await.expect("removed by hand");
 
-    for _ in 0..2 {
-        let report = world.broker.step_compare_targets().await;
+    for server in [Some(&world), second.as_ref().map(|s| &s.world), Some(&world)].into_iter().flatten() {
+        let report = server.broker.step_compare_targets().await;
         assert_eq!(report.error, None);
     }
     let after = row(&world, login.credential.id).await;
@@ -57,4 +58,9 @@ async fn missing_when_overdue_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn missing_when_overdue_on_postgres() {
     missing_when_overdue(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_when_overdue_seen_by_two_servers() {
+    missing_when_overdue(Store::PostgresTwo).await;
 }

@@ -12,16 +12,17 @@ use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::{ADMINISTRATOR, World};
 use hallpassd::compose::Given;
 
-use crate::bed::{Bed, Store, target};
+use crate::bed::{Bed, Second, Store, target};
 use crate::parts::{Mailbox, SOON, gone, is_there, row, time};
 
-/// A server whose clock is fed by the test, and its mailbox.
-async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>, Arc<Mailbox>) {
+/// A server whose clock is fed by the test, and its mailbox; both also those of the second server, where there is one.
+async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>, Arc<Mailbox>, Option<Second>) {
     let clock = Arc::new(DatabaseClock::new(time(target().await).await, Instant::now()));
     let mailbox = Arc::new(Mailbox::default());
     let given = Given { clock: Some(clock.clone()), notifier: Some(mailbox.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given).await.expect("a server");
-    (world, clock, mailbox)
+    let world = World::open(&bed.place, given.clone()).await.expect("a server");
+    let second = bed.beside(given).await;
+    (world, clock, mailbox, second)
 }
 
 /// Mails to the administrator whose subject holds some words: as many as there must be.
@@ -64,7 +65,7 @@ async fn turns() {
 async fn two_days_forward(store: Store) {
     let target = target().await;
     let bed = Bed::new(store, &[("db", target.port())]).await;
-    let (world, clock, mailbox) = with_clock(&bed).await;
+    let (world, clock, mailbox, _second) = with_clock(&bed).await;
     let _running = world.run();
     let grant = world.grant("db-read", "1h").await.expect("a grant");
     let login = world.login(&grant).await.expect("a login");
@@ -140,7 +141,7 @@ async fn two_days_forward(store: Store) {
 async fn two_days_back(store: Store) {
     let target = target().await;
     let bed = Bed::new(store, &[("db", target.port())]).await;
-    let (world, clock, mailbox) = with_clock(&bed).await;
+    let (world, clock, mailbox, _second) = with_clock(&bed).await;
     let _running = world.run();
     let ended = world.grant("db-read", "1s").await.expect("a grant");
     let live = world.grant("db-read", "5s").await.expect("a grant");
@@ -200,6 +201,11 @@ async fn two_days_forward_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_days_forward_beside_another_server() {
+    two_days_forward(Store::PostgresTwo).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_days_back_on_sqlite() {
     two_days_back(Store::Sqlite).await;
 }
@@ -207,6 +213,11 @@ async fn two_days_back_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_days_back_on_postgres() {
     two_days_back(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_days_back_beside_another_server() {
+    two_days_back(Store::PostgresTwo).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

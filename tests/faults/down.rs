@@ -24,8 +24,9 @@ async fn a_target_is_down_at_the_end(store: Store) {
     let bed = Bed::new(store, &[("dead", dead.port()), ("other", other.port())]).await;
     let (clock, mailbox) = (MovedClock::at(&dead).await, Arc::new(Mailbox::default()));
     let given = Given { clock: Some(clock.clone()), notifier: Some(mailbox.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given).await.expect("a server");
+    let world = World::open(&bed.place, given.clone()).await.expect("a server");
     let _running = world.run();
+    let _second = bed.beside(given).await;
     let grants = [
         world.grant("dead-read", "3s").await.expect("a grant"),
         world.grant("other-read", "3s").await.expect("a grant"),
@@ -87,6 +88,11 @@ async fn a_target_is_down_at_the_end_on_postgres() {
     a_target_is_down_at_the_end(Store::Postgres).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_is_down_at_the_end_beside_another_server() {
+    a_target_is_down_at_the_end(Store::PostgresTwo).await;
+}
+
 /// More than the reconcilers read at once hang at a dead target. What ends elsewhere ends and is told all the same, and
 /// people get one alert, not hundreds.
 async fn hundreds_hang_at_a_dead_target(store: Store) {
@@ -94,13 +100,14 @@ async fn hundreds_hang_at_a_dead_target(store: Store) {
     let bed = Bed::new(store, &[("dead", dead.port()), ("other", other.port())]).await;
     let (clock, mailbox) = (MovedClock::at(&dead).await, Arc::new(Mailbox::default()));
     let given = Given { clock: Some(clock.clone()), notifier: Some(mailbox.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given).await.expect("a server");
+    let world = World::open(&bed.place, given.clone()).await.expect("a server");
     let grant = world.grant("dead-read", "3s").await.expect("a grant");
     let login = world.login(&grant).await.expect("a login").credential;
     dead.stop();
     copy(&world, &grant, &login, 520).await;
     clock.forward(TimeDelta::seconds(30));
     let _running = world.run();
+    let _second = bed.beside(given).await;
     eventually_within(SOON, "their grants to be ending", || async {
         let filter = GrantFilter { states: vec![GrantState::Active], ..GrantFilter::default() };
         world.broker.store.grants(&filter, Page::first(1)).await.expect("the store").is_empty().then_some(())
@@ -186,4 +193,9 @@ async fn hundreds_hang_at_a_dead_target_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_hang_at_a_dead_target_on_postgres() {
     hundreds_hang_at_a_dead_target(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_hang_at_a_dead_target_beside_another_server() {
+    hundreds_hang_at_a_dead_target(Store::PostgresTwo).await;
 }

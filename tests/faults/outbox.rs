@@ -84,6 +84,10 @@ async fn ask(server: &mut Process) {
 /// A refusal for now is tried again, one for good is not; a cut connection and a late answer lose nothing.
 async fn refused_cut_off_and_late(store: Store) {
     let (mut post, mut server) = Post::open(store, &[]).await;
+    let mut second = post.bed.process_beside();
+    if let Some((second, _)) = &mut second {
+        ready(second).await;
+    }
     let before = post.all_over().await;
     assert_eq!(post.arrived().await.len() as i64, before);
 
@@ -111,9 +115,13 @@ async fn refused_cut_off_and_late(store: Store) {
     post.mail.hold("CONTENT").await;
     ask(&mut server).await;
     post.mail.event("step").await;
+    // Nor does another server that stands still, whatever it is in the middle of, lose or send again what it has taken.
+    let stands_still = |signal| second.iter().for_each(|(second, _)| second.signal(signal));
+    stands_still("STOP");
     let queued = post.outsider.lock().await.number("SELECT count(*) FROM mails WHERE state = 'queued'").await;
     assert!(queued >= 1, "it is on its way");
     ask(&mut server).await;
+    stands_still("CONT");
     // Nor another mail: those that were queued after the one that is held overtake it.
     post.until("SELECT count(*) FROM mails WHERE state = 'queued'", 1).await;
     post.mail.release().await;
@@ -131,6 +139,11 @@ async fn refused_cut_off_and_late_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_cut_off_and_late_on_postgres() {
     refused_cut_off_and_late(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_cut_off_and_late_beside_another_server() {
+    refused_cut_off_and_late(Store::PostgresTwo).await;
 }
 
 /// The mail goes out again, as the same mail, and no other is lost or sent twice.

@@ -19,7 +19,9 @@ async fn a_claim_meets_the_end_of_the_grant(store: Store) {
     let bed = Bed::new(store, &[("db", target.port())]).await;
     let clock = MovedClock::at(target).await;
     let given = Given { clock: Some(clock.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given).await.expect("a server");
+    let world = World::open(&bed.place, given.clone()).await.expect("a server");
+    let second = bed.second(given).await;
+    let ends = second.as_ref().map_or(&world, |s| &s.world);
     let database = world.target("db").await.expect("the target");
     for _ in 0..ROUNDS {
         let mut logins = Vec::new();
@@ -28,7 +30,7 @@ async fn a_claim_meets_the_end_of_the_grant(store: Store) {
             logins.push(world.login(&grant).await.expect("a login").credential);
         }
         clock.forward(chrono::TimeDelta::minutes(11));
-        let (_, expired) = tokio::join!(world.broker.revoke_at(database), world.broker.step_expire_grants());
+        let (_, expired) = tokio::join!(world.broker.revoke_at(database), ends.broker.step_expire_grants());
         assert_eq!(expired.error, None);
         for login in logins {
             eventually_within(SOON, "an end without waiting for a lease", || async {
@@ -49,4 +51,10 @@ async fn a_claim_meets_the_end_of_the_grant_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_meets_the_end_of_the_grant_on_postgres() {
     a_claim_meets_the_end_of_the_grant(Store::Postgres).await;
+}
+
+/// One server claims what another one's turn ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_meets_the_end_of_the_grant_at_another_server() {
+    a_claim_meets_the_end_of_the_grant(Store::PostgresTwo).await;
 }

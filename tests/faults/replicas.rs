@@ -7,7 +7,7 @@ use hallpass_tests::fault_server::{Said, Tell};
 use hallpass_tests::outsider::{Outsider, Row};
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::{Place, World};
-use hallpassd::compose::Given;
+use hallpassd::compose::{Given, Making};
 
 use crate::bed::{Bed, Store, server, target};
 use crate::ledger::{Ledger, log_verifies, published};
@@ -132,4 +132,37 @@ async fn stopped_in_the_middle_of_an_issue() {
     let ledger = checked("a server was stopped in an issue", &bed.place).await;
     let id = CredentialId(uuid::Uuid::parse_str(done[0].as_deref().expect("an id")).expect("an id"));
     assert_eq!(ledger.count("credential.live", "credential", id), 0);
+}
+
+/// Several first starts on an empty database at once make one installation, of which all are servers; one that has made a
+/// master key of its own is told which one holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_starts_at_once() {
+    let bed = Bed::new(Store::Postgres, &[]).await;
+    let alien = tempfile::tempdir().expect("a folder");
+    let place = |own: bool| Place {
+        data: if own { alien.path().to_owned() } else { bed.place.data.clone() },
+        ..bed.place.clone()
+    };
+    let start = |place: Place| {
+        tokio::spawn(async move {
+            hallpassd::compose::tls::install_provider();
+            let config = place.config();
+            hallpassd::compose::compose(&config, "http://127.0.0.1:1", Making::Allowed, Given::default())
+                .await
+        })
+    };
+    let starts: Vec<_> =
+        [false, false, true, false, true].into_iter().map(|own| (own, start(place(own)))).collect();
+    let (mut instances, mut refused) = (Vec::new(), Vec::new());
+    for (own, start) in starts {
+        match start.await.expect("the task") {
+            Ok(composed) => instances.push((own, composed.broker.settings.instance.clone())),
+            Err(error) => refused.push((own, error.to_string())),
+        }
+    }
+    let winner = instances[0].clone();
+    assert!(instances.iter().all(|other| *other == winner), "{instances:?}, refused: {refused:?}");
+    assert_eq!(instances.len(), if winner.0 { 2 } else { 3 }, "{refused:?}");
+    assert!(refused.iter().all(|(own, why)| *own != winner.0 && why.contains("master key")), "{refused:?}");
 }

@@ -30,7 +30,7 @@ async fn put_back(store: Store, count: u64) -> (Bed, IssuedToken) {
     let mut outsider = Outsider::connect(&bed.place.database).await;
     let columns = "grant_id, target_id, client_id, issued_at, expires_at, revoked_at, version";
     let more = match store {
-        Store::Postgres => format!(
+        Store::Postgres | Store::PostgresTwo => format!(
             "INSERT INTO tokens (id, hash, {columns}) SELECT gen_random_uuid(), sha256(i::text::bytea), {columns}
                FROM tokens, generate_series(1, {count}) AS i"
         ),
@@ -46,7 +46,7 @@ async fn put_back(store: Store, count: u64) -> (Bed, IssuedToken) {
             outsider.sql(&more).await;
             Copy::taken(&bed, open(&bed).await).await
         }
-        Store::Postgres => {
+        Store::Postgres | Store::PostgresTwo => {
             outsider.sql(&more).await;
             drop(outsider);
             Copy::taken(&bed, world).await

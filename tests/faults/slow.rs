@@ -40,6 +40,7 @@ async fn a_create_arrives_late(store: Store, answer_lost: bool) {
     let bed = Bed::new(store, &[("db", proxy.port())]).await;
     let world = Arc::new(World::open(&bed.place, Given::default()).await.expect("a server"));
     let _running = world.run();
+    let _second = bed.beside(Given::default()).await;
     let grant = world.grant("db-read", "3s").await.expect("a grant");
     let (asking, intended) = held(&proxy, &world, &grant).await;
     assert_eq!(intended.state, CredentialState::Intended, "the row is there before the account");
@@ -63,14 +64,14 @@ async fn a_create_arrives_late(store: Store, answer_lost: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_past_its_deadline_leaves_nothing() {
-    for store in Store::BOTH {
+    for store in Store::ALL {
         a_create_arrives_late(store, false).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_create_whose_answer_is_lost_is_removed() {
-    for store in Store::BOTH {
+    for store in Store::ALL {
         a_create_arrives_late(store, true).await;
     }
 }
@@ -131,6 +132,7 @@ async fn nobody_waits_for_the_create(store: Store) {
     let bed = Bed::new(store, &[("db", proxy.port())]).await;
     let world = Arc::new(World::open(&bed.place, Given::default()).await.expect("a server"));
     let _running = world.run();
+    let _second = bed.beside(Given::default()).await;
     let grant = world.grant("db-read", "1h").await.expect("a grant");
     let (asking, intended) = held(&proxy, &world, &grant).await;
     asking.abort();
@@ -148,6 +150,11 @@ async fn nobody_waits_for_the_create_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_for_the_create_on_postgres() {
     nobody_waits_for_the_create(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_the_create_beside_another_server() {
+    nobody_waits_for_the_create(Store::PostgresTwo).await;
 }
 
 /// Whoever asked is gone after it was decided that the login goes live, and before he has it: it goes live, and is removed.
@@ -183,6 +190,7 @@ async fn nobody_hands_it_on(store: Store) {
     let bed = Bed::new(store, &[("db", target.port())]).await;
     let world = World::open(&bed.place, Given::default()).await.expect("a server");
     let _running = world.run();
+    let _second = bed.beside(Given::default()).await;
     let grant = world.grant("db-read", "1h").await.expect("a grant");
     let caller = world.caller(REQUESTER).await.expect("the requester");
     drop(world.broker.issue_login(&caller, grant.id).await.expect("a login"));
@@ -204,4 +212,9 @@ async fn nobody_hands_it_on_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_hands_it_on_on_postgres() {
     nobody_hands_it_on(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_hands_it_on_beside_another_server() {
+    nobody_hands_it_on(Store::PostgresTwo).await;
 }

@@ -17,7 +17,7 @@ use hallpass_tests::world::{DATABASE, REQUESTER, World};
 use hallpassd::compose::Given;
 use secrecy::ExposeSecret as _;
 
-use crate::bed::{Bed, Store, started, target};
+use crate::bed::{Bed, Second, Store, started, target};
 use crate::ledger::Ledger;
 use crate::parts::{Mailbox, MovedClock, SOON, gone, is_there, row};
 
@@ -28,13 +28,15 @@ struct Scene {
     login: IssuedLogin,
     requester: Caller,
     _running: hallpass_tests::world::Running,
+    _second: Option<Second>,
     _session: tokio_postgres::Client,
 }
 
 async fn scene(bed: &Bed) -> Scene {
     let given = Given { notifier: Some(Arc::new(Mailbox::default())), ..Given::default() };
-    let world = World::open(&bed.place, given).await.expect("a server");
+    let world = World::open(&bed.place, given.clone()).await.expect("a server");
     let running = world.run();
+    let second = bed.beside(given).await;
     let reading = world.grant("api-read", "10m").await.expect("a grant");
     let token = world.token(&reading).await.expect("a token");
     let grant = world.grant("db-read", "4s").await.expect("a grant");
@@ -47,7 +49,7 @@ async fn scene(bed: &Bed) -> Scene {
     session.batch_execute("BEGIN; LOCK TABLE orders IN ACCESS SHARE MODE").await.expect("a lock");
     assert!(world.is_active(&token).await);
     let requester = world.caller(REQUESTER).await.expect("the requester");
-    Scene { world, token, login, requester, _running: running, _session: session }
+    Scene { world, token, login, requester, _running: running, _second: second, _session: session }
 }
 
 impl Scene {
@@ -165,16 +167,19 @@ async fn a_silent_target_delays_no_other_while_the_file_is_gone() {
     }
 }
 
-/// The store's cluster is killed, and comes back.
+/// The store's cluster is killed, and comes back; under one server, and under two, each of which removes what is due and has
+/// something to record.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_is_killed() {
-    let cluster = started(&[]).await;
-    let bed = Bed::on(&cluster, &[("db", target().await.port())]).await;
-    let scene = scene(&bed).await;
-    cluster.stop();
-    scene.fails_closed_and_removes().await;
-    cluster.start_again();
-    scene.goes_on_and_records().await;
+    for two in [false, true] {
+        let cluster = started(&[]).await;
+        let bed = Bed::on(&cluster, &[("db", target().await.port())]).await.with_two(two);
+        let scene = scene(&bed).await;
+        cluster.stop();
+        scene.fails_closed_and_removes().await;
+        cluster.start_again();
+        scene.goes_on_and_records().await;
+    }
 }
 
 /// The disk of the store's cluster is full, and with it the log of all its changes: it stops, and comes back when there is
@@ -202,13 +207,15 @@ async fn the_disk_of_the_database_is_full() {
 /// The store's cluster hangs: connections stay open and nothing is answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_database_hangs() {
-    let cluster = started(&[]).await;
-    let bed = Bed::on(&cluster, &[("db", target().await.port())]).await;
-    let scene = scene(&bed).await;
-    let hung = Hung::hang(&cluster);
-    scene.fails_closed_and_removes().await;
-    drop(hung);
-    scene.goes_on_and_records().await;
+    for two in [false, true] {
+        let cluster = started(&[]).await;
+        let bed = Bed::on(&cluster, &[("db", target().await.port())]).await.with_two(two);
+        let scene = scene(&bed).await;
+        let hung = Hung::hang(&cluster);
+        scene.fails_closed_and_removes().await;
+        drop(hung);
+        scene.goes_on_and_records().await;
+    }
 }
 
 /// A cluster all of whose processes are stopped; they go on when this is dropped, also when a test fails.

@@ -21,7 +21,7 @@ impl Kept {
     async fn new(store: Store) -> Self {
         match store {
             Store::Sqlite => Self { new: Installed::new(), cluster: None },
-            Store::Postgres => {
+            Store::Postgres | Store::PostgresTwo => {
                 let cluster = started(&[]).await;
                 cluster.databases(&["ours"]).await;
                 Self { new: on(&cluster, "ours"), cluster: Some(cluster) }

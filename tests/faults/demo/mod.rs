@@ -110,6 +110,16 @@ impl Demo {
         reference
     }
 
+    /// The same, and Dana issues what it gives; answers the words of the page that shows it.
+    async fn issued(&self, role: &str, time: &str) -> String {
+        let reference = self.granted(role, time).await;
+        let dana = self.act_as("dana@demo.test").await;
+        let links = dana.get(&format!("/requests/{reference}")).await.expect(200).links();
+        let grant = links.into_iter().find(|l| l.starts_with("/grants/")).expect("a grant");
+        let form = dana.get(&grant).await.expect(200).form(&format!("{grant}/credentials"));
+        dana.submit(&form).await.expect(200).words()
+    }
+
     /// Port of the private cluster.
     fn cluster(&self) -> u16 {
         std::fs::read_to_string(self.data.join("pg/port")).expect("a port").trim().parse().expect("a port")

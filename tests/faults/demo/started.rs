@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hallpass_tests::mail_server::Certificates;
 use hallpass_tests::pg::{Cluster, PASSWORD};
+use hallpass_tests::wait::eventually;
 use serde_json::Value;
 
 use super::{Demo, answers, command, folder, run};
@@ -89,6 +90,26 @@ async fn a_newcomer_finds_everything() {
         .get(format!("{}/demo/mail?to=nobody@demo.test", demo.base()))
         .header("accept", "application/json");
     assert_eq!(nobody.send().await.unwrap().text().await.unwrap(), "[]");
+    demo.stop("TERM").await;
+}
+
+/// The line that shows the target past Hallpass shows a login that is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newcomer_sees_the_target_with_own_eyes() {
+    let folder = folder();
+    let demo = Demo::start(&folder.path().join("data")).await;
+    let line = demo.guide.lines().map(str::trim).find(|l| l.contains("pg_stat_activity")).expect("a line");
+    let look = || async {
+        let mut shell = tokio::process::Command::new("sh");
+        let (good, text) = run(shell.args(["-c", line]).current_dir("/")).await;
+        assert!(good, "{line}: {text}");
+        text.split_whitespace().find(|word| word.starts_with("hp_")).map(str::to_owned)
+    };
+    assert_eq!(look().await, None);
+    let page = demo.issued("db-quick", "20s").await;
+    let name = look().await.expect("the login is there");
+    assert!(page.contains(&name), "{name}: {page}");
+    eventually("it is gone", || async { look().await.is_none().then_some(()) }).await;
     demo.stop("TERM").await;
 }
 
@@ -181,12 +202,7 @@ async fn another_server_is_not_taken_while_a_login_is_at_the_one_before() {
         command(&["--listen", "127.0.0.1:0", "--postgres", &url], &data)
     };
     let demo = Demo::start_with(named(&one), &data).await;
-    let reference = demo.granted("db-quick", "2m").await;
-    let dana = demo.act_as("dana@demo.test").await;
-    let links = dana.get(&format!("/requests/{reference}")).await.expect(200).links();
-    let grant = links.into_iter().find(|l| l.starts_with("/grants/")).expect("a grant");
-    let form = dana.get(&grant).await.expect(200).form(&format!("{grant}/credentials"));
-    let _ = dana.submit(&form).await.expect(200);
+    let _ = demo.issued("db-quick", "2m").await;
     demo.stop("TERM").await;
     let (good, text) = run(&mut named(&other)).await;
     assert!(!good && text.contains("address would change while 1 of its logins"), "{text}");
@@ -217,15 +233,9 @@ async fn a_server_that_is_named_with_tls() {
 
     let arguments = ["--listen", "127.0.0.1:0", "--postgres", &root(&known)];
     let demo = Demo::start_with(command(&arguments, &data), &data).await;
-    let _ = demo.granted("db-quick", "2m").await;
-    let dana = demo.act_as("dana@demo.test").await;
-    let access = dana.get("/access").await.expect(200);
-    let (_, id) = access.body.split_once("href=\"/grants/").expect("the grant");
-    let id = id.split(['"', '#']).next().unwrap();
-    let page = dana.get(&format!("/grants/{id}")).await.expect(200);
     // It is shown only once a login with it worked.
-    let page = dana.send(&page.form(&format!("/grants/{id}/credentials"))).await.expect(200);
-    assert!(page.words().contains("sslmode=verify-full sslrootcert=orders-db-ca.pem"), "{}", page.words());
+    let page = demo.issued("db-quick", "2m").await;
+    assert!(page.contains("sslmode=verify-full sslrootcert=orders-db-ca.pem"), "{page}");
     demo.stop("TERM").await;
     drop(superuser);
     tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();

@@ -41,7 +41,7 @@ pub fn from_environment(name: &str) -> Result<MasterKeys, MasterKeyError> {
 pub fn create_file(path: &Path) -> Result<MasterKeys, MasterKeyError> {
     let place = path.display().to_string();
     let key = generate()?;
-    match write_new(path, &format_file(&key, "")) {
+    match write_whole(path, &format_file(&key, "")) {
         Ok(()) => MasterKeys::parse(&place, &key),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(MasterKeyError::Exists(place)),
         Err(error) => Err(MasterKeyError::Io(place, error)),
@@ -116,6 +116,18 @@ fn read_private(path: &Path, place: &str) -> Result<Zeroizing<String>, MasterKey
     let mut text = Zeroizing::new(String::with_capacity(4096));
     file.take(MAX_FILE).read_to_string(&mut text).map_err(io)?;
     Ok(text)
+}
+
+/// Writes a file that is either there whole or not at all, also for who reads it meanwhile, and never in place of another.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", uuid::Uuid::new_v4().simple()));
+    let beside = Path::new(&beside);
+    write_new(beside, text)?;
+    let linked = std::fs::hard_link(beside, path);
+    std::fs::remove_file(beside)?;
+    linked?;
+    sync_folder(path)
 }
 
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {

@@ -1,7 +1,7 @@
 //! Keys and names that are made once and remembered: master key, token keys, checkpoint key, instance.
 use std::sync::Arc;
 
-use hallpass_adapters::sealing::{self, AeadSealer};
+use hallpass_adapters::sealing::{self, AeadSealer, MasterKeyError};
 use hallpass_adapters::signers::{CheckpointKeyRecord, KeyRing, RotationPolicy, SigningKeyRecord};
 use hallpass_adapters::targets::MarkKey;
 use hallpass_broker::events::event;
@@ -62,16 +62,17 @@ pub async fn sealer(
     let known = store.meta(CHECK).await.map_err(|e| StartError(e.to_string()))?;
     let first = making == Making::Allowed && known.is_none() && !path.exists();
     let master = if first && std::env::var_os(MASTER_KEY_VARIABLE).is_none() {
-        sealing::create_file(path).map_err(|e| StartError(e.to_string()))?
+        match sealing::create_file(path) {
+            // Another server that has this folder was first.
+            Err(MasterKeyError::Exists(_)) => master_keys(keys)?,
+            made => made.map_err(|e| StartError(e.to_string()))?,
+        }
     } else {
         master_keys(keys)?
     };
-    match &known {
-        Some(check) => {
-            master.verify(check).map_err(|e| StartError(e.to_string()))?;
-        }
-        None => put(store, CHECK, None, master.check_value(), "key.master_set", now).await?,
-    }
+    // Where another server was first with a key of its own, that one's holds, and this is refused as any wrong one.
+    let check = told_as(store, CHECK, "key.master_set", now, || Ok(master.check_value())).await?;
+    master.verify(&check).map_err(|e| StartError(e.to_string()))?;
     Ok(Arc::new(AeadSealer::new(master)))
 }
 
@@ -82,12 +83,23 @@ pub async fn remembered(
     now: Timestamp,
     make: impl FnOnce() -> Result<String, StartError>,
 ) -> Result<String, StartError> {
+    told_as(store, key, "instance.named", now, make).await
+}
+
+/// The same, told by an event of this kind when it is made.
+async fn told_as(
+    store: &dyn Store,
+    key: &'static str,
+    kind: &'static str,
+    now: Timestamp,
+    make: impl FnOnce() -> Result<String, StartError>,
+) -> Result<String, StartError> {
     let read = |e: hallpass_domain::ports::store::ReadError| StartError(e.to_string());
     if let Some(value) = store.meta(key).await.map_err(read)? {
         return Ok(value);
     }
     let value = make()?;
-    match put(store, key, None, value.clone(), "instance.named", now).await {
+    match put(store, key, value.clone(), kind, now).await {
         Ok(()) => Ok(value),
         // Another replica was first: its value holds.
         Err(error) => store.meta(key).await.map_err(read)?.ok_or(error),
@@ -97,13 +109,12 @@ pub async fn remembered(
 async fn put(
     store: &dyn Store,
     key: &'static str,
-    expected: Option<String>,
     value: String,
     kind: &'static str,
     now: Timestamp,
 ) -> Result<(), StartError> {
     let transition = Transition::new(now)
-        .with(Change::Meta { key: key.to_owned(), expected, value: Some(value) })
+        .with(Change::Meta { key: key.to_owned(), expected: None, value: Some(value) })
         .event(event(now, kind, "system:start", &[], json!({ "what": key }), json!({})));
     store.commit(transition).await.map_err(|e| StartError(e.to_string()))
 }

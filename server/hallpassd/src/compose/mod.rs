@@ -58,7 +58,7 @@ pub enum Making {
 }
 
 /// Parts that tests and the demo bring along.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Given {
     /// Instead of the configured mail transport.
     pub notifier: Option<Arc<dyn Notifier>>,

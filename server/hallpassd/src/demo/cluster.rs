@@ -157,6 +157,17 @@ impl Cluster {
         run(self.control().arg("status"), "looking for the demo's PostgreSQL").is_ok()
     }
 
+    /// The command that shows somebody Hallpass's logins and their sessions as the superuser sees them, past Hallpass.
+    pub fn look(&self) -> String {
+        let psql = if is_root() { "runuser -u postgres -- psql" } else { "psql" };
+        let sessions = "SELECT usename, state, backend_start FROM pg_stat_activity WHERE usename LIKE 'hp%'";
+        format!(
+            "{psql} -h {} -p {} -U postgres -c '\\du hp_*' -c \"{sessions}\"",
+            self.folder.display(),
+            self.reach.port
+        )
+    }
+
     /// Runs SQL as the superuser over the socket: a connection that is not Hallpass's. One row a line, columns apart by `|`.
     ///
     /// # Errors

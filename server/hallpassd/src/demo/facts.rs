@@ -65,6 +65,9 @@ pub struct Facts {
     /// PostgreSQL target, where there is one.
     #[serde(skip_serializing, default)]
     pub postgresql: Option<super::reach::Reach>,
+    /// How to look at it past Hallpass, where it is the demo's own.
+    #[serde(skip_serializing, default)]
+    pub look: Option<String>,
 }
 
 impl Facts {
@@ -74,6 +77,7 @@ impl Facts {
         memory: &Memory,
         catalogue: &hallpass_domain::catalogue::Catalogue,
         postgresql: Option<super::reach::Reach>,
+        look: Option<String>,
     ) -> Self {
         let client = |id: &str| {
             memory
@@ -132,6 +136,7 @@ impl Facts {
             resource_servers: servers,
             roles,
             postgresql,
+            look,
         }
     }
 }

@@ -120,6 +120,13 @@ pub fn text(facts: &Facts, data: &Path) -> String {
     lines.push(format!("    {}     # Ana or Bo approves", ask(quick)));
     lines.push(format!("    {}", use_it(quick)));
     lines.push(String::new());
+    if let Some(look) = &facts.look {
+        lines.push(
+            "  The logins and sessions at the target, past Hallpass (before, during and after):".to_owned(),
+        );
+        lines.push(format!("    {look}"));
+        lines.push(String::new());
+    }
     lines.push("  Afterwards, with this demo stopped:".to_owned());
     let same =
         if data == Path::new(DEFAULT_DATA) { String::new() } else { format!(" --data {}", quoted(data)) };

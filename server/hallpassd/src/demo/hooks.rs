@@ -178,20 +178,33 @@ impl DemoHooks for Hooks {
                     }
                 })
                 .collect(),
-            commands: vec![
-                Command {
+            commands: [
+                Some(Command {
                     label: "Sign the command line in".to_owned(),
                     command: [guide::set_up(&self.facts.base_url), vec!["hallpass login".to_owned()]]
                         .concat()
                         .join("\n"),
-                },
-                Command {
+                }),
+                Some(Command {
                     label: "Ask, wait, use".to_owned(),
                     command: format!("{}\n{}", guide::ask(quick), guide::use_it(quick)),
-                },
-                Command { label: "See a crash survived".to_owned(), command: guide::server("demo crash") },
-                Command { label: "See tampering found".to_owned(), command: guide::server("demo tamper") },
-            ],
+                }),
+                self.facts.look.clone().map(|command| Command {
+                    label: "See what is at the target, past Hallpass".to_owned(),
+                    command,
+                }),
+                Some(Command {
+                    label: "See a crash survived".to_owned(),
+                    command: guide::server("demo crash"),
+                }),
+                Some(Command {
+                    label: "See tampering found".to_owned(),
+                    command: guide::server("demo tamper"),
+                }),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             missing: (!self.postgres).then(|| Command {
                 label: "For a real database target, install PostgreSQL's server and start again".to_owned(),
                 command: programs::INSTALL.to_owned(),

@@ -184,7 +184,8 @@ async fn assemble(
         let setup = resource_server_setup(&composed, &catalogue, &memory, &base_url, name, role, port)?;
         resource_servers.push(resource_server::start(setup, listener)?);
     }
-    let facts = Facts::collect(&base_url, &memory, &catalogue, reach.clone());
+    let facts =
+        Facts::collect(&base_url, &memory, &catalogue, reach.clone(), cluster.as_ref().map(Cluster::look));
     if let Some(path) = &args.facts {
         let text = serde_json::to_string_pretty(&facts).map_err(|e| StartError(e.to_string()))?;
         seed::write_private(path, &text)?;
