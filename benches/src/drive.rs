@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::figures::{Fault, median, say, ticks};
 use crate::seeded::token_text;
+use crate::stage::durable_cluster;
 
 /// What is measured.
 #[derive(clap::Args)]
@@ -19,9 +20,9 @@ pub(crate) struct Args {
     /// Live tokens in the store
     #[arg(long, default_value_t = 1_000_000)]
     tokens: usize,
-    /// `postgres://…` instead of SQLite in a temporary folder
+    /// The store in PostgreSQL instead of SQLite
     #[arg(long)]
-    database: Option<String>,
+    postgres: bool,
     /// Connections at a time
     #[arg(long, default_value_t = 16)]
     clients: usize,
@@ -200,16 +201,25 @@ fn row(name: &str, samples: &[Sample], bare: f64) {
 /// Measures everything.
 pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
     let folder = tempfile::tempdir()?;
-    let database = args
-        .database
-        .clone()
-        .unwrap_or_else(|| format!("sqlite:{}", folder.path().join("hallpass.db").display()));
+    let cluster = if args.postgres { Some(durable_cluster().await?) } else { None };
+    let (database, kind) = match &cluster {
+        Some(cluster) => {
+            cluster.databases(&["store"]).await;
+            (
+                format!("{}?sslmode=disable", cluster.url("store")),
+                "PostgreSQL, fsync and synchronous_commit on",
+            )
+        }
+        None => {
+            let file = folder.path().join("hallpass.db");
+            (format!("sqlite:{}", file.display()), "SQLite WAL, synchronous=FULL")
+        }
+    };
     let hello = Server::start(&["hello"])?;
     let seeded = Instant::now();
     let (tokens, path) = (args.tokens.to_string(), folder.path().display().to_string());
     let hallpass =
         Server::start(&["hallpass", "--tokens", &tokens, "--database", &database, "--folder", &path])?;
-    let kind = if database.starts_with("sqlite:") { "SQLite WAL, synchronous=FULL" } else { "PostgreSQL" };
     say(&format!(
         "{tokens} live tokens on {kind}, seeded in {:.0} s; {} clients, {} samples of {} requests, 1 worker each; audit on",
         seeded.elapsed().as_secs_f64(),

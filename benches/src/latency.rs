@@ -9,7 +9,6 @@ use hallpass_adapters::notifiers::{Sender, SmtpConfig, SmtpNotifier, SmtpTls};
 use hallpass_domain::ports::notifier::{Notifier, NotifyError, RenderedMail};
 use hallpass_domain::text::Email;
 use hallpass_tests::mail_server::{Certificates, MailServer, MailServerOptions};
-use hallpass_tests::pg::Cluster;
 use hallpass_tests::world::{APPROVER, DATABASE, World, make_target};
 use hallpassd::compose::Given;
 use secrecy::ExposeSecret as _;
@@ -55,7 +54,7 @@ impl Notifier for Timed {
 
 /// Measures it.
 pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
-    let target = tokio::task::spawn_blocking(Cluster::start).await?;
+    let target = durable_cluster().await?;
     make_target(&target).await;
     let certificates = Certificates::for_loopback();
     let options = MailServerOptions {

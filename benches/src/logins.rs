@@ -5,13 +5,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use hallpass_domain::credential::CredentialState;
-use hallpass_tests::pg::Cluster;
 use hallpass_tests::world::{DATABASE, World, make_target};
 use hallpassd::compose::Given;
 use secrecy::ExposeSecret as _;
 
 use crate::figures::{Fault, own_cpu, say};
-use crate::stage::{Stage, grant_until, seconds_after};
+use crate::stage::{Stage, durable_cluster, grant_until, seconds_after};
 
 /// Logins issued at a time.
 const LANES: usize = 8;
@@ -35,7 +34,7 @@ pub(crate) struct Args {
 
 /// Measures it once.
 pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
-    let target = tokio::task::spawn_blocking(Cluster::start).await?;
+    let target = durable_cluster().await?;
     make_target(&target).await;
     let stage = Stage::new(args.postgres, &[("db", target.port())]).await?;
     let world = Arc::new(World::open(&stage.place, Given::default()).await?);

@@ -9,6 +9,12 @@ use hallpass_tests::world::{Place, REQUESTER, World};
 
 use crate::figures::Fault;
 
+/// A cluster as one in use is: what it commits is on disk, and it looks after its tables.
+pub(crate) async fn durable_cluster() -> Result<Cluster, Fault> {
+    let settings = &[("fsync", "on"), ("autovacuum", "on"), ("shared_buffers", "256MB")];
+    Ok(tokio::task::spawn_blocking(|| Cluster::start_with(settings)).await?)
+}
+
 /// A store, and the folder or cluster that it is in.
 pub(crate) struct Stage {
     pub(crate) place: Place,
@@ -32,12 +38,12 @@ impl Stage {
                 _cluster: None,
             });
         }
-        let cluster = tokio::task::spawn_blocking(Cluster::start).await?;
+        let cluster = durable_cluster().await?;
         cluster.databases(&["store"]).await;
         let place = Place::on_postgres(data, &cluster, "store", targets);
         Ok(Self {
             place,
-            store: "PostgreSQL, synchronous_commit=on",
+            store: "PostgreSQL, fsync and synchronous_commit on",
             _folder: folder,
             _cluster: Some(cluster),
         })

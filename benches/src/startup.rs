@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use hallpass_tests::fault_server::PLACE;
-use hallpass_tests::pg::Cluster;
 use hallpass_tests::world::{Place, World, make_target};
 use hallpassd::compose::{Given, Making, compose, tasks};
 
 use crate::figures::{Fault, say, spread};
 use crate::serve::seed_tokens;
-use crate::stage::{Stage, grant_until};
+use crate::stage::{Stage, durable_cluster, grant_until};
 
 /// What is measured.
 #[derive(clap::Args)]
@@ -29,7 +28,7 @@ pub(crate) struct Args {
 
 /// Measures it.
 pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
-    let target = tokio::task::spawn_blocking(Cluster::start).await?;
+    let target = durable_cluster().await?;
     make_target(&target).await;
     let stage = Stage::new(args.postgres, &[("db", target.port())]).await?;
     let world = World::open(&stage.place, Given::default()).await?;

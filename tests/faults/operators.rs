@@ -261,6 +261,24 @@ async fn configuration_is_checked_before() {
     assert!(why.contains("master.key") && why.contains("644"), "{why}");
 }
 
+/// What the documents show to copy is a configuration: all that `check-config` misses is what their machine has and this one
+/// has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documents_show_configurations() {
+    let documents = [include_str!("../../README.md"), include_str!("../../docs/operations.md")];
+    for document in documents {
+        let shown = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let shown: Vec<&str> = shown.filter(|text| text.contains("[server]")).collect();
+        assert_eq!(shown.len(), 1, "one whole configuration");
+        let new = Installed::new();
+        std::fs::write(new.path("hallpassd.toml"), shown[0]).expect("written");
+        for mistake in new.refused(&["check-config"]).await.lines() {
+            let missing = ["is not a file that can be read", "is not a folder", "no master key in /etc/"];
+            assert!(missing.iter().any(|words| mistake.contains(words)), "{mistake}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrations_and_recovery() {
     let new = Installed::new();

@@ -236,7 +236,7 @@ fn is_begun(credential: &Credential) -> bool {
     credential.state == CredentialState::Revoking
 }
 
-/// What was seen at the target, on the row as it is now; what stands there, seen by another before, stays.
+/// What was seen at the target, on the row as it is now; what stands there and was not seen by us stays.
 fn on_top_of(row: Credential, seen: &Credential) -> Credential {
     Credential {
         denied_at: seen.denied_at.or(row.denied_at),

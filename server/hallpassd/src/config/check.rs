@@ -1,5 +1,5 @@
 //! What only values together can get wrong.
-use super::{Config, MailTls, MailTransport};
+use super::{Config, Mail, MailTls, MailTransport};
 
 /// What only values together can get wrong: key and explanation.
 pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
@@ -70,6 +70,11 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
         && !matches!(config.mail.host.as_str(), "localhost" | "127.0.0.1" | "::1")
     {
         out.push(("mail.tls", "may be none on loopback only".to_owned()));
+    }
+    // Whoever names a mail server wants mails to go there, not into a folder unseen.
+    if config.mail.transport == MailTransport::File && config.mail.host != Mail::default().host {
+        let what = "is set, and mails go into a folder: add transport = \"smtp\", or leave host out";
+        out.push(("mail.host", what.to_owned()));
     }
     if config.audit.no_checkpoint_file && config.audit.checkpoint_file.is_some() {
         out.push((

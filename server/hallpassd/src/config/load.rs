@@ -345,6 +345,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_server_that_nobody_would_use_is_told() {
+        let mistakes = load_text("[mail]\nhost = \"smtp.example.org\"\n", &[], &[]).unwrap_err();
+        assert!(mistakes.len() == 1 && mistakes[0].place.ends_with(":2"), "{mistakes:?}");
+        let smtp = "[mail]\nhost = \"smtp.example.org\"\ntransport = \"smtp\"\n";
+        assert!(load_text(smtp, &[], &[]).is_ok());
+    }
+
+    #[test]
     fn a_proxy_that_ends_tls_is_named() {
         let behind = "[server]\nlisten = \"127.0.0.1:8420\"\nbase_url = \"https://access.example.org\"\n";
         let mistakes = load_text(behind, &[], &[]).unwrap_err();

@@ -54,12 +54,7 @@ pub fn missing(config: &Config) -> Vec<(&'static str, String)> {
         sealing::from_file(&config.keys.master_key_file)
     };
     if let Err(error) = key {
-        out.push((
-            "keys.master_key_file",
-            format!(
-                "{error}. `hallpassd init` makes one for a new installation; for an old one put its own there"
-            ),
-        ));
+        out.push(("keys.master_key_file", error.to_string()));
     }
     if let Err(error) = crate::logging::filter(&config.log.filter) {
         out.push(("log.filter", error));

@@ -34,6 +34,9 @@ impl Credentials for StoreHandle {
     }
 
     async fn credentials(&self, ids: &[CredentialId]) -> Read<Vec<Credential>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids: Vec<Uid> = ids.iter().map(|id| Uid(id.0)).collect();
         many!(self, CredentialRow, credentials::table.filter(credentials::id.eq_any(&ids)))
     }
