@@ -272,12 +272,17 @@ pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
         issue.push(issued);
         let basic = job.clone();
         let (each, tokens) = (made.len(), Arc::clone(&made));
-        revoke.push(
-            sample(&hallpass, clients, each, "200 OK", false, move |n| {
-                post("/oauth/revoke", &basic, &format!("token={}", tokens.get(n).map_or("", String::as_str)))
-            })
-            .await?,
-        );
+        let mut revoked = sample(&hallpass, clients, each, "200 OK", false, move |n| {
+            post("/oauth/revoke", &basic, &format!("token={}", tokens.get(n).map_or("", String::as_str)))
+        })
+        .await?;
+        // An unknown token is answered with 200, too (RFC 7009 §2.2): what counts is what is said of it afterwards.
+        let (basic, tokens) = (resource.clone(), Arc::clone(&made));
+        let ended = sample(&hallpass, clients, each, "\"active\":false", false, move |n| {
+            post("/oauth/introspect", &basic, &format!("token={}", tokens.get(n).map_or("", String::as_str)))
+        });
+        revoked.wrong += ended.await?.wrong;
+        revoke.push(revoked);
     }
     let base = median(&bare.iter().map(|s| s.cpu_us).collect::<Vec<_>>());
     row("bare actix-web endpoint", &bare, base);

@@ -15,6 +15,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::figures::{Fault, say, spread};
 use crate::stage::Stage;
+use crate::stage::durable_cluster;
 
 /// What is measured.
 #[derive(clap::Args)]

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::steps;
 
-on_both!(
-    an_account_that_no_record_knows_waits_for_a_yes,
-    what_was_changed_at_the_target_is_told_once,
-    one_removed_by_hand_is_recorded_as_gone,
-    comparing_beside_issuing_and_ending_finds_nothing
-);
+on_all!(one_removed_by_hand_is_recorded_as_gone, comparing_beside_issuing_and_ending_finds_nothing);
+mod one_server {
+    use super::*;
+    // Each server says on its pages when it has compared itself.
+    on_both!(an_account_that_no_record_knows_waits_for_a_yes, what_was_changed_at_the_target_is_told_once);
+}
 
 async fn server(backend: Backend) -> (TestServer, &'static Cluster) {
     let cluster = database::target().await;

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::findings::{compare, end, exists, login, over};
 
-on_both!(a_forged_mark_is_a_finding_and_nothing_more, findings_of_one_target_hide_none_of_another);
+on_all!(a_forged_mark_is_a_finding_and_nothing_more, findings_of_one_target_hide_none_of_another);
 
 /// Two targets: whoever administers the second is not to be trusted.
 async fn two_targets(backend: Backend) -> (TestServer, &'static Cluster, &'static Cluster) {

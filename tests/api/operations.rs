@@ -110,6 +110,7 @@ async fn metrics_are_as_prometheus_wants_them(backend: Backend) {
         ("hallpass_revocations_overdue", "gauge"),
         ("hallpass_audit_unsealed_events", "gauge"),
         ("hallpass_audit_unsealed_age_seconds", "gauge"),
+        ("hallpass_audit_unpublished_age_seconds", "gauge"),
         ("hallpass_outbox_mails", "gauge"),
         ("hallpass_outbox_age_seconds", "gauge"),
         ("hallpass_store_writable", "gauge"),

@@ -7,6 +7,7 @@ use hallpass_client::wire::grants::{AtTargetState, EndReason, GrantState};
 use hallpass_client::wire::requests::{NewRequest, RequestOutcome};
 use hallpass_domain::ports::audit_log::AuditFilter;
 use hallpass_tests::database::{self, Backend};
+use hallpass_tests::logs;
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::server::{Setup, TestServer};
 use hallpass_tests::wait::eventually;
@@ -69,6 +70,49 @@ mod down {
     }
 }
 
+/// Whether it works now is what the target says now, not what was so when it was made.
+mod now {
+    use super::*;
+    use hallpass_client::wire::grants::WorksState;
+    on_both!(what_works_now_is_asked_now);
+
+    async fn what_works_now_is_asked_now(backend: Backend) {
+        let spare: &'static Cluster =
+            tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
+        database::make_target(spare).await;
+        let targets = vec![("spare-db".to_owned(), spare)];
+        let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
+        let (client, approver) = (server.client_as(&server.api("dana").await), server.sign_in("ana").await);
+        let (login, _) = login(&server, &client, &approver, "spare-db-read", "1h").await;
+        let says = async |state: WorksState, words: &str| {
+            eventually(words, || async {
+                let works = client.grant(&login.grant_id).await.unwrap().works;
+                (works.state == state && works.detail.contains(words)).then_some(())
+            })
+            .await;
+        };
+        says(WorksState::Works, "The target accepts it").await;
+
+        let superuser = spare.superuser("postgres").await;
+        superuser.batch_execute(&format!("ALTER ROLE {} NOLOGIN", login.user)).await.unwrap();
+        says(WorksState::Fails, "does not accept it any more").await;
+        superuser.batch_execute(&format!("ALTER ROLE {} LOGIN", login.user)).await.unwrap();
+        says(WorksState::Works, "The target accepts it").await;
+
+        tokio::task::spawn_blocking(|| spare.stop()).await.unwrap();
+        says(WorksState::Fails, "cannot be reached right now").await;
+        tokio::task::spawn_blocking(|| spare.start_again()).await.unwrap();
+        says(WorksState::Works, "The target accepts it").await;
+        client.end(&login.grant_id, &hallpass_client::api::new_key()).await.unwrap();
+        eventually("it is over", || async {
+            (client.grant(&login.grant_id).await.unwrap().state == GrantState::Ended).then_some(())
+        })
+        .await;
+        sent(&server).await;
+        server.stop().await;
+    }
+}
+
 mod unusable {
     use super::*;
     on_both!(a_login_that_does_not_work_is_never_given_out, a_target_that_refuses_is_told_once);
@@ -83,9 +127,14 @@ mod unusable {
         let grant = grant(&client, &approver, "spare-db-read", "1h").await;
         let superuser = spare.superuser("postgres").await;
         superuser.batch_execute("ALTER ROLE orders_read RENAME TO elsewhere").await.unwrap();
+        let mark = logs::mark();
         for _ in 0..2 {
             let error = client.issue(&grant, Some(CredentialKind::PostgresqlLogin)).await.unwrap_err();
             assert_eq!((error.status(), error.code()), (Some(502), "target_refused"));
+            // The log has the cause under the id that the caller was told.
+            let (id, log) = (error.request_id().expect("an id"), logs::since(mark));
+            let cause = |line: &str| line.contains("issuing at a target failed") && line.contains(id);
+            assert!(log.lines().any(cause), "{id}: {log}");
         }
         // Its owner and the administrator learn why, once; the event has the class, each time.
         let mails = eventually("people are told", || async {
@@ -183,10 +232,8 @@ mod unusable {
             [format!("/grants/{grant}"), "/access".to_owned(), format!("/credentials/{}/watch", login.id)]
         {
             let words = dana.get(&path).await.expect(200).words();
-            assert!(
-                words.contains("a login with it worked") || words.contains("A login with it worked"),
-                "{path}: {words}"
-            );
+            let told = ["login with it worked", "The target accepts it"];
+            assert!(told.iter().any(|told| words.contains(told)), "{path}: {words}");
         }
         client.end(&grant, &hallpass_client::api::new_key()).await.unwrap();
         eventually("it is over", || async {

@@ -11,13 +11,13 @@ use hallpass_tests::server::TestServer;
 
 use crate::steps;
 
-on_both!(
+on_all!(
     the_heading_counts_what_is_overdue_and_not_what_is_shown,
     findings_are_listed_newest_first_page_by_page
 );
 
 /// A login of a grant whose end was an hour ago. Nothing is at any target: more than a hundred real ones take minutes.
-fn overdue(server: &TestServer, grant: &Grant) -> Credential {
+pub(crate) fn overdue(server: &TestServer, grant: &Grant) -> Credential {
     let (now, id) = (server.now(), CredentialId::new(server.now()));
     let due = now - TimeDelta::hours(1);
     Credential {
@@ -92,7 +92,7 @@ async fn the_heading_counts_what_is_overdue_and_not_what_is_shown(backend: Backe
 }
 
 /// An account that differs, seen so many seconds from now. Nothing is at any target.
-fn finding(server: &TestServer, target_id: TargetId, seconds: i64) -> Finding {
+pub(crate) fn finding(server: &TestServer, target_id: TargetId, seconds: i64) -> Finding {
     let at = server.now() + TimeDelta::seconds(seconds);
     Finding {
         id: FindingId::new(at),

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::steps;
 
-on_both!(
+on_all!(
     who_may_not_have_the_role_is_not_approved_and_can_be_denied,
     who_approved_may_revoke_whatever_group_he_is_in,
     who_owns_a_workload_now_takes_its_request_back

@@ -1,4 +1,5 @@
-//! `hallpassd demo` in this process: its organisation, its mail viewer, its switcher, and a PostgreSQL target.
+//! `hallpassd demo` in this process: its organisation, its mail viewer, its switcher, and a PostgreSQL target; and a look at
+//! the pages of its two resource servers.
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -7,6 +8,7 @@ use hallpass_tests::browserless::Browser;
 use hallpass_tests::people::code_at;
 use hallpass_tests::pg::{Cluster, find_programs};
 use hallpass_tests::secrets::Secrets;
+use hallpass_tests::wait::eventually;
 use hallpassd::demo::facts::{FactPerson, Facts};
 use hallpassd::demo::{DemoArgs, prepare};
 use tokio::task::JoinHandle;
@@ -133,4 +135,32 @@ impl Demo {
             let _ = task.await;
         }
     }
+}
+
+/// Their pages are no pages of the portal, and meant to be looked at as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_its_resource_servers() {
+    let demo = Demo::start().await;
+    assert_eq!(demo.facts.resource_servers.len(), 2);
+    for server in &demo.facts.resource_servers {
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let sent = http.get(format!("{}/api", server.url)).bearer_auth("a.made-up.token").send().await;
+        assert_eq!(sent.expect("an answer").status(), 401, "{}", server.url);
+        let window = Window::new(&server.url, true).await;
+        window.open("/").await;
+        window.expect_heading(&server.client_id).await;
+        window.expect_words("never good").await;
+        // It loads itself anew until somebody who reads says that it shall stand still.
+        window.run("window.before = true").await;
+        let anew = || async { (window.run("return window.before ?? false").await == false).then_some(()) };
+        eventually("it loads itself anew", anew).await;
+        window.press("Stop that").await;
+        window.look(&format!("resource-server-{}", server.verification)).await;
+        window.run("window.before = true").await;
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        assert_eq!(window.run("return window.before ?? false").await, true, "it stands still");
+        window.press("Load it anew every two seconds").await;
+        window.expect_quiet().await;
+    }
+    demo.stop().await;
 }

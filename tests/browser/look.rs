@@ -11,15 +11,21 @@ const AXE: &str = include_str!("../../web/vendor/axe/axe.min.js");
 const RULES: &str =
     "{ type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }";
 
-/// Those of them that look at colours. The second scheme changes nothing else.
+/// Those of them that look at colours. The second scheme changes nothing else, and no width shows another colour.
 const COLOURS: &str = "{ type: 'rule', values: ['color-contrast', 'link-in-text-block'] }";
 
 /// Runs the rules in place of `RULES`.
 const RUN: &str = "return await axe.run(document, { iframes: false, resultTypes: ['violations'], runOnly: RULES,
 }).then((r) => r.violations.map((v) => `${v.id} (${v.impact}): ` + v.nodes.map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).join('; ')))";
 
-/// Widths at which pages are looked at.
-const WIDTHS: [u32; 3] = [320, 768, 1280];
+/// All but those: what a narrow window can break, such as the size of what is pressed and what can be reached by scrolling.
+/// Rules about colours take most of the time.
+const LAYOUT: &str =
+    "RULES, rules: { 'color-contrast': { enabled: false }, 'link-in-text-block': { enabled: false } }";
+
+/// Widths at which pages are looked at, and the rules for each: in the light scheme, and in the dark one.
+const WIDTHS: [(u32, [Option<&str>; 2]); 3] =
+    [(320, [Some(LAYOUT), None]), (768, [None, None]), (1280, [Some(RULES), Some(COLOURS)])];
 
 impl Window {
     /// Looks at the page as it stands, in both schemes and at three widths; where `HALLPASS_SCREENSHOTS` is set, writes
@@ -30,9 +36,9 @@ impl Window {
     pub(crate) async fn look(&self, name: &str) {
         let mut findings = Vec::new();
         let shoot = std::env::var_os("HALLPASS_SCREENSHOTS").is_some();
-        for (scheme, rules) in [("light", RULES), ("dark", COLOURS)] {
+        for (nth, scheme) in ["light", "dark"].into_iter().enumerate() {
             self.scheme(scheme).await;
-            for width in WIDTHS {
+            for (width, rules) in WIDTHS {
                 self.resize(width).await;
                 let size = "return [document.documentElement.scrollWidth, innerWidth, document.documentElement.scrollHeight]";
                 let size = self.run(size).await;
@@ -47,9 +53,11 @@ impl Window {
                     let height = size[2].as_u64().unwrap_or(900);
                     self.shoot(&format!("{name}-{width}-{scheme}"), width, height).await;
                 }
+                if let Some(rules) = rules[nth] {
+                    let found = self.axe(rules).await;
+                    findings.extend(found.into_iter().map(|f| format!("{scheme}, {width} px: {f}")));
+                }
             }
-            // At the width of a telephone everything stands that stands on a desk, and more wraps.
-            findings.extend(self.axe(rules).await.into_iter().map(|f| format!("{scheme}: {f}")));
         }
         self.driver.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
         self.scheme("light").await;
@@ -89,7 +97,8 @@ impl Window {
         if self.run("return typeof axe").await != json!("object") {
             self.run(AXE).await;
         }
-        let found = self.run(&RUN.replace("RULES", rules)).await;
+        // The rules of a narrow window name those of every window.
+        let found = self.run(&RUN.replace("RULES", rules).replace("RULES", RULES)).await;
         found.as_array().into_iter().flatten().filter_map(|f| f.as_str().map(str::to_owned)).collect()
     }
 

@@ -1,4 +1,6 @@
 //! Clusters that the tests of this binary share, and places for servers.
+use std::path::PathBuf;
+
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::process::Process;
 use hallpass_tests::world::{Place, Running, World, make_target};
@@ -33,7 +35,14 @@ pub(crate) struct Bed {
 pub(crate) struct Second {
     pub(crate) world: World,
     _running: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
+}
+
+impl Second {
+    /// The file with its checkpoints.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.folder.path().join("checkpoints.txt")
+    }
 }
 
 /// A target that stays up.
@@ -111,7 +120,7 @@ impl Bed {
     pub(crate) async fn second(&self, given: Given) -> Option<Second> {
         let (place, folder) = self.second_place()?;
         let world = World::open(&place, given).await.expect("a second server");
-        Some(Second { world, _running: None, _folder: folder })
+        Some(Second { world, _running: None, folder })
     }
 
     /// The same, and it runs until what this returns is dropped.

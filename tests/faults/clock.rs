@@ -9,11 +9,11 @@ use hallpass_domain::grant::GrantState;
 use hallpass_domain::ports::clock::{Clock as _, Trust};
 use hallpass_tests::outsider::Outsider;
 use hallpass_tests::wait::eventually_within;
-use hallpass_tests::world::{ADMINISTRATOR, World};
+use hallpass_tests::world::World;
 use hallpassd::compose::Given;
 
 use crate::bed::{Bed, Second, Store, target};
-use crate::parts::{Mailbox, SOON, gone, is_there, row, time};
+use crate::parts::{Mailbox, SOON, gauge, gone, is_there, row, time, told, trouble};
 
 /// A server whose clock is fed by the test, and its mailbox; both also those of the second server, where there is one.
 async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>, Arc<Mailbox>, Option<Second>) {
@@ -23,38 +23,6 @@ async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>, Arc<Mailbox>, Opti
     let world = World::open(&bed.place, given.clone()).await.expect("a server");
     let second = bed.beside(given).await;
     (world, clock, mailbox, second)
-}
-
-/// Mails to the administrator whose subject holds some words: as many as there must be.
-async fn told(mailbox: &Mailbox, words: &str, count: usize) {
-    eventually_within(SOON, "the administrator is told", || async {
-        (mailbox.to(ADMINISTRATOR, words).len() >= count).then_some(())
-    })
-    .await;
-    assert_eq!(mailbox.to(ADMINISTRATOR, words).len(), count, "{words}");
-}
-
-/// A gauge, as a scrape reads it.
-async fn gauge(world: &World, name: &str) -> f64 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let base = format!("http://{}", listener.local_addr().expect("its address"));
-    let mut http = hallpass_http::HttpConfig::new(&base);
-    (http.plain_http_on_loopback, http.workers) = (true, 1);
-    let state = Arc::new(hallpass_http::AppState::new(Arc::clone(&world.broker), http));
-    let server = hallpass_http::serve(vec![listener], state.into()).expect("it listens");
-    let handle = server.handle();
-    let running = tokio::spawn(server);
-    let text = reqwest::get(format!("{base}/metrics")).await.expect("an answer").text().await.expect("text");
-    handle.stop(false).await;
-    let _ = running.await;
-    let value = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-    value.unwrap_or_else(|| panic!("no {name} in {text}"))
-}
-
-/// What the report of a reconciler says went wrong.
-fn trouble(world: &World, reconciler: &str) -> Option<String> {
-    let all = world.broker.reports.all();
-    all.into_iter().find(|(name, _)| *name == reconciler).and_then(|(_, standing)| standing.last.error)
 }
 
 /// Time that passes while a jump is held, in which nothing may be destroyed: many turns of every reconciler.

@@ -1,4 +1,5 @@
 //! Parts that the tests give to a server: a clock that they move, a mailbox that they read.
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use hallpass_tests::fault_server::Said;
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::process::Process;
 use hallpass_tests::wait::eventually_within;
-use hallpass_tests::world::World;
+use hallpass_tests::world::{ADMINISTRATOR, World};
 
 /// Longest wait for what a healthy server does within seconds.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -129,4 +130,69 @@ pub(crate) async fn said<T>(server: &mut Process, what: &str, mut fits: impl FnM
 /// Waits until a server is ready.
 pub(crate) async fn ready(server: &mut Process) {
     said(server, "it was ready", |said| matches!(said, Said::Ready { .. }).then_some(())).await;
+}
+
+/// Waits until the administrator has so many mails whose subject holds some words, and no more.
+pub(crate) async fn told(mailbox: &Mailbox, words: &str, count: usize) {
+    eventually_within(SOON, "the administrator is told", || async {
+        (mailbox.to(ADMINISTRATOR, words).len() >= count).then_some(())
+    })
+    .await;
+    assert_eq!(mailbox.to(ADMINISTRATOR, words).len(), count, "{words}");
+}
+
+/// What the report of a reconciler says went wrong.
+pub(crate) fn trouble(world: &World, reconciler: &str) -> Option<String> {
+    world.broker.reports.error_of(reconciler)
+}
+
+/// What a page of this server answers to somebody on this machine.
+pub(crate) async fn page(world: &World, path: &str) -> (u16, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("its address"));
+    let mut http = hallpass_http::HttpConfig::new(&base);
+    (http.plain_http_on_loopback, http.workers) = (true, 1);
+    let state = Arc::new(hallpass_http::AppState::new(Arc::clone(&world.broker), http));
+    let server = hallpass_http::serve(vec![listener], state.into()).expect("it listens");
+    let handle = server.handle();
+    let running = tokio::spawn(server);
+    let answer = reqwest::get(format!("{base}{path}")).await.expect("an answer");
+    let (status, text) = (answer.status().as_u16(), answer.text().await.expect("text"));
+    handle.stop(false).await;
+    let _ = running.await;
+    (status, text)
+}
+
+/// A gauge, as a scrape reads it.
+pub(crate) async fn gauge(world: &World, name: &str) -> f64 {
+    let (_, text) = page(world, "/metrics").await;
+    let value = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+/// A checkpoint file whose folder is not there: a link in its place leads nowhere.
+pub(crate) struct Misled {
+    file: PathBuf,
+    away: PathBuf,
+}
+
+impl Misled {
+    /// Moves the file away, where there is one.
+    pub(crate) fn begin(file: PathBuf) -> Self {
+        let away = file.with_file_name("moved-away");
+        if file.exists() {
+            std::fs::rename(&file, &away).expect("moved away");
+        }
+        let nowhere = file.with_file_name("no-such-folder").join("checkpoints.txt");
+        std::os::unix::fs::symlink(nowhere, &file).expect("a link");
+        Self { file, away }
+    }
+
+    /// Puts it back.
+    pub(crate) fn mend(&self) {
+        std::fs::remove_file(&self.file).expect("removed");
+        if self.away.exists() {
+            std::fs::rename(&self.away, &self.file).expect("put back");
+        }
+    }
 }

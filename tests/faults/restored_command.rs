@@ -29,7 +29,7 @@ async fn signed_in(new: &Installed) -> Browser {
     browser
 }
 
-async fn log_in(new: &Installed, shell: &Shell) {
+pub(crate) async fn log_in(new: &Installed, shell: &Shell) {
     let mut login = shell.start(&["login"]);
     login.answer_code(&signed_in(new).await, "allow").await;
     let _ = login.end().await.expect(0);

@@ -52,12 +52,19 @@ const GROUPS: &[(&str, &str)] = &[
     ("contractors", "Contractors"),
 ];
 
+/// Owns a target and has no other part. In the catalogue of those tests alone that are about that.
+pub static TARGET_OWNER: Cast = cast("tess", "Tess Moreau", &[], &[], false);
+
 /// Somebody by key.
 ///
 /// # Panics
 /// Where nobody is called so.
 pub fn person(key: &str) -> &'static Cast {
-    PEOPLE.iter().find(|c| c.key == key).unwrap_or_else(|| panic!("nobody is called {key}"))
+    PEOPLE
+        .iter()
+        .chain([&TARGET_OWNER])
+        .find(|c| c.key == key)
+        .unwrap_or_else(|| panic!("nobody is called {key}"))
 }
 
 /// Their address.
@@ -77,6 +84,15 @@ pub const TARGET_SECRET: &str = "HALLPASS_SECRET_TEST";
 /// The catalogue; with PostgreSQL targets by name and port.
 pub fn catalogue(postgres: &[(String, u16)]) -> String {
     catalogue_of(PEOPLE.iter().map(|c| c.key), postgres)
+}
+
+/// The catalogue in which [`TARGET_OWNER`] owns `billing-api` and nobody who approves owns a target.
+pub fn catalogue_with_owner() -> String {
+    let everybody = PEOPLE.iter().chain([&TARGET_OWNER]).map(|c| c.key);
+    let owned = catalogue_of(everybody, &[]);
+    let (before, billing) = owned.split_once("name = \"billing-api\"").expect("the target");
+    let billing = billing.replacen("cleo@hall.test", &email(TARGET_OWNER.key), 1);
+    format!("{before}name = \"billing-api\"{}", billing.replace("owners = [\"ana@", "owners = [\"cleo@"))
 }
 
 /// The catalogue with some of the people.

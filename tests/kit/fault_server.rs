@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Where the server finds its [`crate::world::Place`], as JSON.
 pub const PLACE: &str = "HALLPASS_FAULTS_PLACE";
 
-/// By how many seconds its clock is ahead; with `:jumped` or `:behind` what it then says of itself.
+/// By how many seconds its clock is ahead; with `:jumped` or `:behind` what it then says of itself, with `:swift` it goes
+/// twenty times as fast.
 pub const LATER: &str = "HALLPASS_FAULTS_LATER";
 
 /// What it is told.

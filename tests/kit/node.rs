@@ -43,6 +43,8 @@ impl Node {
         let mut http = HttpConfig::new(base_url);
         http.plain_http_on_loopback = base_url.starts_with("http://");
         http.workers = 1;
+        http.trusted_proxies =
+            config.server.trusted_proxies.iter().map(|n| n.parse().expect("a network")).collect();
         let state =
             AppState::new(Arc::clone(&composed.broker), http).with_secrets(Arc::new(target_secrets()));
         let state = Arc::new(state);

@@ -38,12 +38,14 @@ pub struct Setup {
     pub targets: Vec<(String, &'static Cluster)>,
     /// Base URL other than that of the port.
     pub base_url: Option<String>,
+    /// What this machine says of whom it forwards for is believed, as behind a proxy.
+    pub behind_proxy: bool,
 }
 
 impl Setup {
     /// With the fake clock and token targets.
     pub fn on(backend: Backend) -> Self {
-        Self { backend, real_time: false, targets: Vec::new(), base_url: None }
+        Self { backend, real_time: false, targets: Vec::new(), base_url: None, behind_proxy: false }
     }
 }
 
@@ -139,7 +141,10 @@ impl TestServer {
         let address = format!("http://{front_address}");
         let base_url = setup.base_url.clone().unwrap_or_else(|| address.clone());
         let mailbox = Mailbox::default();
-        let config = config(folder.path(), &database.url().await, two);
+        let mut config = config(folder.path(), &database.url().await, two);
+        if setup.behind_proxy {
+            config.server.trusted_proxies = vec!["127.0.0.1".to_owned()];
+        }
         let mut nodes = Vec::new();
         let mut addresses = Vec::new();
         for (listener, address) in listeners {

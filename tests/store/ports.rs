@@ -151,6 +151,7 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     store.sealed_events(0, 5).await.unwrap();
     store.nodes(&[(0, 0), (1, 0)]).await.unwrap();
     store.meta("k").await.unwrap();
+    store.live_servers().await.unwrap();
     store.idempotent_answer("s", "k").await.unwrap();
     store.sweep(now() + chrono::Duration::days(40), 5).await.unwrap();
 }

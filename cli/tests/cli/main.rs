@@ -12,6 +12,10 @@ mod help;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
+mod receipts;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod sample;

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::grants::Grant;
 use super::requests::Request;
 
-/// `GET /api/v1/grants/{id}/receipt`. What is *proved* are the events; `grant` and `request` are for reading.
+/// `GET /api/v1/grants/{id}/receipt`. What is *proved* are the events. `grant` and `request` say the same
+/// for reading, with names as they were then; `hallpass audit verify --receipt` compares them with the events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GrantReceipt {
@@ -16,7 +17,7 @@ pub struct GrantReceipt {
     pub instance: String,
     /// When the receipt was made.
     pub made_at: DateTime<Utc>,
-    /// The grant with its credentials.
+    /// The grant with every login and token that the events tell of.
     pub grant: Grant,
     /// The request with its stages and decisions; none for a standing role.
     pub request: Option<Request>,

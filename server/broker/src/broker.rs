@@ -127,6 +127,8 @@ pub struct Broker {
     pub(crate) journal_progress: tokio::sync::Mutex<crate::reconcile::journal::Progress>,
     /// What was told of a clock that cannot be trusted.
     pub clock_watch: crate::reconcile::watch_clock::ClockWatch,
+    /// How far the audit log is behind.
+    pub audit_watch: crate::reconcile::watch_audit::AuditWatch,
     /// Targets that are down.
     pub breakers: crate::reconcile::breaker::Breakers,
     /// What is due soon, for when the store cannot be written.
@@ -178,6 +180,7 @@ impl Broker {
             journal: parts.journal,
             kept: parts.kept,
             clock_watch: crate::reconcile::watch_clock::ClockWatch::default(),
+            audit_watch: crate::reconcile::watch_audit::AuditWatch::default(),
             breakers: crate::reconcile::breaker::Breakers::new(),
             window: crate::reconcile::window::Window::new(),
             restored,
@@ -235,8 +238,11 @@ impl Broker {
         Ok(read)
     }
 
-    /// Refuses while the clock may not be trusted for issuing, the store cannot be written (fail closed), or a restored
-    /// backup waits for an operator.
+    /// Refuses while the clock may not be trusted for issuing, the store cannot be written or the audit log cannot be sealed
+    /// (fail closed), or a restored backup waits for an operator.
+    ///
+    /// # Errors
+    /// `Unavailable` `restored`, `audit_unavailable`, `store_unavailable`, `clock_skew`.
     pub fn may_issue(&self) -> Result<(), Refusal> {
         if self.restored.is_on() {
             return Err(Refusal::unavailable(
@@ -244,11 +250,18 @@ impl Broker {
                 "Hallpass runs on a restored backup, and nothing is issued until an operator has confirmed that. The administrators know of it.",
             ));
         }
-        self.may_sign_in()
+        self.may_sign_in()?;
+        if self.audit_watch.stops_issuing() {
+            return Err(Refusal::unavailable(
+                "audit_unavailable",
+                "The audit log cannot be sealed right now, so nothing is issued. Access that ends still ends. Try again in a moment; the administrators are told.",
+            ));
+        }
+        Ok(())
     }
 
-    /// As [`Self::may_issue`], but not for a restored backup: people sign in to put it right, with a browser or with the
-    /// command. What they get opens Hallpass alone.
+    /// As [`Self::may_issue`], but not for a restored backup or an audit log that is not sealed: people sign in to put it
+    /// right, with a browser or with the command. What they get opens Hallpass alone.
     ///
     /// # Errors
     /// `Unavailable` `store_unavailable`, `clock_skew`.

@@ -11,8 +11,6 @@ use hallpass_domain::refusal::Refusal;
 pub struct Origin {
     /// Client address, from the connection or a trusted proxy.
     pub address: IpAddr,
-    /// Id of the request, also in the log.
-    pub request_id: String,
 }
 
 impl Origin {
@@ -23,6 +21,18 @@ impl Origin {
             IpAddr::V6(a) => {
                 let [a, b, c, d, ..] = a.segments();
                 format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        }
+    }
+
+    /// What one customer of a provider has in hand at once: the address on IPv4, the /48 on IPv6. Limits over all accounts
+    /// count by it, because whoever has a /48 has 65,536 networks.
+    pub fn site(&self) -> String {
+        match self.address.to_canonical() {
+            IpAddr::V4(a) => a.to_string(),
+            IpAddr::V6(a) => {
+                let [a, b, c, ..] = a.segments();
+                format!("{a:x}:{b:x}:{c:x}::/48")
             }
         }
     }
@@ -133,5 +143,23 @@ impl Caller {
     /// `user:<id>` or `workload:<id>`: the actor of audit events.
     pub fn actor(&self) -> String {
         self.principal().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_and_sites() {
+        let seen = |address: &str| {
+            let origin = Origin { address: address.parse().unwrap() };
+            (origin.network(), origin.site())
+        };
+        let pair = |network: &str, site: &str| (network.to_owned(), site.to_owned());
+        assert_eq!(seen("192.0.2.7"), pair("192.0.2.7", "192.0.2.7"));
+        assert_eq!(seen("::ffff:192.0.2.7"), pair("192.0.2.7", "192.0.2.7"));
+        assert_eq!(seen("2001:db8:1:2:3::4"), pair("2001:db8:1:2::/64", "2001:db8:1::/48"));
+        assert_eq!(seen("2001:db8:1:ffff::9").1, seen("2001:db8:1:2:3::4").1);
     }
 }

@@ -42,6 +42,14 @@ pub enum Terms {
 }
 
 impl Terms {
+    /// `aud` of the tokens, where they are for tokens.
+    pub fn audience(&self) -> Option<&str> {
+        match self {
+            Self::AccessToken { audience, .. } => Some(audience),
+            Self::Unpinned | Self::PostgresqlLogin { .. } => None,
+        }
+    }
+
     /// What `role` on `target` gives for `scope`; [`Self::Unpinned`] where the two are not of one kind.
     pub fn of(role: &Role, target: &Target, scope: &Scope) -> Self {
         match (&role.settings, &target.settings) {

@@ -7,7 +7,11 @@ use tracing_subscriber::prelude::*;
 pub fn start(text: &str, json: bool) {
     let filter = filter(text).unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let lines = fmt::layer().with_writer(std::io::stderr);
-    let lines = if json { lines.json().flatten_event(true).boxed() } else { lines.compact().boxed() };
+    let lines = if json {
+        lines.json().flatten_event(true).with_span_list(false).boxed()
+    } else {
+        lines.compact().boxed()
+    };
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
 }
 

@@ -29,7 +29,7 @@ impl Ctx {
 
     /// As use cases take it.
     pub fn origin(&self) -> Origin {
-        Origin { address: self.address, request_id: self.request_id.to_string() }
+        Origin { address: self.address }
     }
 }
 

@@ -3,22 +3,21 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, web};
+use hallpass_broker::reconcile::watch_audit::TOO_LONG;
 use hallpass_domain::ports::clock::Trust;
 
 use crate::state::AppState;
 
 /// Longest time for the store's answer.
 const STORE_LIMIT: Duration = Duration::from_secs(3);
-/// Age of an audit event above which the sealer counts as stuck, seconds.
-const SEAL_LAG_SECONDS: i64 = 30;
 
 /// The process runs.
 pub async fn live() -> HttpResponse {
     plain(StatusCode::OK, "ok\n".to_owned())
 }
 
-/// Whether this server should get requests: the store can be written, the clock may be trusted, the log is sealed, and
-/// it is not stopping. Each check has its own line.
+/// Whether this server should get requests: the store can be written, the clock may be trusted, the log is sealed and
+/// its checkpoints get out, and it is not stopping. Each check has its own line.
 pub async fn ready(state: web::Data<AppState>) -> HttpResponse {
     let checks = [
         ("store", store(&state).await),
@@ -57,8 +56,14 @@ fn clock(state: &AppState) -> Check {
 
 async fn audit(state: &AppState) -> Check {
     let (_, oldest) = state.broker.store.unsealed_tail().await.map_err(|_| "cannot be read")?;
-    let lag = oldest.map_or(0, |t| (state.broker.now() - t).num_seconds());
-    if lag > SEAL_LAG_SECONDS { Err("events wait for their seal for more than 30 s") } else { Ok(()) }
+    let (watch, now) = (&state.broker.audit_watch, state.broker.now());
+    if watch.stops_issuing() || oldest.is_some_and(|t| now - t > TOO_LONG) {
+        return Err("events wait for their seal for more than 30 s");
+    }
+    if watch.unpublished_for(now) > TOO_LONG {
+        return Err("checkpoints have not got out for more than 30 s");
+    }
+    Ok(())
 }
 
 fn server(state: &AppState) -> Check {

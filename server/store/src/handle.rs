@@ -267,6 +267,11 @@ impl Store for StoreHandle {
         self.is_shared() && self.0.notices.has_company()
     }
 
+    async fn live_servers(&self) -> Read<Vec<String>> {
+        let mut reader = self.reader().await?;
+        particular::live_servers(&mut reader.db()).await.map_err(|fail| unread(CommitError::from(fail)))
+    }
+
     async fn probe(&self) -> Read<()> {
         self.claim(Job::Probe).await.map(drop)
     }

@@ -2,22 +2,28 @@
 use std::collections::BTreeMap;
 
 use hallpass_broker::admin::By;
+use hallpass_domain::credential::{Credential, CredentialState};
+use hallpass_domain::finding::{Finding, FindingKind};
 use hallpass_domain::grant::Grant;
+use hallpass_domain::ids::{CredentialId, FindingId};
+use hallpass_domain::transition::{Change, Transition};
 use hallpass_http::middleware::Area;
 use hallpass_http::routes::Row;
 use hallpass_tests::browserless::{Browser, encode};
 use hallpass_tests::caller::Caller;
+use hallpass_tests::cast;
 use hallpass_tests::server::{TestServer, target_secrets};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::steps;
+use crate::{reports, steps};
 
 /// Who asks; the columns of the table.
-pub(crate) const VISITORS: [&str; 10] = [
+pub(crate) const VISITORS: [&str; 11] = [
     "signed-out",
     "requester",
     "approver",
+    "owner",
     "other",
     "foreign",
     "auditor",
@@ -28,9 +34,11 @@ pub(crate) const VISITORS: [&str; 10] = [
 ];
 
 /// Keys of those who sign in.
-const PEOPLE: [(&str, &str); 7] = [
+const PEOPLE: [(&str, &str); 8] = [
     ("requester", "dana"),
     ("approver", "ana"),
+    // Of the target of every grant here, and of nothing else.
+    ("owner", "tess"),
     ("other", "sam"),
     ("foreign", "eve"),
     ("auditor", "otto"),
@@ -48,6 +56,10 @@ pub(crate) enum Object {
     Own,
     /// sam's.
     Other,
+    /// A login of dana's, at routes that know tokens and logins.
+    OwnLogin,
+    /// One of sam's.
+    OtherLogin,
     /// Nobody's.
     Absent,
 }
@@ -58,17 +70,44 @@ impl Object {
             Self::None => "-",
             Self::Own => "own",
             Self::Other => "other",
+            Self::OwnLogin => "own-pg",
+            Self::OtherLogin => "othr-pg",
             Self::Absent => "absent",
         }
     }
 }
 
-/// A pending request and an active grant with a token.
+impl Object {
+    /// Whose it is, whatever it is.
+    pub(crate) const fn whose(self) -> Self {
+        match self {
+            Self::OwnLogin => Self::Own,
+            Self::OtherLogin => Self::Other,
+            other => other,
+        }
+    }
+
+    /// Those that a route is asked for.
+    pub(crate) fn of(row: &Row) -> &'static [Self] {
+        if row.path.contains("/credentials/{id}") {
+            &[Self::Own, Self::OwnLogin, Self::Other, Self::OtherLogin, Self::Absent]
+        } else if row.path.contains('{') {
+            &[Self::Own, Self::Other, Self::Absent]
+        } else {
+            &[Self::None]
+        }
+    }
+}
+
+/// A pending request, an active grant with a token and with a login that is gone, and an account without a record at a
+/// target: billing-api, the owner's, where it is dana's, and reports-api, where it is sam's.
 struct Things {
     reference: String,
     digest: String,
     grant: Grant,
     token: String,
+    login: CredentialId,
+    finding: FindingId,
 }
 
 pub(crate) struct Fixture<'s> {
@@ -84,6 +123,7 @@ impl<'s> Fixture<'s> {
     pub(crate) async fn new(server: &'s TestServer) -> Self {
         let mut browsers = BTreeMap::new();
         let mut callers = BTreeMap::new();
+        apply(server, &cast::catalogue_with_owner()).await;
         for (column, key) in PEOPLE {
             let browser = server.sign_in(key).await;
             callers.insert(column, server.api_with(&browser).await);
@@ -92,17 +132,27 @@ impl<'s> Fixture<'s> {
         }
         callers.insert("workload", server.workload("nightly-report").await);
         let (own, other) = (
-            things(server, &browsers, "requester", "approver", 0).await,
-            things(server, &browsers, "other", "approver", 1).await,
+            things(server, &browsers, Object::Own, 0).await,
+            things(server, &browsers, Object::Other, 1).await,
         );
         Self { server, browsers, callers, own, other, made: 2 }
     }
 
     fn things(&self, object: Object) -> Option<&Things> {
-        match object {
+        match object.whose() {
             Object::Own => Some(&self.own),
             Object::Other => Some(&self.other),
-            Object::None | Object::Absent => None,
+            _ => None,
+        }
+    }
+
+    /// Takes away what would be left at the end.
+    pub(crate) async fn close(self) {
+        let store = &self.server.broker().store;
+        let now = self.server.now();
+        for finding in store.open_findings(1_000).await.unwrap() {
+            let closed = Finding { closed_at: Some(now), version: finding.version + 1, ..finding };
+            store.commit(Transition::new(now).with(Change::Finding(Box::new(closed)))).await.unwrap();
         }
     }
 
@@ -127,16 +177,22 @@ impl<'s> Fixture<'s> {
         let things = self.things(object);
         let absent = "00000000-0000-7000-8000-000000000000".to_owned();
         let id = if row.path.contains("/credentials/{id}") {
-            things.map_or(absent, |t| token_id(&t.token))
+            let is_login = matches!(object, Object::OwnLogin | Object::OtherLogin);
+            things.map_or(absent, |t| if is_login { t.login.to_string() } else { token_id(&t.token) })
+        } else if row.path.contains("/findings/{id}") {
+            things.map_or(absent, |t| t.finding.to_string())
         } else if row.path.contains("/sessions/{id}") {
             absent
         } else {
             things.map_or(absent, |t| t.grant.id.to_string())
         };
-        let name = match object {
-            Object::Own => "billing-admin",
-            Object::Other => "billing-read",
-            _ => "no-such-role",
+        let name = match (object, row.path.contains("/targets/{name}")) {
+            (Object::Own, false) => "billing-admin",
+            (Object::Other, false) => "billing-read",
+            (_, false) => "no-such-role",
+            (Object::Own, true) => "billing-api",
+            (Object::Other, true) => "reports-api",
+            (_, true) => "no-such-target",
         };
         let noun = match object {
             Object::Own => "people",
@@ -182,7 +238,7 @@ impl<'s> Fixture<'s> {
             "requests" => json!({ "role": "billing-read", "for": "1h", "reason": "x", "dry_run": true }),
             "decisions" => json!({ "verdict": "approve", "digest": digest }),
             "revoke" => json!({ "reason": "x" }),
-            "catalogue" => json!({ "toml": self.server.catalogue_text(), "apply": false }),
+            "catalogue" => json!({ "toml": cast::catalogue_with_owner(), "apply": false }),
             _ => json!({}),
         }
     }
@@ -274,13 +330,9 @@ impl<'s> Fixture<'s> {
     async fn renew(&mut self, row: &Row, object: Object, visitor: &'static str) {
         self.made += 1;
         match object {
-            Object::Own => {
-                self.own = things(self.server, &self.browsers, "requester", "approver", self.made).await
-            }
-            Object::Other => {
-                self.other = things(self.server, &self.browsers, "other", "approver", self.made).await
-            }
-            Object::None | Object::Absent => {}
+            Object::Own => self.own = things(self.server, &self.browsers, object, self.made).await,
+            Object::Other => self.other = things(self.server, &self.browsers, object, self.made).await,
+            _ => {}
         }
         if matches!(row.path, "/sign-out" | "/account/sessions/end-all")
             && let Some((_, key)) = PEOPLE.iter().find(|(column, _)| *column == visitor)
@@ -299,20 +351,22 @@ fn token_id(token: &str) -> String {
     serde_json::from_slice::<Value>(&claims).unwrap()["jti"].as_str().unwrap().to_owned()
 }
 
-/// A pending request, and a grant with a token. The requests are withdrawn by time at the end of the test.
+/// What is dana's or sam's. The requests are withdrawn by time at the end of the test.
 async fn things(
     server: &TestServer,
     browsers: &BTreeMap<&'static str, Browser>,
-    holder: &str,
-    approver: &str,
+    whose: Object,
     number: usize,
 ) -> Things {
-    let holder = &browsers[holder];
+    let (holder, target) = match whose {
+        Object::Other => (&browsers["other"], "reports-api"),
+        _ => (&browsers["requester"], "billing-api"),
+    };
     withdraw_all(server, holder).await;
-    let with_former = server.catalogue_text();
+    let with_former = cast::catalogue_with_owner();
     apply(server, &with_former).await;
     let granted = steps::ask_because(holder, "billing-audit", "2h", &format!("a grant, {number}")).await;
-    for of in ["former", approver] {
+    for of in ["former", "approver"] {
         steps::approve(&browsers[of], &granted).await;
     }
     let without = with_former.replace("\"ana@hall.test\", \"bo@hall.test\"", "\"ana@hall.test\"");
@@ -320,11 +374,51 @@ async fn things(
     apply(server, &without).await;
     let grant = steps::grant(server, &granted).await;
     let token = steps::token(server, holder, &grant).await;
+    let (login, finding) = (login(server, &grant).await, finding(server, target, number).await);
     let reference = steps::ask_because(holder, "billing-read", "1h", &format!("a request, {number}")).await;
     let digest = steps::request(server, &reference).await.digest;
     // Receipts prove what is sealed.
     server.settle().await;
-    Things { reference, digest, grant, token }
+    Things { reference, digest, grant, token, login, finding }
+}
+
+/// A login of a grant, gone again: nothing of it is at any target.
+async fn login(server: &TestServer, grant: &Grant) -> CredentialId {
+    let made = reports::overdue(server, grant);
+    let gone = Some(server.now());
+    let states = [
+        Credential { state: CredentialState::Intended, ..made.clone() },
+        Credential { version: 2, ..made.clone() },
+        Credential {
+            state: CredentialState::Revoked,
+            denied_at: gone,
+            sessions_ended_at: gone,
+            removed_at: gone,
+            verified_at: gone,
+            version: 3,
+            ..made.clone()
+        },
+    ];
+    for state in states {
+        let change = Change::Credential(Box::new(state));
+        server.broker().commit(Transition::new(server.now()).with(change)).await.expect("it is written");
+    }
+    made.id
+}
+
+/// An account at a target that waits for an administrator's yes. Nothing is there.
+async fn finding(server: &TestServer, target: &str, number: usize) -> FindingId {
+    let catalogue = server.broker().store.catalogue().await.unwrap();
+    let target = catalogue.targets.values().find(|t| t.name.as_str() == target).expect("the target").id;
+    let found = Finding {
+        kind: FindingKind::Unknown,
+        external_name: format!("hp_test_unknown_{number}"),
+        ..reports::finding(server, target, 0)
+    };
+    let id = found.id;
+    let change = Change::Finding(Box::new(found));
+    server.broker().commit(Transition::new(server.now()).with(change)).await.expect("it is written");
+    id
 }
 
 /// Applies a catalogue that makes no new client.

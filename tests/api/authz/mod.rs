@@ -1,7 +1,8 @@
 //! Who gets what from every route: `tests/authz.txt` is generated from the route table, by asking a real server.
 //!
 //! A line is a route and whose object it is asked for: `own` is dana's (she asked for it, ana and bo approved it), `other` is
-//! sam's, `absent` is nobody's; a route without an object has `-`. The columns are who asks. A route without
+//! sam's, `absent` is nobody's; a route without an object has `-`. Of what stands at targets `own` is at the target that tess
+//! owns, where all the grants are, and `other` at another. The columns are who asks. A route without
 //! a line, or with another answer, fails the test; `BLESS=1 cargo test -p hallpass-tests --test api authz` writes what
 //! is so, to be reviewed. The rules in [`rules`] hold whatever was blessed.
 mod fixture;
@@ -41,12 +42,7 @@ async fn every_route_answers_as_committed(backend: Backend) {
     let mut fixture = Fixture::new(&server).await;
     let mut lines = Vec::new();
     for row in ROUTES {
-        let objects = if row.path.contains('{') {
-            &[Object::Own, Object::Other, Object::Absent][..]
-        } else {
-            &[Object::None]
-        };
-        for object in objects {
+        for object in Object::of(row) {
             let mut answers = Vec::new();
             for visitor in VISITORS {
                 answers.push(fixture.ask(row, *object, visitor).await);
@@ -54,7 +50,7 @@ async fn every_route_answers_as_committed(backend: Backend) {
             lines.push(Line { row, object: *object, answers });
         }
     }
-    drop(fixture);
+    fixture.close().await;
     server.stop().await;
     for line in &lines {
         rules::check(line);
@@ -83,6 +79,8 @@ fn render(lines: &[Line]) -> String {
     let mut out = String::from(
         "# Every route x who asks x whose object -> status. Generated from server/http/src/routes.rs; reviewed by people.\n\
          # own: dana's. other: sam's. absent: nobody's. Both approved by ana, and by bo, who may not decide any more (former).\n\
+         # own-pg and othr-pg: their logins at a database, where own and other are tokens. Of findings and targets own is at the\n\
+         # target of the owner (tess), where all the grants are, and other at another.\n\
          # 303>x leads to x. POSTs come with a valid CSRF token or body, so what is refused is refused for who asks.\n\
          # Write it anew: BLESS=1 cargo test -p hallpass-tests --test api authz\n",
     );

@@ -4,7 +4,7 @@ use hallpass_tests::database::Backend;
 use hallpass_tests::server::TestServer;
 use serde_json::{Value, json};
 
-on_both!(the_longest_texts_are_taken_everywhere,);
+on_all!(the_longest_texts_are_taken_everywhere,);
 
 /// A number as the descriptions write it.
 fn written(number: usize) -> String {

@@ -6,11 +6,12 @@ use hallpass_tests::server::TestServer;
 
 use crate::steps;
 
-on_all!(mistakes_in_asking_come_back_to_the_form, a_double_submit_asks_once, a_wrong_password_tells_nothing);
-mod deciding {
-    use super::*;
-    on_both!(a_shortening_that_is_no_time_is_never_the_whole_time);
-}
+on_all!(
+    mistakes_in_asking_come_back_to_the_form,
+    a_double_submit_asks_once,
+    a_wrong_password_tells_nothing,
+    a_shortening_that_is_no_time_is_never_the_whole_time,
+);
 
 #[track_caller]
 fn assert_says(page: &Page, words: &str) {

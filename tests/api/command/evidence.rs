@@ -63,23 +63,29 @@ async fn evidence_is_checked_without_the_server(backend: Backend) {
     let _ = steps::approve(&ana, &reference).await;
     let psql = ["run", "orders-db-read", "--end", "--", "psql", "-XAtc", "SELECT 1"];
     let _ = dana.run(&psql).await.expect(0);
+    // A second grant gives tokens; its receipt is asked for while it is active, too.
+    let tokens = steps::ask(&browser, "billing-read", "5m").await;
+    let _ = steps::approve(&ana, &tokens).await;
+    let _ = dana.run(&["run", "billing-read", "--", "true"]).await.expect(0);
+    let active = sealed(&otto, &tokens).await;
+    let _ = dana.run(&["run", "billing-read", "--end", "--", "true"]).await.expect(0);
     hallpass_tests::wait::eventually("the grant is over and sealed", || async {
-        let grant = steps::grant(&server, &reference).await;
-        (grant.state == hallpass_domain::grant::GrantState::Ended
+        let (grant, other) = (steps::grant(&server, &reference).await, steps::grant(&server, &tokens).await);
+        let ended = hallpass_domain::grant::GrantState::Ended;
+        (grant.state == ended
+            && other.state == ended
             && hallpass_tests::facts::leftovers(&server).await.is_empty())
         .then_some(())
     })
     .await;
 
-    let receipt = hallpass_tests::wait::eventually("everything of it is sealed", || async {
-        let receipt = otto.run(&["receipt", &reference]).await.expect(0);
-        (receipt.json()["unsealed"] == 0).then_some(receipt)
-    })
-    .await;
+    let receipt = sealed(&otto, &reference).await;
+    let _ = otto.file("active.json", &active);
+    let _ = otto.file("tokens.json", &sealed(&otto, &tokens).await);
     for (name, arguments) in [("vkey", &["audit", "vkey"][..]), ("checkpoint", &["audit", "checkpoint"])] {
         let _ = otto.file(name, &otto.run(arguments).await.expect(0).out);
     }
-    let _ = otto.file("receipt.json", &receipt.out);
+    let _ = otto.file("receipt.json", &receipt);
     let _ = otto.run(&["audit", "export", "-o", "export.jsonl"]).await.expect(0);
     let found =
         otto.run(&["audit", "search", "--subject", &reference, "--format", "plain"]).await.expect(0).out;
@@ -99,6 +105,30 @@ async fn evidence_is_checked_without_the_server(backend: Backend) {
         proved.contains("events proved to stand in the log") && proved.contains("request.approved"),
         "{proved}"
     );
+    // Who, what, when; with what was measured, and that nothing is left out.
+    for words in [
+        "by Ana Ruiz <ana@hall.test>",
+        "proof session",
+        "digest ",
+        "verified gone after",
+        "as many events of each kind",
+    ] {
+        assert!(proved.contains(words), "{words} in {proved}");
+    }
+    assert!(!proved.contains("Not proved"), "{proved}");
+    let proved = auditor.run(&verify(&["--receipt", "tokens.json", "--vkey", "vkey"])).await.expect(0).out;
+    assert!(
+        proved.contains("token.issued by Dana") && proved.contains("as many events of each kind"),
+        "{proved}"
+    );
+    let proved = auditor.run(&verify(&["--receipt", "active.json", "--vkey", "vkey"])).await.expect(0).out;
+    assert!(proved.contains("the grant had not ended"), "{proved}");
+    let forged = std::fs::read_to_string(auditor.folder().join("receipt.json"))
+        .unwrap()
+        .replace("Ana Ruiz", "Ada Ruiz");
+    let _ = auditor.file("forged.json", &forged);
+    let refused = auditor.run(&verify(&["--receipt", "forged.json", "--vkey", "vkey"])).await.fails(1);
+    assert!(refused.said().contains("NOT"), "{}", refused.said());
 
     let honest = std::fs::read_to_string(auditor.folder().join("export.jsonl")).unwrap();
     let at = honest.lines().find(|l| l.contains("request.approved")).unwrap();
@@ -108,6 +138,15 @@ async fn evidence_is_checked_without_the_server(backend: Backend) {
     let refused = auditor.run(&whole).await.fails(1);
     assert!(refused.said().contains(&format!("event {index}: changed")), "{}", refused.said());
     assert_no_network(&auditor);
+}
+
+/// The receipt of a grant, once all of its events are sealed.
+async fn sealed(shell: &Shell, reference: &str) -> String {
+    hallpass_tests::wait::eventually("everything of it is sealed", || async {
+        let receipt = shell.run(&["receipt", reference]).await.expect(0);
+        (receipt.json()["unsealed"] == 0).then_some(receipt.out)
+    })
+    .await
 }
 
 fn assert_no_network(shell: &Shell) {

@@ -10,7 +10,7 @@ use reqwest::Method;
 
 use crate::steps;
 
-on_both!(
+on_all!(
     every_route_has_its_headers,
     pages_have_nothing_inline_and_ask_no_other_site,
     cookies_are_bound_to_host_and_tls,

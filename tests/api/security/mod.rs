@@ -1,5 +1,6 @@
 //! What keeps strangers out: CSRF, cookies, headers, secrets, sessions, idempotency, keys.
 mod forms;
+mod guessing;
 mod headers;
 mod idempotency;
 mod no_demo;

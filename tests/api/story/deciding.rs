@@ -48,6 +48,28 @@ async fn two_distinct_people(backend: Backend) {
     let decisions = server.broker().store.decisions(request.id).await.unwrap();
     assert_eq!(decisions.len(), 2);
     assert!(decisions.iter().all(|d| d.digest == request.digest && d.verdict == Verdict::Approve));
+    // Who was asked and has not decided is told that there is nothing left to do; who approved knows it.
+    server.settle().await;
+    assert_eq!(server.mailbox.recipients("No action needed"), ["bo", "cleo", "olga"]);
+
+    // Nor is the first of two told so when the request is taken back, or lapses.
+    for (nth, over) in ["withdrawn", "lapsed"].into_iter().enumerate() {
+        let reference = steps::ask_because(&dana, "billing-audit", "1h", over).await;
+        steps::approve(&ana, &reference).await;
+        if over == "withdrawn" {
+            let path = format!("/requests/{reference}");
+            let form = dana.get(&path).await.expect(200).form(&format!("{path}/withdraw"));
+            let _ = dana.send(&form).await.expect(303);
+        } else {
+            server.advance(8 * 3_600 + 1);
+        }
+        server.settle().await;
+        let told = server.mailbox.recipients("No action needed");
+        let of = |key: &str| told.iter().filter(|to| *to == key).count();
+        let (first, others) = (of("ana"), ["bo", "cleo", "olga"].map(of));
+        assert_eq!((first, others), (0, [nth + 2; 3]), "{over}: {told:?}");
+        assert_eq!(of("kim"), nth + 1, "{over}: {told:?}");
+    }
     server.stop().await;
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod clients;
 mod distrust;
 mod drain;
+mod evidence;
 mod habits;
 mod lane;
 mod operators;

@@ -1,5 +1,5 @@
-//! The server's own program, killed in what operators do: a first run, a restored backup and its confirmation, and the reset of
-//! a clock that had jumped. Run again, each comes to its end, and nothing was lost.
+//! The server's own program, killed in what operators do: a first run, a restored backup and its confirmation, the reset of
+//! a clock that had jumped, and a new key of the audit log. Run again, each comes to its end, and nothing was lost.
 use hallpass_tests::outsider::Outsider;
 use hallpass_tests::wait::eventually_within;
 
@@ -154,11 +154,42 @@ async fn clock_reset(kept: &Kept) {
     server.stop().await;
 }
 
+/// The audit log's key: announced once, rotated once, and brought to its end wherever it was cut off.
+async fn log_key(kept: &Kept) {
+    let (new, rotate) = (&kept.new, ["keys", "rotate-log"]);
+    let (announced, rotated) = (kept.count("key.log_announced").await, kept.count("key.log_rotated").await);
+    let so_far = async || {
+        (kept.count("key.log_announced").await - announced, kept.count("key.log_rotated").await - rotated)
+    };
+    new.killed_at(&rotate, "store.key.log_announced.before").await;
+    assert_eq!(so_far().await, (0, 0));
+    new.killed_at(&rotate, "store.key.log_announced.after").await;
+    new.killed_at(&rotate, "audit.seal.before").await;
+    new.killed_at(&rotate, "audit.seal.after").await;
+    new.killed_at(&rotate, "audit.publish.before").await;
+    new.killed_at(&rotate, "store.key.log_rotated.before").await;
+    assert_eq!(so_far().await, (1, 0), "announced once");
+    // Between the two the old key signs on.
+    let server = new.serve().await;
+    kept.ada_signs_in().await;
+    server.stop().await;
+    new.killed_at(&rotate, "store.key.log_rotated.after").await;
+    new.killed_at(&rotate, "audit.seal.before").await;
+    assert_eq!(so_far().await, (1, 1));
+    let said = new.ok(&rotate).await;
+    assert_eq!(so_far().await, (1, 1), "rotated once, and brought to its end: {said}");
+    let server = new.serve().await;
+    kept.ada_signs_in().await;
+    server.stop().await;
+    assert!(new.ok(&["restored", "status"]).await.contains("nothing waits"), "what is outside fits");
+}
+
 async fn killed_in_what_operators_do(store: Store) {
     for _ in 0..TIMES {
         let kept = Kept::new(store).await;
         first_run(&kept).await;
         clock_reset(&kept).await;
+        log_key(&kept).await;
         restored(&kept).await;
     }
 }

@@ -7,9 +7,11 @@ use super::habits::Habit;
 use super::prepared;
 use crate::bed::Store;
 
-/// Kinds of event around whose commits other parts of the harness kill, three times each: `operators.rs`, `overdue.rs` and
-/// `distrust.rs`.
-const BY_OTHERS: [&str; 10] = [
+/// Kinds of event around whose commits other parts of the harness kill, three times each: `operators.rs`, `overdue.rs`,
+/// `evidence.rs` and `distrust.rs`.
+const BY_OTHERS: [&str; 14] = [
+    "audit.behind",
+    "audit.caught_up",
     "clock.issuing_stopped",
     "clock.jumped",
     "clock.reset",
@@ -17,6 +19,8 @@ const BY_OTHERS: [&str; 10] = [
     "credential.removed_unrecorded",
     "first_run.claimed",
     "first_run.opened",
+    "key.log_announced",
+    "key.log_rotated",
     "log.restored",
     "password.set",
     "restored.confirmed",
@@ -150,6 +154,7 @@ fn what_is_not_killed_here_is_a_kind_of_event() {
     }
     let others = [
         include_str!("distrust.rs"),
+        include_str!("evidence.rs"),
         include_str!("operators.rs"),
         include_str!("overdue.rs"),
         include_str!("unrecorded.rs"),

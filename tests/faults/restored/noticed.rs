@@ -5,7 +5,8 @@ use hallpass_tests::outsider::Outsider;
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::World;
 use hallpassd::compose::Given;
-use hallpassd::compose::restored::{enter, judge};
+use hallpassd::compose::outside::judge;
+use hallpassd::compose::restored::enter;
 
 use super::bearers::Bearers;
 use super::{Copy, all_published, closed, open, remove_by_hand};

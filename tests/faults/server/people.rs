@@ -75,7 +75,7 @@ impl<'a> Person<'a> {
         did("account.prepared", "user", user);
         let address: [u8; 4] =
             random_bytes().map_err(|e| Refusal::unavailable("no_randomness", e.to_string()))?;
-        let origin = Origin { address: IpAddr::from(address), request_id: "faults".to_owned() };
+        let origin = Origin { address: IpAddr::from(address) };
         let session = world.broker.open_anonymous_session(None, "Firefox", &origin).await?;
         Ok(Self { world, user, email, password, codes: made.recovery_codes, origin, session })
     }

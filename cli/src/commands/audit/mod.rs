@@ -15,7 +15,11 @@ use crate::failure::Failure;
 use crate::out::{self, Answer, Body, Column, Table};
 use crate::view;
 
+mod compare;
+mod keys;
 mod prove;
+mod receipt;
+mod told;
 mod verify;
 
 /// The commands.

@@ -1,7 +1,10 @@
-//! The events of an access receipt: each is in the log, says what the receipt shows, and is about this grant.
+//! The events of an access receipt: each is in the log, and is about this grant or its request. What the receipt says beside
+//! them is compared with them in `compare/`.
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use hallpass_client::wire::receipt::{GrantReceipt, ProvedEvent};
-use hallpass_domain::audit::{Event, EventParts, Hash, Opening, Receipt, VerifierKey};
+use hallpass_domain::audit::{Checkpoint, Event, EventParts, Hash, Opening, Receipt, VerifierKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,14 +14,22 @@ pub(super) struct Proved {
     pub(super) at: DateTime<Utc>,
     pub(super) kind: String,
     pub(super) actor: String,
+    pub(super) subjects: BTreeMap<String, String>,
     pub(super) data: Value,
+    /// Names and reasons, checked against what was sealed of them; none where they were erased or left out.
     pub(super) private: Option<Value>,
+}
+
+/// Everything that is proved, and the state of the log that all of it leads to.
+pub(super) struct Evidence {
+    pub(super) events: Vec<Proved>,
+    pub(super) checkpoint: Checkpoint,
 }
 
 impl Proved {
     /// For `--json`.
     pub(super) fn json(&self) -> Value {
-        json!({ "index": self.index, "at": self.at, "kind": self.kind, "actor": self.actor, "data": self.data, "private": self.private })
+        json!({ "index": self.index, "at": self.at, "kind": self.kind, "actor": self.actor, "subjects": self.subjects, "data": self.data, "private": self.private })
     }
 }
 
@@ -32,36 +43,43 @@ struct Leaf {
     id: uuid::Uuid,
     kind: String,
     private_commitment: String,
-    subjects: std::collections::BTreeMap<String, String>,
+    subjects: BTreeMap<String, String>,
     v: u32,
 }
 
 /// Checks every event. The error names the first that fails.
-pub(super) fn events(receipt: &GrantReceipt, keys: &[VerifierKey]) -> Result<Vec<Proved>, String> {
+pub(super) fn events(receipt: &GrantReceipt, keys: &[VerifierKey]) -> Result<Evidence, String> {
     if receipt.version != 1 {
         return Err(format!(
             "The receipt is of version {}, which this command does not know",
             receipt.version
         ));
     }
-    if receipt.events.is_empty() {
-        return Err("The receipt proves nothing: it has no events".to_owned());
-    }
-    let mut proved: Vec<Proved> = Vec::new();
+    let (mut proved, mut led_to): (Vec<Proved>, Option<Checkpoint>) = (Vec::new(), None);
     for (place, event) in receipt.events.iter().enumerate() {
-        let event = one(receipt, event, keys)
+        let (event, checkpoint) = one(receipt, event, keys)
             .map_err(|why| format!("The receipt's event {} is NOT proved: {why}", place + 1))?;
+        if *led_to.get_or_insert_with(|| checkpoint.clone()) != checkpoint {
+            return Err("The receipt's events lead to different checkpoints".to_owned());
+        }
         if proved.last().is_some_and(|before| before.index >= event.index) {
             return Err("The receipt's events are not in the order of the log".to_owned());
         }
         proved.push(event);
     }
-    Ok(proved)
+    let Some(checkpoint) = led_to else {
+        return Err("The receipt proves nothing: it has no events".to_owned());
+    };
+    Ok(Evidence { events: proved, checkpoint })
 }
 
-fn one(receipt: &GrantReceipt, event: &ProvedEvent, keys: &[VerifierKey]) -> Result<Proved, String> {
+fn one(
+    receipt: &GrantReceipt,
+    event: &ProvedEvent,
+    keys: &[VerifierKey],
+) -> Result<(Proved, Checkpoint), String> {
     let proof = Receipt::parse(&event.tlog_proof).map_err(|error| error.to_string())?;
-    let (bytes, _) = proof.verify_own_leaf(keys).map_err(|error| error.to_string())?;
+    let (bytes, checkpoint) = proof.verify_own_leaf(keys).map_err(|error| error.to_string())?;
     let leaf: Leaf =
         serde_json::from_slice(bytes).map_err(|error| format!("its leaf cannot be read: {error}"))?;
     if leaf.v != 1 {
@@ -84,7 +102,8 @@ fn one(receipt: &GrantReceipt, event: &ProvedEvent, keys: &[VerifierKey]) -> Res
             private: private.clone(),
             salt: salt.parse().map_err(|error| format!("{error}"))?,
         }),
-        _ => None,
+        (None, None) => None,
+        _ => return Err("its names and its salt come without one another".to_owned()),
     };
     let rebuilt = Event::from_parts(EventParts {
         id: leaf.id,
@@ -106,14 +125,16 @@ fn one(receipt: &GrantReceipt, event: &ProvedEvent, keys: &[VerifierKey]) -> Res
     }
     let parts = rebuilt.into_parts();
     let private = parts.opening.map(|opening| opening.private);
-    Ok(Proved {
+    let proved = Proved {
         index: proof.index,
         at: parts.at,
         kind: parts.kind,
         actor: parts.actor,
+        subjects: parts.subjects,
         data: parts.data,
         private,
-    })
+    };
+    Ok((proved, checkpoint))
 }
 
 /// 64 lower-case hexadecimal digits.

@@ -4,17 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hallpass_client::BaseUrl;
-use hallpass_client::wire::receipt::GrantReceipt;
-use hallpass_domain::audit::{VerifierKey, VerifyError, export, verify_export};
+use hallpass_domain::audit::{AnnouncedKey, VerifierKey, VerifyError, export, verify_export};
 use serde_json::json;
 
-use super::prove::{self, Proved};
-use crate::clock;
+use super::{keys, receipt};
 use crate::ctx::Ctx;
 use crate::failure::{Exit, Failure};
 use crate::out::{Answer, Body};
-use crate::sign_in::store;
 
 /// Arguments.
 #[derive(Args)]
@@ -23,10 +19,12 @@ pub(crate) struct VerifyArgs {
     /// An export of the log (hallpass audit export)
     #[arg(long, value_name = "FILE", requires = "checkpoint")]
     export: Option<PathBuf>,
-    /// A checkpoint that was kept outside; may be repeated: the more, the closer a change is located
+    /// A checkpoint that was kept outside; may be repeated: the more, the closer a change is located. A receipt needs
+    /// one of its own size
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
-    /// The log's verifier key as you keep it; may be repeated after a rotation
+    /// The log's verifier key as you keep it. After a rotation the old one and the new one: repeated, or both in one
+    /// file, one a line
     #[arg(long, value_name = "FILE")]
     vkey: Vec<PathBuf>,
     /// An access receipt (hallpass receipt)
@@ -35,30 +33,20 @@ pub(crate) struct VerifyArgs {
 }
 
 pub(super) fn perform(ctx: &Ctx, args: VerifyArgs) -> Result<(), Failure> {
-    let own_keys = args.vkey.iter().map(|path| key(path)).collect::<Result<Vec<_>, _>>()?;
+    let own_keys = keys::of_files(&args.vkey)?;
     match (&args.export, &args.receipt) {
         (Some(path), _) => verify_whole(ctx, path, &args.checkpoint, own_keys),
-        (None, Some(path)) => verify_receipt(ctx, path, own_keys),
+        (None, Some(path)) => receipt::verify(ctx, path, &args.checkpoint, own_keys),
         (None, None) => Err(Failure::usage("what", "Name an --export or a --receipt")),
     }
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path)
         .map_err(|error| Failure::usage("file", format!("{} cannot be read: {error}", path.display())))
 }
 
-fn parse_key(what: &str, text: &str) -> Result<VerifierKey, Failure> {
-    text.trim()
-        .parse()
-        .map_err(|error| Failure::usage("vkey", format!("{what} is not a verifier key: {error}")))
-}
-
-fn key(path: &Path) -> Result<VerifierKey, Failure> {
-    parse_key(&path.display().to_string(), &text(path)?)
-}
-
-fn broken(message: String) -> Failure {
+pub(super) fn broken(message: String) -> Failure {
     Failure::new(Exit::Failed, "not_verified", message)
 }
 
@@ -80,14 +68,15 @@ fn verify_whole(
     let header = header_of(open()?)?;
     let held: Vec<String> = held.into_iter().flat_map(|text| notes_of(text, &header.origin)).collect();
     let held: Vec<&str> = held.iter().map(String::as_str).collect();
-    let keys = if has_own { own_keys } else { vec![parse_key("the export's key", &header.vkey)?] };
-    let verified = verify_export(open()?, &keys, &held).map_err(|error| {
+    let trusted = if has_own { own_keys } else { vec![keys::parse("the export's key", &header.vkey)?] };
+    let verified = verify_export(open()?, &trusted, &held).map_err(|error| {
         let mut failure = broken(format!("The export is NOT what was sealed: {error}"));
         if let VerifyError::Broken(breach) = &error {
             failure.details =
                 Some(json!({ "first": breach.first, "last": breach.last, "index": breach.index() }));
+            return failure;
         }
-        failure
+        keys::name_missing(failure, &trusted, held.iter().copied().chain([header.checkpoint.as_str()]))
     })?;
     let mut rows = vec![
         ("Verified", format!("{} events of {}", verified.size, verified.origin)),
@@ -105,11 +94,30 @@ fn verify_whole(
     if verified.erased > 0 {
         rows.push(("Erased", format!("{} events have had their names and reasons erased", verified.erased)));
     }
+    let announced: Vec<String> = verified.announced.iter().map(announced).collect();
+    if !announced.is_empty() {
+        rows.push(("New keys", announced.join("\n")));
+    }
+    let announced: Vec<_> = verified
+        .announced
+        .iter()
+        .map(|key| json!({ "vkey": key.vkey, "index": key.index, "by": key.by.map(|id| id.to_string()) }))
+        .collect();
     let json = json!({
         "verified": true, "origin": verified.origin, "size": verified.size, "root": verified.root.to_base64(),
         "held_to": verified.held_to, "erased": verified.erased, "own_key": has_own,
+        "announced_keys": announced,
     });
     ctx.show(&Answer { json, body: Body::Record(rows) })
+}
+
+/// What the log says of a new key, and whether an old one vouches for that.
+fn announced(key: &AnnouncedKey) -> String {
+    let by = match key.by {
+        Some(id) => format!("a checkpoint signed with your key {id} covers that"),
+        None => "none of your checkpoints by an older key covers that: it is your own word alone".to_owned(),
+    };
+    format!("{}: announced by event {}; {by}", key.vkey, key.index)
 }
 
 /// The first line of an export.
@@ -124,7 +132,7 @@ fn header_of(source: impl BufRead) -> Result<export::Header, Failure> {
 
 /// The notes of a log in a file that holds one, or many as the server's checkpoint file does (each followed by an empty
 /// line). Those of other logs are left out where there are many: after a restore the log goes on under another origin.
-fn notes_of(text: String, origin: &str) -> Vec<String> {
+pub(super) fn notes_of(text: String, origin: &str) -> Vec<String> {
     let blocks: Vec<&str> = text.split("\n\n").collect();
     let notes: Vec<String> = blocks
         .windows(2)
@@ -139,56 +147,6 @@ fn notes_of(text: String, origin: &str) -> Vec<String> {
         return vec![text];
     }
     notes.into_iter().filter(|note| note.lines().next() == Some(origin)).collect()
-}
-
-/// Checks a receipt against a key of one's own: given, or remembered from the first login.
-fn verify_receipt(ctx: &Ctx, path: &Path, own_keys: Vec<VerifierKey>) -> Result<(), Failure> {
-    let receipt: GrantReceipt = serde_json::from_str(&text(path)?).map_err(|error| {
-        Failure::usage("receipt", format!("{} is not an access receipt: {error}", path.display()))
-    })?;
-    let mut keys = own_keys;
-    if keys.is_empty() {
-        let remembered =
-            BaseUrl::parse(&receipt.instance).ok().and_then(|base| store::pinned_vkey(&ctx.settings, &base));
-        keys.extend(remembered.as_deref().map(|text| parse_key("the remembered key", text)).transpose()?);
-    }
-    let has_own = !keys.is_empty();
-    if !has_own {
-        keys.push(parse_key("the receipt's key", &receipt.vkey)?);
-    }
-    let proved = prove::events(&receipt, &keys).map_err(broken)?;
-    if !has_own {
-        return Err(broken(format!(
-            "The receipt agrees with itself ({} events), but its key is only its own word",
-            proved.len()
-        ))
-        .next("give the log's key as you keep it: --vkey FILE (hallpass audit vkey)"));
-    }
-    let mut rows = vec![
-        ("Receipt", format!("{} events proved to stand in the log", proved.len())),
-        ("Grant", format!("{} of {}", receipt.grant.id, receipt.grant.role.name)),
-        ("Holder", format!("{} <{}>", receipt.grant.holder.name, receipt.grant.holder.handle)),
-        ("Events", proved.iter().map(line).collect::<Vec<_>>().join("\n")),
-    ];
-    if receipt.unsealed > 0 {
-        rows.push((
-            "Not yet",
-            format!("{} events were not sealed when the receipt was made", receipt.unsealed),
-        ));
-    }
-    if receipt.cut {
-        rows.push((
-            "Not in it",
-            "older events: there are more than one receipt holds; hallpass audit export has all".to_owned(),
-        ));
-    }
-    let events: Vec<_> = proved.iter().map(Proved::json).collect();
-    ctx.show(&Answer { json: json!({ "verified": true, "grant": receipt.grant.id, "events": events, "unsealed": receipt.unsealed, "cut": receipt.cut }), body: Body::Record(rows) })
-}
-
-fn line(event: &Proved) -> String {
-    let by = event.private.as_ref().map(|p| format!(" {p}")).unwrap_or_default();
-    format!("#{} {} {} by {}{by}", event.index, clock::at(event.at), event.kind, event.actor)
 }
 
 #[cfg(test)]

@@ -8,11 +8,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use data_encoding::BASE64;
+use hallpass_domain::audit::{Checkpoint, VerifierKey};
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
+use tokio::sync::Mutex;
 
 /// Longest note that is written, bytes; the end of the file is searched over four times this length.
 const MAX_NOTE: usize = 64 * 1024;
@@ -20,29 +23,45 @@ const MAX_NOTE: usize = 64 * 1024;
 /// How far back the notes of another log are looked for: some sixty thousand.
 const FAR_BACK: usize = 16 * 1024 * 1024;
 
+/// How long the file may take, and how long one turn waits for another.
+const PATIENCE: Duration = Duration::from_secs(5);
+const TURN: Duration = Duration::from_secs(1);
+
 /// Appends checkpoints to a file, durably. The file may be renamed (rotated) at any time: the next checkpoint makes
 /// a new one, and until then the newest is read from the renamed one.
 #[derive(Clone, Debug)]
 pub struct CheckpointFile {
     path: Arc<PathBuf>,
-    // One record at a time; two servers write to two files.
-    appending: Arc<Mutex<()>>,
+    // One at a time; two servers write to two files. A file that hangs (on a file system across a network) keeps one thread
+    // waiting, and no more: the next are told at once.
+    turn: Arc<Mutex<()>>,
 }
 
 impl CheckpointFile {
     /// A sink at this path. Nothing is made before the first checkpoint.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: Arc::new(path.into()), appending: Arc::new(Mutex::new(())) }
+        Self { path: Arc::new(path.into()), turn: Arc::new(Mutex::new(())) }
     }
 
-    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
+    /// Works on the file where blocking is allowed, and gives up on one that hangs.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let hangs = |_| "it does not answer".to_owned();
+        let turn = tokio::time::timeout(TURN, Arc::clone(&self.turn).lock_owned()).await.map_err(hangs)?;
         let this = self.clone();
-        tokio::task::spawn_blocking(move || work(&this)).await.ok()
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work(&this);
+            drop(turn);
+            done
+        });
+        let done = tokio::time::timeout(PATIENCE, working).await.map_err(hangs)?;
+        done.map_err(|_| "the work on it was cut off".to_owned())?.map_err(|error| error.to_string())
     }
 
     fn append(&self, note: &str) -> io::Result<()> {
-        let _one = self.appending.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file =
             OpenOptions::new().read(true).append(true).create(true).mode(0o640).open(&*self.path)?;
         let length = file.metadata()?.len();
@@ -77,8 +96,7 @@ impl CheckpointFile {
         length: usize,
         wanted: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<Option<String>, String> {
-        let found = self.blocking(move |this| this.find(length, wanted)).await;
-        found.ok_or("the reader stopped")?.map_err(|error| format!("{}: {error}", self.path.display()))
+        self.blocking(move |this| this.find(length, wanted)).await
     }
 }
 
@@ -93,17 +111,16 @@ impl CheckpointSink for CheckpointFile {
             return Err("not a signed note".to_owned());
         }
         let note = note.to_owned();
-        let written = self.blocking(move |this| this.append(&note)).await;
-        written.ok_or("the writer stopped")?.map_err(|error| format!("{}: {error}", self.path.display()))
+        self.blocking(move |this| this.append(&note)).await
     }
 
     async fn newest(&self) -> Result<Option<String>, String> {
         self.found(4 * MAX_NOTE, |_| true).await
     }
 
-    async fn newest_of(&self, origin: &str) -> Result<Option<String>, String> {
-        let origin = origin.to_owned();
-        self.found(FAR_BACK, move |note: &str| note.lines().next() == Some(origin.as_str())).await
+    async fn newest_by(&self, keys: &[VerifierKey]) -> Result<Option<String>, String> {
+        let keys = keys.to_vec();
+        self.found(FAR_BACK, move |note: &str| Checkpoint::open(note, &keys).is_ok()).await
     }
 }
 
@@ -270,5 +287,28 @@ mod tests {
         let nowhere = CheckpointFile::new(folder.path().join("no/such/folder"));
         assert!(nowhere.publish(&good).await.is_err());
         assert_eq!(nowhere.newest().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_is_told_and_keeps_one_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoints");
+        // Whoever opens a pipe waits for its other end.
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let sink = CheckpointFile::new(&path);
+        let begun = std::time::Instant::now();
+        assert_eq!(sink.newest().await, Err("it does not answer".to_owned()));
+        let first = begun.elapsed();
+        assert_eq!(sink.publish(&note(1)).await, Err("it does not answer".to_owned()));
+        assert!(first >= PATIENCE && begun.elapsed() - first < PATIENCE, "{first:?}, {:?}", begun.elapsed());
+        // Mended: who waited comes to an end, and the file is a file again.
+        let pipe = path.clone();
+        tokio::task::spawn_blocking(move || OpenOptions::new().write(true).open(pipe).map(drop))
+            .await
+            .unwrap()
+            .unwrap();
+        std::fs::remove_file(&path).unwrap();
+        sink.publish(&note(2)).await.unwrap();
+        assert_eq!(sink.newest().await.unwrap(), Some(note(2)));
     }
 }

@@ -2,6 +2,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use hallpass_domain::audit::{Checkpoint, VerifierKey};
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 
 /// Writes each checkpoint as one event of the target `hallpass::checkpoint`, field `note`. Cannot be read back after a
@@ -21,8 +22,8 @@ impl CheckpointSink for CheckpointLog {
         Ok(())
     }
 
-    async fn newest_of(&self, origin: &str) -> Result<Option<String>, String> {
-        Ok(self.newest().await?.filter(|note| note.lines().next() == Some(origin)))
+    async fn newest_by(&self, keys: &[VerifierKey]) -> Result<Option<String>, String> {
+        Ok(self.newest().await?.filter(|note| Checkpoint::open(note, keys).is_ok()))
     }
 
     async fn newest(&self) -> Result<Option<String>, String> {

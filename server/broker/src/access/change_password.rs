@@ -68,7 +68,7 @@ impl Broker {
             let mut account = moved(&held.account);
             account.password_hash = Some(hash.clone());
             account.password_set_at = Some(now);
-            let known_cookie = self.known_cookie(&account, now)?;
+            let known_cookie = self.known_cookie(&account, held.session.strength, now)?;
             let opened = NewSession::prepare(now, Some(user), held.session.strength, 0, from.agent, from.origin)?.in_place_of(&held.session);
             let transition = Transition::new(now)
                 .with(Change::Account(Box::new(account)))
@@ -105,11 +105,12 @@ impl Broker {
         if held.account.password_hash.is_none() {
             return one_time(held, now);
         }
-        let network = from.origin.network();
-        let taken = self
-            .access
-            .throttle
-            .take(&[Bucket::Password { account: held.user.email.as_str(), network: &network }], now)?;
+        let (network, site) = (from.origin.network(), from.origin.site());
+        let buckets = [
+            Bucket::PasswordSite { site: &site },
+            Bucket::Password { account: held.user.email.as_str(), network: &network },
+        ];
+        let taken = self.access.throttle.take(&buckets, now)?;
         let right = self.access.passwords.verify(held.account.password_hash.clone(), password).await;
         if !matches!(right, Ok(false)) {
             self.access.throttle.give_back(taken);

@@ -30,7 +30,7 @@ impl Broker {
         let now = self.now();
         let held = self.held(from, now).await?;
         self.prove_password(from, &held, password, now).await?;
-        let taken = self.take_factor_try(held.user.id, from.origin, now)?;
+        let taken = self.take_account_factor(held.user.id, from.origin, now)?;
         let opened = self
             .commit_deciding(|| async {
                 let held = self.held(from, now).await?;
@@ -80,7 +80,7 @@ impl Broker {
                 Ok(opened)
             }
             None => Err(self
-                .refuse_factor(&held.user, held.session.id, PURPOSE, factor, taken.last, Some(from.origin))
+                .refuse_factor(&held.user, held.session.id, PURPOSE, factor, taken.warns, Some(from.origin))
                 .await),
         }
     }

@@ -69,7 +69,7 @@ impl Broker {
                     "Give a code of the app that you have now, too.",
                 )
             })?;
-            Some((factor, self.take_factor_try(held.user.id, from.origin, now)?))
+            Some((factor, self.take_account_factor(held.user.id, from.origin, now)?))
         } else {
             None
         };
@@ -119,7 +119,7 @@ impl Broker {
                 self.enrolment(&held.user, &seed, held.account.totp_sealed.is_some())
             }
             (false, Some((factor, taken))) => Err(self
-                .refuse_factor(&held.user, held.session.id, REPLACE, factor, taken.last, Some(from.origin))
+                .refuse_factor(&held.user, held.session.id, REPLACE, factor, taken.warns, Some(from.origin))
                 .await),
             // An app was enrolled between the two looks: begin again, with a code of it.
             (false, None) => Err(Refusal::conflict(
@@ -149,7 +149,7 @@ impl Broker {
         let now = self.now();
         let held = self.held(from, now).await?;
         let factor = Factor::Totp(code);
-        let taken = self.take_factor_try(held.user.id, from.origin, now)?;
+        let taken = self.take_first_code(held.user.id, from.origin, now)?;
         let confirmed = self.commit_deciding(|| self.decide_confirmation(from, code)).await?;
         match confirmed {
             Some(confirmed) => {

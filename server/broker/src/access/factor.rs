@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::notices::{Notice, Place, notice};
 use super::open_session::moved;
-use super::throttle::{Bucket, Taken};
+use super::throttle::Bucket;
 use super::{recovery_codes, totp, unsealed};
 use crate::broker::{Broker, uncommitted};
 use crate::caller::Origin;
@@ -130,17 +130,7 @@ impl Broker {
         Ok(Some(account))
     }
 
-    /// Takes a try at a second factor from the person's bucket for this network.
-    pub(super) fn take_factor_try(
-        &self,
-        user: UserId,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<Taken, Refusal> {
-        self.access.throttle.take(&[Bucket::SecondFactor { user, network: &origin.network() }], now)
-    }
-
-    /// Records a wrong second factor. After the last try the person is warned, a few times a day at most: whoever
+    /// Records a wrong second factor. After several (`warns`) the person is warned, a few times a day at most: whoever
     /// guesses here has the password.
     pub(super) async fn refuse_factor(
         &self,
@@ -148,7 +138,7 @@ impl Broker {
         session: SessionId,
         purpose: Purpose,
         factor: Factor<'_>,
-        last: bool,
+        warns: bool,
         origin: Option<&Origin>,
     ) -> Refusal {
         let now = self.now();
@@ -161,7 +151,7 @@ impl Broker {
             where_from(origin),
         );
         let mut transition = Transition::new(now).event(refused);
-        if last && self.access.throttle.take(&[Bucket::Warning { user: user.id }], now).is_ok() {
+        if warns && self.access.throttle.take(&[Bucket::Warning { user: user.id }], now).is_ok() {
             transition = transition.mails([notice(now, user, origin.map_or(Place::Session, Place::At), Notice {
                 subject: "Wrong second factors for your account",
                 headline: "Somebody who got past your password gave several wrong codes.".to_owned(),

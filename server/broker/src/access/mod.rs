@@ -22,6 +22,7 @@ mod disable_totp;
 mod end_sessions;
 mod enrol_totp;
 mod factor;
+mod factor_tries;
 mod first_run;
 mod known_browser;
 mod next_path;

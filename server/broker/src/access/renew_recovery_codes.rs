@@ -24,7 +24,7 @@ impl Broker {
     ) -> Result<Vec<String>, Refusal> {
         let now = self.now();
         let held = self.held(from, now).await?;
-        let taken = self.take_factor_try(held.user.id, from.origin, now)?;
+        let taken = self.take_account_factor(held.user.id, from.origin, now)?;
         let codes = self.commit_deciding(|| async {
             let held = self.held(from, now).await?;
             let Some(mut account) = self.use_factor(&held.account, factor, now)? else { return Ok(Decided::Answer(None)) };
@@ -56,7 +56,7 @@ impl Broker {
                 Ok(codes)
             }
             None => Err(self
-                .refuse_factor(&held.user, held.session.id, PURPOSE, factor, taken.last, Some(from.origin))
+                .refuse_factor(&held.user, held.session.id, PURPOSE, factor, taken.warns, Some(from.origin))
                 .await),
         }
     }

@@ -32,7 +32,8 @@ impl Broker {
             .filter(|u| !u.disabled)
             .cloned()
             .ok_or_else(session_over)?;
-        let taken = self.take_factor_try(id, from.origin, now)?;
+        let account = self.store.account(id).await.map_err(unreadable)?.ok_or_else(session_over)?;
+        let taken = self.take_sign_in_factor(&account, from, now)?;
         let admitted = self.commit_deciding(|| self.decide_second_factor(from, &user, factor)).await?;
         match admitted {
             Some(admitted) => {
@@ -40,7 +41,7 @@ impl Broker {
                 Ok(admitted)
             }
             None => Err(self
-                .refuse_factor(&user, waiting.id, PURPOSE, factor, taken.last, Some(from.origin))
+                .refuse_factor(&user, waiting.id, PURPOSE, factor, taken.warns, Some(from.origin))
                 .await),
         }
     }
@@ -65,8 +66,15 @@ impl Broker {
             from.origin,
         )?;
         let set_password = account.password_hash.is_none();
-        let known = from.known_cookie.is_some_and(|cookie| self.known_mark(&account, cookie, now).is_some());
-        let known_cookie = if known || set_password { None } else { Some(self.known_cookie(&account, now)?) };
+        let known = from
+            .known_cookie
+            .and_then(|cookie| self.known_browser(&account, cookie, now))
+            .is_some_and(|known| known.by_factor);
+        let known_cookie = if known || set_password {
+            None
+        } else {
+            Some(self.known_cookie(&account, Strength::SecondFactor, now)?)
+        };
         let left = after.recovery_hashes.len();
         let mut transition = Transition::new(now)
             .with(Change::Account(Box::new(after)))

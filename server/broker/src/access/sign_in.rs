@@ -51,7 +51,7 @@ impl Broker {
         password: &SecretString,
     ) -> Result<Admitted, Refusal> {
         let now = self.now();
-        let network = from.origin.network();
+        let (network, site) = (from.origin.network(), from.origin.site());
         let typed: String = clean_line(email).to_lowercase().chars().take(254).collect();
         let user = match Email::parse(email) {
             Ok(email) => self.store.user_by_email(email.as_str()).await.map_err(unreadable)?,
@@ -64,11 +64,10 @@ impl Broker {
         let mark = account
             .as_ref()
             .zip(from.known_cookie)
-            .and_then(|(account, cookie)| self.known_mark(account, cookie, now));
-        let shared = [
-            Bucket::PasswordNetwork { network: &network },
-            Bucket::Password { account: &typed, network: &network },
-        ];
+            .and_then(|(account, cookie)| self.known_browser(account, cookie, now))
+            .map(|known| known.mark);
+        let shared =
+            [Bucket::PasswordSite { site: &site }, Bucket::Password { account: &typed, network: &network }];
         let taken = match (&user, &mark) {
             (Some(user), Some(mark)) => {
                 self.access.throttle.take(&[Bucket::PasswordBrowser { user: user.id, mark }], now)?
@@ -118,7 +117,7 @@ impl Broker {
             if halfway {
                 opened.session.next.clone_from(&old.next);
             }
-            let known_cookie = if halfway || known || once { None } else { Some(self.known_cookie(&account, now)?) };
+            let known_cookie = if halfway || known || once { None } else { Some(self.known_cookie(&account, strength, now)?) };
             let signed_in = event(
                 now, "session.opened", Principal::User(user.id).to_string(),
                 &[("user", user.id.to_string()), ("session", opened.session.id.to_string())],

@@ -10,7 +10,6 @@ use hallpass_domain::transition::{Change, Transition};
 
 use super::Factor;
 use super::factor::{Purpose, accepted};
-use super::throttle::Bucket;
 use crate::broker::{Broker, unreadable};
 use crate::caller::HumanCaller;
 
@@ -53,7 +52,7 @@ impl Broker {
     ///
     /// # Errors
     /// `Unproven`: `browser_needed` from a command line, `second_factor_missing` where none is enrolled,
-    /// `second_factor_refused` for a wrong code. `Throttled` after five wrong ones in this session.
+    /// `second_factor_refused` for a wrong code. `Throttled` after five wrong ones in this session, or a hundred of this person.
     pub async fn verify_step_up(
         &self,
         caller: &HumanCaller,
@@ -75,12 +74,12 @@ impl Broker {
                 "This decision needs a second factor, and you have none yet. Set up an authenticator app on your account page, then decide.",
             )
         })?;
-        let taken = self.access.throttle.take(&[Bucket::StepUp { user: caller.user, session }], now)?;
+        let taken = self.take_step_up(caller.user, session, now)?;
         let factor = Factor::Totp(code);
         let Some(after) = self.use_factor(&account, factor, now)? else {
             let catalogue = self.catalogue().await?;
             let user = catalogue.users.get(&caller.user).ok_or_else(|| factor.refused())?;
-            return Err(self.refuse_factor(user, session, PURPOSE, factor, taken.last, None).await);
+            return Err(self.refuse_factor(user, session, PURPOSE, factor, taken.warns, None).await);
         };
         self.access.throttle.give_back(taken);
         let event = accepted(now, caller.user, session, PURPOSE, factor, after.recovery_hashes.len(), None);

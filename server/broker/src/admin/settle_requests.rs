@@ -96,6 +96,7 @@ impl Broker {
             let Some(next) = lapse_changed(&catalogue, &request, now) else {
                 return Ok(Decided::Answer(false));
             };
+            let decisions = self.store.decisions(id).await.map_err(unreadable)?;
             let transition = Transition::new(now)
                 .rests_on(Rested::Catalogue(catalogue.revision))
                 .event(event(
@@ -111,7 +112,7 @@ impl Broker {
                     &catalogue,
                     &next,
                     next.stage,
-                    None,
+                    &decisions,
                     "the role changed, so the request lapsed",
                     now,
                 ))
@@ -170,6 +171,7 @@ impl Broker {
             let Ok(next) = withdraw_not_eligible(&request, now) else {
                 return Ok(Decided::Answer(false));
             };
+            let decisions = self.store.decisions(id).await.map_err(unreadable)?;
             let transition = Transition::new(now)
                 .with(Change::Request(Box::new(next.clone())))
                 .event(event(
@@ -185,7 +187,7 @@ impl Broker {
                     &catalogue,
                     &next,
                     next.stage,
-                    None,
+                    &decisions,
                     "the requester may no longer have this role",
                     now,
                 ));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_domain::credential::Credential;
+use tracing::Instrument as _;
 
 use super::abandon::Failure;
 use super::login::IssuedLogin;
@@ -55,7 +56,10 @@ impl Drop for Otherwise {
     fn drop(&mut self) {
         let Some((broker, credential)) = self.0.take() else { return };
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move { broker.take_back(&credential).await })),
+            Ok(runtime) => {
+                let taking = async move { broker.take_back(&credential).await };
+                drop(runtime.spawn(taking.in_current_span()));
+            }
             // Only where the process ends; a crash between the commit and the answer leaves the same.
             Err(_) => {
                 tracing::warn!(credential = %credential.id, "a login was given to nobody, and lives until its end");

@@ -3,7 +3,6 @@ use hallpass_domain::ids::{TargetId, TokenId};
 use hallpass_domain::presented::Presented;
 use hallpass_domain::secret::SecretHash;
 use hallpass_domain::target::TargetSettings;
-use hallpass_domain::terms::Terms;
 use serde::Serialize;
 
 use super::token::{Details, client_name};
@@ -77,7 +76,7 @@ impl Broker {
         let (role, place) = (catalogue.roles.get(&grant.role_id)?, catalogue.targets.get(&token.target_id)?);
         let TargetSettings::Oauth(oauth) = &place.settings else { return None };
         // Approved and signed for another audience, which the target has had: never active under the new one.
-        if matches!(&grant.terms, Terms::AccessToken { audience, .. } if *audience != oauth.audience) {
+        if grant.terms.audience().is_some_and(|audience| audience != oauth.audience) {
             return None;
         }
         let client = client_name(&catalogue, token.client_id);

@@ -15,6 +15,7 @@ use hallpass_domain::transition::{Change, Rested, Transition};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::abandon::Failure;
 use super::handover::Handover;
@@ -54,11 +55,12 @@ impl Broker {
         // The work goes on where the caller hangs up: a dropped future must not leave a create unfinished for its lease.
         let (broker, caller) = (Arc::clone(self), caller.clone());
         let (hand, taking) = oneshot::channel();
-        tokio::spawn(async move {
+        let issuing = async move {
             let issued = broker.issue_login_inner(&caller, grant, &hand).await;
             // Nobody takes it: it comes back, or is dropped on its way, and a login in it is removed.
             let _ = hand.send(issued.map(|login| Handover::of(login, broker)));
-        });
+        };
+        tokio::spawn(issuing.in_current_span());
         taking.await.unwrap_or_else(|_| {
             Err(Refusal::unavailable(
                 "internal",

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
 use crate::events::event;
+use crate::queries::lines;
 
 /// A token just issued; the only time that it leaves.
 #[derive(Debug)]
@@ -83,6 +84,7 @@ impl Broker {
             let target =
                 catalogue.targets.get(&role.target_id).ok_or_else(|| Refusal::not_found("target"))?;
             let grant = self.standing_grant(role, target, principal);
+            let holder = lines::principal(&catalogue, principal);
             let Decided::Commit(mut transition, issued) = self.build_token(&catalogue, caller, &grant)?
             else {
                 return Err(Refusal::conflict("conflict", "Try again."));
@@ -101,8 +103,8 @@ impl Broker {
                         ("target", role.target_id.to_string()),
                         ("subject", principal.to_string()),
                     ],
-                    json!({ "role_revision": role.revision, "ends_at": grant.ends_at.to_rfc3339() }),
-                    json!({}),
+                    json!({ "role": role.name, "target": target.name, "tier": grant.tier, "role_revision": role.revision, "ends_at": grant.ends_at.to_rfc3339() }),
+                    json!({ "subject": holder.name, "subject_handle": holder.handle, "scope": grant.scope }),
                 ),
             );
             Ok(Decided::Commit(transition, issued))
@@ -195,7 +197,8 @@ impl Broker {
                     ("role", role.id.to_string()),
                     ("target", target.id.to_string()),
                 ],
-                json!({ "expires_at": expires_at.to_rfc3339(), "hash": record.hash.hex(), "client": client }),
+                json!({ "expires_at": expires_at.to_rfc3339(), "hash": record.hash.hex(), "client": client,
+                        "accepted_until": record.accepted_until.map(|t| t.to_rfc3339()) }),
                 json!({}),
             ));
         Ok(Decided::Commit(

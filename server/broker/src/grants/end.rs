@@ -65,18 +65,14 @@ impl Broker {
                     return Err(Refusal::conflict("already_over", "This grant is already over."));
                 }
                 let credentials = self.store.credentials_of(id).await.map_err(unreadable)?;
+                let catalogue = self.catalogue().await?;
+                let name = catalogue.name_of(caller.principal());
+                let by = caller.user().map(|user| (user, name.as_str()));
                 let (mut transition, next) =
-                    ending(&grant, &credentials, reason, caller.user(), why, caller.actor(), now);
+                    ending(&grant, &credentials, reason, by, why, caller.actor(), now);
                 if reason == EndReason::Revoked {
-                    let catalogue = self.catalogue().await?;
                     transition = blocking(&catalogue, transition, &next, caller, now);
-                    transition = transition.mails(mails::grant_revoked(
-                        &catalogue,
-                        &next,
-                        &catalogue.name_of(caller.principal()),
-                        why,
-                        now,
-                    ));
+                    transition = transition.mails(mails::grant_revoked(&catalogue, &next, &name, why, now));
                 }
                 Ok(Decided::Commit(transition, next))
             })

@@ -8,18 +8,18 @@ use serde_json::json;
 
 use crate::events::event;
 
-/// The transition that ends `grant` at `now`: the grant becomes `ending`, every credential not yet revoked is due
+/// The transition that ends `grant` at `now`, by a person with this name or by no person: the grant becomes `ending`, every credential not yet revoked is due
 /// now, and `Live` ones become `revoking`. An `intended` one stays so: its issuer or the lease's end decides what it is.
 pub fn ending(
     grant: &Grant,
     credentials: &[Credential],
     reason: EndReason,
-    by: Option<UserId>,
+    by: Option<(UserId, &str)>,
     why: &str,
     actor: String,
     now: Timestamp,
 ) -> (Transition, Grant) {
-    let next = grant.ending(reason, by, now);
+    let next = grant.ending(reason, by.map(|(id, _)| id), now);
     let mut transition = Transition::new(now).with(Change::Grant(Box::new(next.clone())));
     let mut subjects = vec![
         ("grant", grant.id.to_string()),
@@ -38,8 +38,18 @@ pub fn ending(
     }
     transition = transition.event(event(now, "grant.ending", actor, &subjects,
         json!({ "reason": reason.as_str(), "ends_at": next.ends_at.to_rfc3339(), "approved_until": grant.ends_at.to_rfc3339() }),
-        if why.is_empty() { json!({}) } else { json!({ "why": why }) }));
+        private(by.map(|(_, name)| name), why)));
     (transition, next)
+}
+
+/// The name of who ended it, and why.
+fn private(by: Option<&str>, why: &str) -> serde_json::Value {
+    let members = [("by", by), ("why", Some(why).filter(|why| !why.is_empty()))];
+    members
+        .into_iter()
+        .filter_map(|(member, text)| Some((member.to_owned(), text?.into())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The credential as it is once its grant is over; `None` where nothing changes.

@@ -88,12 +88,13 @@ pub fn approval_asked(
         .collect()
 }
 
-/// To the people who were asked to decide and need not any more.
+/// To the people who were asked to decide and need not any more: nobody of those who decided, at this stage or at an
+/// earlier one, because they were asked for nothing that is still open.
 pub fn no_action_needed(
     catalogue: &Catalogue,
     request: &Request,
     stage: u32,
-    decided_by: Option<UserId>,
+    decisions: &[Decision],
     what: &str,
     now: Timestamp,
 ) -> Vec<Mail> {
@@ -104,7 +105,7 @@ pub fn no_action_needed(
     catalogue
         .deciders(stage, &request.requesters)
         .into_iter()
-        .filter(|id| Some(*id) != decided_by)
+        .filter(|id| decisions.iter().all(|d| d.approver != *id))
         .filter_map(|id| catalogue.users.get(&id))
         .map(|user| {
             mail(

@@ -1,6 +1,6 @@
 //! What somebody holds: grants with their three facts.
 use hallpass_domain::catalogue::Catalogue;
-use hallpass_domain::credential::{Credential, CredentialState, Probe, Trouble};
+use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_domain::ports::grants::GrantFilter;
 use hallpass_domain::ports::store::Page;
@@ -12,7 +12,7 @@ use super::tokens::grant_accepted_until;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
 use crate::reconcile::expire_grants::check_sentence;
-use crate::views::access::{AccessView, AtTarget, GrantCard, Works};
+use crate::views::access::{AccessView, AtTarget, GrantCard};
 
 impl Broker {
     /// The caller's grants.
@@ -87,7 +87,7 @@ impl Broker {
             starts_at: grant.starts_at,
             ends_at: grant.ends_at,
             ended_at: over.then_some(grant.ends_at),
-            works: works(grant, &credentials, live_tokens, now),
+            works: self.works(catalogue, grant, &credentials, live_tokens, now),
             left: AtTarget {
                 sessions: self.session_counts.of(
                     credentials.iter().filter(|c| c.state == CredentialState::Live && c.due_at > now),
@@ -99,50 +99,6 @@ impl Broker {
             can_end: active && self.holds(caller, grant).await?,
         })
     }
-}
-
-fn works(
-    grant: &Grant,
-    credentials: &[Credential],
-    live_tokens: u64,
-    now: hallpass_domain::Timestamp,
-) -> Works {
-    let of = |state: &str, at: Option<hallpass_domain::Timestamp>, detail: &str| Works {
-        state: state.to_owned(),
-        checked_at: at,
-        detail: detail.to_owned(),
-    };
-    if now < grant.starts_at {
-        return of("not_started", None, "It has not begun");
-    }
-    if !grant.allows_at(now) {
-        return of("ended", Some(grant.ends_at), "Use is refused since the end");
-    }
-    let live = credentials.iter().filter(|c| c.state == CredentialState::Live).max_by_key(|c| c.live_at);
-    match live {
-        Some(c) => match &c.probe {
-            Some(p) => of("works", Some(p.at), &format!("A login with it worked, in {} ms", p.took_ms)),
-            None => of("works", c.live_at, "The target made the login; it was not tried"),
-        },
-        None if live_tokens > 0 => of("works", Some(now), "Introspection answers active"),
-        None if credentials.iter().any(|c| c.state == CredentialState::Intended) => {
-            of("checking", None, "A login is being made and tried")
-        }
-        None => match last_failure(credentials) {
-            Some((p, t)) => {
-                let said = format!("{} It was not given out. {}", t.what, t.what_to_do);
-                of("fails", Some(p.at), said.trim_end_matches('.'))
-            }
-            None => of("not_issued", None, "Issue a credential to use it"),
-        },
-    }
-}
-
-/// The newest credential, where it was tried and did not work.
-fn last_failure(credentials: &[Credential]) -> Option<(&Probe, &Trouble)> {
-    let newest = credentials.iter().max_by_key(|c| (c.intended_at, c.id))?;
-    let probe = newest.probe.as_ref()?;
-    Some((probe, probe.trouble.as_ref()?))
 }
 
 fn at_target(

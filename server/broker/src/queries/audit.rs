@@ -41,7 +41,7 @@ const FAMILIES: [(&str, &str); 27] = [
     ("instance.", "names of the installation"),
     ("key.", "keys"),
     ("clock.", "the clock"),
-    ("audit.", "erasures from this log"),
+    ("audit.", "this log: erasures, and when it was behind"),
     ("event.", "what could not be told whole"),
     ("log.", "the log after a restore"),
     ("restored.", "restored backups confirmed"),

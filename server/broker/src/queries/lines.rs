@@ -21,6 +21,12 @@ pub fn principal(catalogue: &Catalogue, who: Principal) -> PrincipalLine {
     PrincipalLine { name: catalogue.name_of(who), handle: handle.unwrap_or_default(), kind: kind.to_owned() }
 }
 
+/// Names of a role and of its target, as they are now.
+pub fn names(catalogue: &Catalogue, role: RoleId, target: TargetId) -> (String, String) {
+    let line = self::role(catalogue, role, target);
+    (line.name, line.target)
+}
+
 /// A user in one line.
 pub fn user(catalogue: &Catalogue, id: UserId) -> PrincipalLine {
     principal(catalogue, Principal::User(id))

@@ -1,14 +1,15 @@
 //! The access receipt: who asked, who approved what digest with what proof, what was issued, when it was verified gone.
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use hallpass_domain::Timestamp;
 use hallpass_domain::audit::checkpoint::Checkpoint;
+use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::Token;
 use hallpass_domain::grant::Grant;
 use hallpass_domain::ids::GrantId;
 use hallpass_domain::issue::accepted_until;
-use hallpass_domain::ports::audit_log::{AuditFilter, LoggedEvent};
+use hallpass_domain::ports::audit_log::{AuditFilter, LogHead, LoggedEvent};
 use hallpass_domain::refusal::Refusal;
 use hallpass_domain::role::CredentialKind;
 use hallpass_domain::secret::SecretHash;
@@ -16,10 +17,10 @@ use hallpass_domain::target::{OauthTarget, TargetSettings};
 
 use super::grant::token_view;
 use super::lines;
+use super::proofs::ProvedLine;
 use super::request_form::split;
 use crate::broker::{Broker, unreadable};
 use crate::caller::Caller;
-use crate::views::credential::CredentialView;
 use crate::views::page::Command;
 use crate::views::receipt::{CheckpointLine, InclusionLine, ReceiptView};
 
@@ -49,15 +50,15 @@ impl Broker {
         let (mut events, _) = self.receipt_events(&grant).await?;
         events.retain(|e| !e.event.parts().kind.starts_with("mail."));
         let mut credentials = view.credentials;
-        let oauth = catalogue.targets.get(&grant.target_id).and_then(|t| match &t.settings {
-            TargetSettings::Oauth(oauth) => Some(oauth),
-            TargetSettings::Postgresql(_) => None,
-        });
-        let forgotten = forgotten(&events, &grant, &credentials, oauth);
+        let oauth = oauth_of(&catalogue, &grant);
+        let listed_ids: HashSet<&str> = credentials.iter().map(|c| c.id.as_str()).collect();
+        let forgotten = forgotten(&events, &grant, &listed_ids, oauth);
         let now = self.now();
         credentials.extend(forgotten.iter().map(|t| token_view(&catalogue, &grant, t, now)));
         credentials.sort_by_key(|c| std::cmp::Reverse(c.issued_at));
-        let shown = events.get(events.len().saturating_sub(SHOWN)..).unwrap_or_default();
+        let more_events = events.len() > SHOWN;
+        let proofs = self.proofs(events.split_off(events.len().saturating_sub(SHOWN))).await?;
+        let (inclusion, nodes) = inclusion(&proofs.proved);
         let (asked_seconds, asked_end) = request.as_ref().map_or((None, None), |r| split(r.ask));
         let listed = credentials.iter().filter(|c| c.kind == CredentialKind::AccessToken.as_str()).count();
         let command = |label: &str, command: String| Command { label: label.to_owned(), command };
@@ -77,9 +78,10 @@ impl Broker {
             decisions: view.approvals,
             credentials,
             more_tokens: listed >= usize::try_from(TOKENS).unwrap_or(usize::MAX),
-            inclusion: shown.iter().filter_map(inclusion_line).collect(),
-            more_events: events.len() > SHOWN,
-            checkpoint: self.checkpoint_line().await?,
+            inclusion,
+            nodes,
+            more_events,
+            checkpoint: self.checkpoint_line(proofs.head),
             commands: vec![
                 command("Keep the log's key, once", "hallpass audit vkey > log.vkey".to_owned()),
                 command(
@@ -119,6 +121,56 @@ impl Broker {
         Ok((in_order(all), cut))
     }
 
+    /// How many events of each kind the log has about a grant and its request: what a receipt must hold from then on. None
+    /// where there are more than a receipt holds.
+    pub(crate) async fn events_so_far(
+        &self,
+        grant: &Grant,
+    ) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
+        let (events, cut) = self.receipt_events(grant).await?;
+        let mut kinds = BTreeMap::new();
+        // Mails go out at any time, and are no part of what happened.
+        for event in events.iter().map(|e| e.event.parts()).filter(|e| !e.kind.starts_with("mail.")) {
+            *kinds.entry(event.kind.clone()).or_insert(0) += 1;
+        }
+        Ok((!cut).then_some(kinds))
+    }
+
+    /// Every token of a grant that these events tell of, whether its row is still there or not.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn tokens_told(&self, grant: &Grant, events: &[LoggedEvent]) -> Result<Vec<Token>, Refusal> {
+        let catalogue = self.catalogue().await?;
+        let oauth = oauth_of(&catalogue, grant);
+        let most = u32::try_from(MOST).unwrap_or(u32::MAX) + PAGE;
+        let mut tokens = self.store.tokens_of(grant.id, most).await.map_err(unreadable)?;
+        let ids: Vec<String> = tokens.iter().map(|t| t.id.to_string()).collect();
+        let listed: HashSet<&str> = ids.iter().map(String::as_str).collect();
+        let forgotten = forgotten(events, grant, &listed, oauth);
+        let told: HashSet<&str> = events
+            .iter()
+            .map(|e| e.event.parts())
+            .filter(|e| e.kind == "token.issued")
+            .filter_map(|e| e.subjects.get("token").map(String::as_str))
+            .collect();
+        tokens.retain(|t| told.contains(t.id.to_string().as_str()));
+        tokens.extend(forgotten);
+        Ok(tokens)
+    }
+
+    /// Whether nothing has happened to a grant beyond these events: what was read between them and now belongs to them.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn nothing_newer(&self, grant: &Grant, events: &HashSet<uuid::Uuid>) -> Result<bool, Refusal> {
+        let newest = self.newest_receipt_events(grant).await?;
+        Ok(newest
+            .iter()
+            .map(|e| e.event.parts())
+            .all(|e| e.kind.starts_with("mail.") || events.contains(&e.id)))
+    }
+
     /// The newest of them.
     async fn newest_receipt_events(&self, grant: &Grant) -> Result<Vec<LoggedEvent>, Refusal> {
         let mut all = Vec::new();
@@ -140,19 +192,23 @@ impl Broker {
         Ok(())
     }
 
-    async fn checkpoint_line(&self) -> Result<Option<CheckpointLine>, Refusal> {
-        let head = self.store.log_head().await.map_err(unreadable)?;
-        let Some(note) = head.checkpoint else { return Ok(None) };
-        let Ok(checkpoint) = Checkpoint::open(&note, &[self.log_signer.verifier()]) else {
-            return Ok(None);
-        };
-        Ok(Some(CheckpointLine {
+    fn checkpoint_line(&self, head: LogHead) -> Option<CheckpointLine> {
+        let note = head.checkpoint?;
+        let checkpoint = Checkpoint::open(&note, &[self.log_signer.verifier()]).ok()?;
+        Some(CheckpointLine {
             origin: checkpoint.origin,
             size: i64::try_from(checkpoint.size).unwrap_or(i64::MAX),
             root: checkpoint.root.to_base64(),
             at: head.sealed_at.unwrap_or_else(|| self.now()),
             note,
-        }))
+        })
+    }
+}
+
+fn oauth_of<'a>(catalogue: &'a Catalogue, grant: &Grant) -> Option<&'a OauthTarget> {
+    match &catalogue.targets.get(&grant.target_id)?.settings {
+        TargetSettings::Oauth(oauth) => Some(oauth),
+        TargetSettings::Postgresql(_) => None,
     }
 }
 
@@ -177,10 +233,9 @@ fn in_order(mut events: Vec<LoggedEvent>) -> Vec<LoggedEvent> {
 fn forgotten(
     events: &[LoggedEvent],
     grant: &Grant,
-    listed: &[CredentialView],
+    listed: &HashSet<&str>,
     oauth: Option<&OauthTarget>,
 ) -> Vec<Token> {
-    let listed: HashSet<&str> = listed.iter().map(|c| c.id.as_str()).collect();
     let parts = || events.iter().map(|e| e.event.parts());
     let revoked: HashMap<&str, Timestamp> = parts()
         .filter(|e| e.kind == "token.revoked")
@@ -199,7 +254,10 @@ fn forgotten(
                 client_id: None,
                 issued_at: e.at,
                 expires_at,
-                accepted_until: oauth.and_then(|oauth| accepted_until(oauth, expires_at)),
+                accepted_until: match e.data.get("accepted_until") {
+                    Some(fixed) => fixed.as_str().and_then(|text| text.parse().ok()),
+                    None => oauth.and_then(|oauth| accepted_until(oauth, expires_at)),
+                },
                 revoked_at: revoked.get(id.as_str()).copied(),
                 version: 1,
             })
@@ -207,11 +265,24 @@ fn forgotten(
         .collect()
 }
 
-fn inclusion_line(e: &LoggedEvent) -> Option<InclusionLine> {
-    Some(InclusionLine {
-        action: e.event.parts().kind.clone(),
-        at: e.event.parts().at,
-        leaf_index: i64::try_from(e.index?).ok()?,
-        leaf_hash: e.leaf_hash.map(|h| h.to_string())?,
-    })
+/// The events as the page has them, and every hash of their paths once: paths of one grant have most of them in common.
+fn inclusion(proved: &[ProvedLine]) -> (Vec<InclusionLine>, Vec<String>) {
+    let (mut nodes, mut numbers) = (Vec::new(), HashMap::new());
+    let lines = proved.iter().map(|line| {
+        let parts = line.logged.event.parts();
+        let path = line.path.iter().map(|hash| {
+            *numbers.entry(hash.to_base64()).or_insert_with_key(|hash| {
+                nodes.push(hash.clone());
+                nodes.len()
+            })
+        });
+        InclusionLine {
+            action: parts.kind.clone(),
+            at: parts.at,
+            leaf_index: i64::try_from(line.index).unwrap_or(i64::MAX),
+            path: path.collect(),
+            leaf_hash: line.logged.event.leaf_hash().to_base64(),
+        }
+    });
+    (lines.collect(), nodes)
 }

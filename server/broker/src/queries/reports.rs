@@ -225,6 +225,7 @@ fn purpose(name: &str) -> &'static str {
         "revoke" => "Denies, ends sessions, removes and verifies at targets",
         "mail" => "Delivers the outbox",
         "seal" => "Seals audit events and publishes checkpoints",
+        "evidence" => "Notices audit events that are not sealed, and checkpoints that do not get out",
         "lapse" => "Lapses requests that nobody decided",
         "alert" => "Alerts about removals that are overdue",
         "probe" => "Looks whether the store can be written again",

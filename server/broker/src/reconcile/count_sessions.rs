@@ -1,5 +1,5 @@
-//! How many sessions logins have at their targets, for lists: asked for in the background and only of what somebody looks
-//! at, so that a slow target slows no page.
+//! What logins are at their targets now, for lists: whether they are accepted, and how many sessions they have. Asked for in
+//! the background and only of what somebody looks at, so that a slow target slows no page.
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,13 +7,14 @@ use chrono::Duration;
 use hallpass_domain::Timestamp;
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::ids::{CredentialId, TargetId};
+use hallpass_domain::ports::target::{AccountSeen, TargetError};
 
 use super::reports::Report;
 use crate::broker::Broker;
 
 /// Nobody has looked at a login for so long: it is counted no more.
 const LOOKED_AT_SECONDS: i64 = 30;
-/// A count older than this is no longer said.
+/// A look older than this is no longer said.
 const FRESH_SECONDS: i64 = 15;
 /// Most logins that are counted.
 const MOST: usize = 1_000;
@@ -21,7 +22,16 @@ const MOST: usize = 1_000;
 struct Watched {
     credential: Credential,
     looked_at: Timestamp,
-    found: Option<(u32, Timestamp)>,
+    found: Option<Look>,
+}
+
+/// What a look found, and when.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What the target said, or why it said nothing.
+    pub seen: Result<AccountSeen, TargetError>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Logins that somebody looks at, and their sessions.
@@ -49,12 +59,18 @@ impl SessionCounts {
                 found: None,
             });
             watched.looked_at = now;
-            match watched.found.filter(|(_, at)| now - *at <= Duration::seconds(FRESH_SECONDS)) {
-                Some((count, _)) => sum = Some(sum.unwrap_or(0) + i64::from(count)),
-                None => all = false,
+            match fresh(watched, now) {
+                Some(Look { seen: Ok(seen), .. }) => sum = Some(sum.unwrap_or(0) + i64::from(seen.sessions)),
+                // What cannot be told is not said.
+                _ => all = false,
             }
         }
         sum.filter(|_| all)
+    }
+
+    /// The newest look at a login that is not too old.
+    pub fn look(&self, credential: CredentialId, now: Timestamp) -> Option<Look> {
+        fresh(self.inner().get(&credential)?, now).cloned()
     }
 
     fn wanted(&self, now: Timestamp) -> BTreeMap<TargetId, Vec<Credential>> {
@@ -71,8 +87,12 @@ impl SessionCounts {
     }
 }
 
+fn fresh(watched: &Watched, now: Timestamp) -> Option<&Look> {
+    watched.found.as_ref().filter(|look| now - look.at <= Duration::seconds(FRESH_SECONDS))
+}
+
 impl Broker {
-    /// Counts what somebody looks at, a question a target.
+    /// Looks at what somebody looks at, a question a target.
     pub async fn step_count_sessions(&self) -> Report {
         let mut report = Report::default();
         let wanted = self.session_counts.wanted(self.now());
@@ -88,17 +108,17 @@ impl Broker {
             else {
                 continue;
             };
-            let counts = connector.count_sessions(&batch).await;
+            let looks = connector.look_at(&batch).await;
             let now = self.now();
             let mut inner = self.session_counts.inner();
-            for (credential, count) in batch.iter().zip(counts) {
-                match (inner.get_mut(&credential.id), count) {
-                    (Some(watched), Ok(count)) => {
-                        watched.found = Some((count, now));
-                        report.done += 1;
-                    }
-                    // What cannot be told is not said.
-                    _ => report.left += 1,
+            for (credential, seen) in batch.iter().zip(looks) {
+                if seen.is_ok() {
+                    report.done += 1;
+                } else {
+                    report.left += 1;
+                }
+                if let Some(watched) = inner.get_mut(&credential.id) {
+                    watched.found = Some(Look { seen, at: now });
                 }
             }
         }

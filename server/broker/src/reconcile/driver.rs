@@ -19,6 +19,7 @@ pub fn start(broker: &Arc<Broker>) -> Vec<JoinHandle<()>> {
         tokio::spawn(ends(Arc::clone(broker))),
         tokio::spawn(mails(Arc::clone(broker))),
         tokio::spawn(seals(Arc::clone(broker))),
+        tokio::spawn(evidence(Arc::clone(broker))),
         tokio::spawn(slow(Arc::clone(broker))),
         tokio::spawn(guard(Arc::clone(broker))),
     ]
@@ -77,6 +78,15 @@ async fn seals(broker: Arc<Broker>) {
             wait(&broker.nudges.seal, TICK).await;
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
+    }
+}
+
+/// Looks whether what was sealed is what was recorded, and whether it got out. On its own, because an audit log that somebody
+/// has locked keeps waiting whoever asks for it.
+async fn evidence(broker: Arc<Broker>) {
+    loop {
+        note(&broker, "evidence", broker.step_watch_audit().await);
+        tokio::time::sleep(TICK).await;
     }
 }
 

@@ -113,6 +113,7 @@ impl Broker {
             ..grant.clone()
         };
         let check = check_sentence(&next, credentials);
+        let events = self.events_so_far(grant).await?;
         let mut subjects = vec![
             ("grant", grant.id.to_string()),
             ("role", grant.role_id.to_string()),
@@ -121,7 +122,7 @@ impl Broker {
         ];
         subjects.extend(grant.request_id.map(|r| ("request", r.to_string())));
         let mut transition = Transition::new(now).with(Change::Grant(Box::new(next.clone()))).event(event(now, "grant.ended", ACTOR, &subjects,
-            json!({ "reason": next.end_reason.map(EndReason::as_str), "ends_at": next.ends_at.to_rfc3339(), "verified_at": now.to_rfc3339(), "accepted_until": next.accepted_until.map(|t| t.to_rfc3339()), "credentials": credentials.len() }), json!({})));
+            json!({ "reason": next.end_reason.map(EndReason::as_str), "ends_at": next.ends_at.to_rfc3339(), "verified_at": now.to_rfc3339(), "accepted_until": next.accepted_until.map(|t| t.to_rfc3339()), "credentials": credentials.len(), "events": events }), json!({})));
         if grant.request_id.is_some() {
             transition = transition.mails(mails::grant_ended(&catalogue, &next, &check, now));
         }

@@ -29,6 +29,10 @@ impl Broker {
         let mut report = Report::default();
         for request in due {
             let Some(next) = lapse(&request, now) else { continue };
+            let Ok(decisions) = self.store.decisions(next.id).await else {
+                report.left += 1;
+                continue;
+            };
             let transition = Transition::new(now)
                 .event(event(
                     now,
@@ -43,7 +47,7 @@ impl Broker {
                     &catalogue,
                     &next,
                     next.stage,
-                    None,
+                    &decisions,
                     "the request lapsed",
                     now,
                 ))

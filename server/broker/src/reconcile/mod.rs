@@ -18,5 +18,7 @@ pub mod remove_unrecorded;
 pub mod reports;
 pub mod revoke_due;
 pub mod seal_audit;
+mod tell_audit;
+pub mod watch_audit;
 pub mod watch_clock;
 pub mod window;

@@ -106,6 +106,11 @@ impl Reports {
             standing.last = report;
         }
     }
+    /// What the last run of a reconciler said went wrong.
+    pub fn error_of(&self, name: &str) -> Option<String> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(name).and_then(|standing| standing.last.error.clone())
+    }
     /// All reports by name.
     pub fn all(&self) -> Vec<(&'static str, Standing)> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(n, s)| (*n, s.clone())).collect()

@@ -16,6 +16,7 @@ use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::HumanCaller;
 use crate::events::event;
 use crate::mails;
+use crate::queries::lines;
 
 /// What an approver sends.
 #[derive(Clone, Debug)]
@@ -125,7 +126,7 @@ impl Broker {
                         catalogue,
                         request,
                         decision.stage,
-                        Some(decision.approver),
+                        &all,
                         &format!("{by} approved"),
                         now,
                     ))
@@ -139,7 +140,7 @@ impl Broker {
                         catalogue,
                         request,
                         decision.stage,
-                        Some(decision.approver),
+                        &all,
                         &format!("{by} approved"),
                         now,
                     ))
@@ -158,7 +159,7 @@ impl Broker {
                         catalogue,
                         request,
                         decision.stage,
-                        Some(decision.approver),
+                        &all,
                         &format!("{by} denied"),
                         now,
                     ))
@@ -170,7 +171,7 @@ impl Broker {
                         catalogue,
                         request,
                         decision.stage,
-                        Some(decision.approver),
+                        &all,
                         "the request lapsed, approved after its end",
                         now,
                     ))
@@ -184,8 +185,10 @@ impl Broker {
             _ => serde_json::Value::Null,
         };
         transition.event(event(now, kind, actor.to_string(), &subjects,
-            json!({ "digest": decision.digest, "stage": decision.stage, "proof": decision.proof, "verdict": decision.verdict, "cap_seconds": decision.cap_seconds, "window": window }),
-            json!({ "by": by, "comment": decision.comment })))
+            json!({ "digest": decision.digest, "stage": decision.stage, "proof": decision.proof, "verdict": decision.verdict, "cap_seconds": decision.cap_seconds, "window": window,
+                    // How many there are with it: so that a receipt shows that none is left out of it.
+                    "decisions": all.len() }),
+            json!({ "by": by, "by_handle": lines::principal(catalogue, actor).handle, "comment": decision.comment })))
     }
 
     /// The request that somebody means by a reference, read without case; `None` for anything that is none.

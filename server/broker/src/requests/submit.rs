@@ -18,6 +18,7 @@ use crate::broker::{Broker, uncommitted, unreadable};
 use crate::caller::Caller;
 use crate::events::event;
 use crate::mails;
+use crate::queries::lines;
 
 /// What somebody asks, as typed.
 #[derive(Clone, Debug, Default)]
@@ -173,15 +174,20 @@ fn submitted(
     idempotency: Option<Idempotency>,
 ) -> Transition {
     let now = request.submitted_at;
+    let (subject, by) =
+        (lines::principal(catalogue, request.subject), lines::principal(catalogue, caller.principal()));
+    // Names of things, which are nobody's and stay where a person's are erased: a receipt is compared with them.
+    let (role, target) = lines::names(catalogue, request.role_id, request.target_id);
     let mut transition = Transition::new(now)
         .rests_on(Rested::Role(request.role_id, request.role_revision))
         .rests_on(Rested::Workflow(request.workflow_id, request.workflow_revision))
         .with(Change::Request(Box::new(request.clone())))
         .event(event(now, "request.submitted", caller.actor(),
             &[("request", request.id.to_string()), ("role", request.role_id.to_string()), ("target", request.target_id.to_string()), ("subject", request.subject.to_string())],
-            json!({ "digest": request.digest, "role_revision": request.role_revision, "workflow_revision": request.workflow_revision,
+            json!({ "digest": request.digest, "role": role, "target": target, "role_revision": request.role_revision, "workflow_revision": request.workflow_revision,
                     "tier": request.tier, "ask": ask_json(request.ask), "decide_by": request.decide_by.timestamp_micros().to_string() }),
-            json!({ "reference": request.reference, "reason": request.reason, "ticket": request.ticket, "scope": request.scope, "subject": catalogue.name_of(request.subject) })))
+            json!({ "reference": request.reference, "reason": request.reason, "ticket": request.ticket, "scope": request.scope,
+                    "subject": subject.name, "subject_handle": subject.handle, "by": by.name, "by_handle": by.handle })))
         .mails(mails::approval_asked(catalogue, request, &[], now))
         .mails(mails::request_received(catalogue, request, now));
     // The record is stored with the request itself, so it learns here what the request is called.

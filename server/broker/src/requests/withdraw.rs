@@ -5,7 +5,7 @@ use hallpass_domain::request::decide::{withdraw, withdraw_by_subject};
 use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
-use crate::broker::{Broker, Decided};
+use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
 use crate::events::event;
 use crate::mails;
@@ -22,6 +22,7 @@ impl Broker {
                 Some(user) => withdraw(&catalogue, &request, user, now)?,
                 None => withdraw_by_subject(&request, caller.principal(), now)?,
             };
+            let decisions = self.store.decisions(next.id).await.map_err(unreadable)?;
             let transition = Transition::new(now)
                 .with(Change::Request(Box::new(next.clone())))
                 .event(event(
@@ -37,7 +38,7 @@ impl Broker {
                     &catalogue,
                     &next,
                     next.stage,
-                    None,
+                    &decisions,
                     "the request was withdrawn",
                     now,
                 ));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::{
-    Canary, ConnectionInfo, Created, Descriptor, Listed, Probed, Removal, Step, TargetConnector, TargetError,
-    TargetSession, Targets,
+    AccountSeen, Canary, ConnectionInfo, Created, Descriptor, Listed, Probed, Removal, Step, TargetConnector,
+    TargetError, TargetSession, Targets,
 };
 use hallpass_domain::target::Target;
 use secrecy::SecretString;
@@ -75,8 +75,8 @@ impl TargetConnector for Observed {
     async fn sessions(&self, credential: &Credential) -> Result<Vec<TargetSession>, TargetError> {
         self.inner.sessions(credential).await
     }
-    async fn count_sessions(&self, batch: &[Credential]) -> Vec<Result<u32, TargetError>> {
-        self.inner.count_sessions(batch).await
+    async fn look_at(&self, batch: &[Credential]) -> Vec<Result<AccountSeen, TargetError>> {
+        self.inner.look_at(batch).await
     }
     async fn step(&self, step: Step, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {
         match self.may_change() {

@@ -39,6 +39,8 @@ pub struct ReceiptView {
     pub more_tokens: bool,
     /// Proof that the events stand in the log, of the newest.
     pub inclusion: Vec<InclusionLine>,
+    /// Every hash of their paths, in base64, once; they are numbered from 1.
+    pub nodes: Vec<String>,
     /// There are more events than are listed.
     pub more_events: bool,
     /// The checkpoint that the proofs lead to; `None` while the newest events are unsealed.
@@ -58,8 +60,10 @@ pub struct InclusionLine {
     pub at: DateTime<Utc>,
     /// Its index in the log.
     pub leaf_index: i64,
-    /// Its leaf hash, in hexadecimal or base64.
+    /// Its leaf hash, in base64, whole.
     pub leaf_hash: String,
+    /// The inclusion proof, from the leaf's sibling to the root's child: numbers of [`ReceiptView::nodes`].
+    pub path: Vec<usize>,
 }
 
 /// A signed checkpoint.

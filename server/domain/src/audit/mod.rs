@@ -14,6 +14,7 @@
 //! | `nodes.rs`, `proof.rs` | stored tree nodes; making and checking proofs |
 //! | `keys.rs`, `note.rs`, `checkpoint.rs` | signing keys, signed notes, checkpoints |
 //! | `export.rs`, `verify.rs`, `locate.rs` | the export file, checking it, naming what is wrong |
+//! | `rotations.rs` | what an export shows of new keys |
 //! | `receipt.rs` | the proof file of one event |
 
 pub mod canonical;
@@ -31,6 +32,7 @@ pub mod nodes;
 pub mod note;
 pub mod proof;
 pub mod receipt;
+pub mod rotations;
 pub mod verify;
 
 #[cfg(test)]
@@ -47,4 +49,5 @@ pub use keys::{KeyId, NoteSigner, VerifierKey};
 pub use merkle::{Hash, empty_root, leaf_hash, node_hash, root_of};
 pub use nodes::{NodeId, NodeMap, NodeReader, append_nodes};
 pub use receipt::Receipt;
+pub use rotations::AnnouncedKey;
 pub use verify::{ExportVerifier, Verified, VerifyError, verify_export};

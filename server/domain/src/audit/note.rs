@@ -123,6 +123,14 @@ pub fn open(note: &str, trusted: &[VerifierKey]) -> Result<VerifiedNote, NoteErr
     if signers.is_empty() { Err(NoteError::Unsigned) } else { Ok(VerifiedNote { text, signers }) }
 }
 
+/// Who a note says that it is signed by: names and key ids. Nothing of it is verified; it is for saying which key is missing.
+#[must_use]
+pub fn claimed_signers(note: &str) -> Vec<(String, KeyId)> {
+    let lines = note.rsplit_once("\n\n").map_or("", |(_, lines)| lines);
+    let signers = lines.lines().take(MAX_SIGNATURES).filter_map(|line| parse_line(line).ok());
+    signers.map(|(name, id, _)| (name.to_owned(), id)).collect()
+}
+
 /// Control characters other than the newline could make a note show something else than it says.
 fn refuse_control(note: &str) -> Result<(), NoteError> {
     if note.bytes().any(|byte| byte < 0x20 && byte != b'\n') {

@@ -11,13 +11,14 @@
 
 use std::io::BufRead;
 
-use super::checkpoint::{Checkpoint, CheckpointError};
+use super::checkpoint::CheckpointError;
 use super::event::Event;
 use super::export::{BLOCK, Block, FORMAT, Header, Line, LineError, LineReader, block_len};
 use super::frontier::Frontier;
-use super::keys::VerifierKey;
+use super::keys::{KeyId, VerifierKey};
 use super::locate::{Breach, Evidence, Fault, Record, examine};
 use super::merkle::Hash;
+use super::rotations::{AnnouncedKey, Rotations};
 
 /// What was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Verified {
     pub held_to: u64,
     /// How many events have had their names and reasons erased. Each erasure is itself an event.
     pub erased: u64,
+    /// Trusted keys that the log announced, and which older one vouches for each.
+    pub announced: Vec<AnnouncedKey>,
 }
 
 /// Why an export was refused.
@@ -51,6 +54,18 @@ pub enum VerifyError {
     Forked {
         /// Their size.
         size: u64,
+    },
+    /// A checkpoint that covers the rotation of the very key that signed it: no server does that.
+    #[error(
+        "the checkpoint of size {size} is signed with key {key}, which event {index} replaced: it was made by somebody who has the old key"
+    )]
+    Retired {
+        /// Its size.
+        size: u64,
+        /// The old key.
+        key: KeyId,
+        /// The event of the rotation.
+        index: u64,
     },
     /// The header cannot be read.
     #[error("header: {0}")]
@@ -82,6 +97,7 @@ pub struct ExportVerifier {
     recorded: Frontier,
     record: Option<Record>,
     evidence: Evidence,
+    rotations: Rotations,
     erased: u64,
 }
 
@@ -133,8 +149,9 @@ impl ExportVerifier {
             return Err(VerifyError::Header("its key is not the one that is trusted"));
         }
         let mut checkpoints: Vec<(u64, Hash)> = Vec::new();
+        let mut rotations = Rotations::of(trusted);
         for signed in held {
-            let checkpoint = Checkpoint::open(signed, trusted).map_err(VerifyError::Held)?;
+            let checkpoint = rotations.open(signed, trusted).map_err(VerifyError::Held)?;
             if checkpoint.origin != header.origin {
                 return Err(VerifyError::Header("it is of another log than a held checkpoint"));
             }
@@ -158,6 +175,7 @@ impl ExportVerifier {
             recorded: Frontier::new(),
             record: None,
             evidence: Evidence::default(),
+            rotations,
             erased: 0,
         };
         verifier.header_checkpoint(header, trusted);
@@ -167,7 +185,7 @@ impl ExportVerifier {
     /// The header's checkpoint says how the export was made. What is wrong with it is remembered, not thrown: an
     /// edited event is still to be named.
     fn header_checkpoint(&mut self, header: &Header, trusted: &[VerifierKey]) {
-        let own = Checkpoint::open(&header.checkpoint, trusted).and_then(|own| {
+        let own = self.rotations.open(&header.checkpoint, trusted).and_then(|own| {
             if own.origin == header.origin {
                 Ok(own)
             } else {
@@ -233,13 +251,17 @@ impl ExportVerifier {
                 Err(VerifyError::Forked { size })
             }
             (Some(breach), _) => Err(VerifyError::Broken(breach)),
-            (None, None) => Ok(Verified {
-                origin: self.origin,
-                size: self.size,
-                root: self.events.root(),
-                held_to: self.held_to,
-                erased: self.erased,
-            }),
+            (None, None) => match self.rotations.misused() {
+                Some(by) => Err(VerifyError::Retired { size: by.size, key: by.key, index: by.index }),
+                None => Ok(Verified {
+                    origin: self.origin,
+                    size: self.size,
+                    root: self.events.root(),
+                    held_to: self.held_to,
+                    erased: self.erased,
+                    announced: self.rotations.announced(),
+                }),
+            },
         }
     }
 
@@ -301,6 +323,7 @@ impl ExportVerifier {
         self.events.append(leaf);
         self.recorded.append(recorded);
         self.erased += u64::from(event.is_erased());
+        self.rotations.event(index, event.parts());
         let mut certain = false;
         if leaf != recorded {
             certain |= self.evidence.fault(index, Fault::Changed);

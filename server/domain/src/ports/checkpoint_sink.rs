@@ -1,6 +1,8 @@
 //! Places outside the database that hold signed checkpoints.
 use async_trait::async_trait;
 
+use crate::audit::keys::VerifierKey;
+
 /// A place outside the database that holds signed checkpoints: what makes truncation and forks detectable.
 #[async_trait]
 pub trait CheckpointSink: Send + Sync {
@@ -14,9 +16,10 @@ pub trait CheckpointSink: Send + Sync {
     /// # Errors
     /// It can be read back, but not now: that says nothing of what it holds.
     async fn newest(&self) -> Result<Option<String>, String>;
-    /// The newest note of one log among the last that it holds: after a restore the log goes on under another origin.
+    /// The newest checkpoint that one of these keys signed, among the last notes that it holds: after a restore the log goes on
+    /// under another origin, and after a rotation with another key.
     ///
     /// # Errors
     /// As [`Self::newest`].
-    async fn newest_of(&self, origin: &str) -> Result<Option<String>, String>;
+    async fn newest_by(&self, keys: &[VerifierKey]) -> Result<Option<String>, String>;
 }

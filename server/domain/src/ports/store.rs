@@ -86,6 +86,10 @@ pub trait Store:
     /// a revocation waits for its memory, whatever the configuration says.
     fn has_company(&self) -> bool;
 
+    /// Names of the servers that have a connection to the database: one that dies has none at once. None on SQLite, whose file
+    /// belongs to one server.
+    async fn live_servers(&self) -> Read<Vec<String>>;
+
     /// Whether a durable write would succeed now (probes the file or server); used by `/readyz`.
     async fn probe(&self) -> Read<()>;
 }

@@ -103,6 +103,15 @@ pub struct Removal {
     pub left: Vec<String>,
 }
 
+/// What a target says of a live account at a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountSeen {
+    /// Sessions that it has now.
+    pub sessions: u32,
+    /// It is there, it is ours, and new logins with it are accepted.
+    pub may_log_in: bool,
+}
+
 /// A marked account as the target lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -186,8 +195,8 @@ pub trait TargetConnector: Send + Sync {
     fn connection_info(&self, credential: &Credential) -> ConnectionInfo;
     /// Sessions of the account now.
     async fn sessions(&self, credential: &Credential) -> Result<Vec<TargetSession>, TargetError>;
-    /// How many sessions each account of a batch has now; for lists.
-    async fn count_sessions(&self, batch: &[Credential]) -> Vec<Result<u32, TargetError>>;
+    /// What each account of a batch is now, in order; for lists.
+    async fn look_at(&self, batch: &[Credential]) -> Vec<Result<AccountSeen, TargetError>>;
     /// One step for a batch; the answer has one entry per credential, so that one bad account stops no other.
     async fn step(&self, step: Step, batch: &[Credential]) -> Vec<Result<Removal, TargetError>>;
     /// Every account that carries our mark.

@@ -1,9 +1,9 @@
-//! `hallpassd keys`: new token keys, a new master key.
+//! `hallpassd keys`: new token keys, a new key of the audit log, a new master key.
 use hallpass_adapters::sealing;
 
 use super::{open, say};
 use crate::compose::keys::{MASTER_KEY_VARIABLE, Rotate, rotate_token_keys};
-use crate::compose::{Making, StartError, rewrap};
+use crate::compose::{Making, StartError, log_key, rewrap};
 use crate::config::Config;
 
 /// Gives token keys their successors at once.
@@ -19,6 +19,29 @@ pub async fn rotate_tokens(config: Config, drop_old: bool) -> Result<(), StartEr
     });
     if composed.store.is_shared() {
         say("Running servers take the new keys up within a minute.");
+    }
+    Ok(())
+}
+
+/// Signs the audit log's checkpoints with a new key from now on.
+pub async fn rotate_log(config: Config) -> Result<(), StartError> {
+    let composed = open(&config, Making::Refused).await?;
+    let rotated = log_key::rotate(&composed).await?;
+    say("A new key signs the audit log's checkpoints now. Its verifier key:");
+    say(&rotated.now);
+    say(&format!("The one before, which signs nothing any more:\n{}", rotated.before));
+    say(&format!(
+        "Auditors keep the old key, add the new one (hallpass audit vkey >> log.vkey), and verify with both. The new one is vouched for by event {} (key.log_announced), which a checkpoint signed with the old key covers: hallpass audit verify says so.",
+        rotated.announced
+    ));
+    say(&format!("That checkpoint, for auditors who do not have it yet:\n\n{}", rotated.vouching));
+    if composed.store.is_shared() {
+        say("Running servers take the new key up within seconds.");
+    }
+    if let Some(why) = rotated.unpublished {
+        say(&format!(
+            "No checkpoint by the new key got out yet: {why} A server that runs goes on with that."
+        ));
     }
     Ok(())
 }

@@ -121,7 +121,7 @@ enum Command {
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
-    /// New token keys, a new master key
+    /// New token keys, a new key of the audit log, a new master key
     Keys {
         #[command(subcommand)]
         what: KeysCommand,
@@ -162,6 +162,11 @@ enum KeysCommand {
         /// Publish the old keys no more: they may be known to others
         #[arg(long)]
         drop_old: bool,
+    },
+    /// Sign the audit log's checkpoints with a new key from now on; the old one vouches for it
+    RotateLog {
+        #[command(flatten)]
+        settings: Settings,
     },
     /// Put a new master key in front of the others in the key file
     NewMaster {
@@ -276,6 +281,7 @@ pub async fn run(cli: Cli) -> Result<(), StartError> {
             KeysCommand::RotateTokens { settings, drop_old } => {
                 keys::rotate_tokens(quietly(file, &settings)?, drop_old).await
             }
+            KeysCommand::RotateLog { settings } => keys::rotate_log(quietly(file, &settings)?).await,
             KeysCommand::NewMaster { settings } => keys::new_master(&quietly(file, &settings)?),
             KeysCommand::Rewrap { settings, servers_restarted } => {
                 keys::rewrap(quietly(file, &settings)?, servers_restarted).await

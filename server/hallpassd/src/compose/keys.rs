@@ -5,6 +5,7 @@ use hallpass_adapters::sealing::{self, AeadSealer, MasterKeyError};
 use hallpass_adapters::signers::{CheckpointKeyRecord, KeyRing, RotationPolicy, SigningKeyRecord};
 use hallpass_adapters::targets::MarkKey;
 use hallpass_broker::events::event;
+use hallpass_broker::reconcile::seal_audit::LogSigner;
 use hallpass_domain::Timestamp;
 use hallpass_domain::audit::keys::NoteSigner;
 use hallpass_domain::ports::sealer::{SealedAt, Sealer as _};
@@ -30,6 +31,8 @@ pub(super) const CHECK: &str = "keys.check";
 pub(super) const ORIGIN: &str = hallpass_broker::reconcile::seal_audit::ORIGIN;
 /// Meta key of the key that signs checkpoints.
 pub(super) const CHECKPOINT_KEY: &str = "keys.checkpoint";
+/// Meta key of the successor of that key, from its announcement until it signs.
+pub(super) const NEXT_CHECKPOINT_KEY: &str = "keys.checkpoint.next";
 /// Meta key of the token keys.
 pub(super) const TOKEN_KEYS: &str = "keys.tokens";
 /// Meta key of the key of account marks, sealed; and where it stands.
@@ -147,6 +150,23 @@ pub async fn stored_checkpoint_signer(
 ) -> Result<Option<NoteSigner>, StartError> {
     let stored = store.meta(CHECKPOINT_KEY).await.map_err(|e| StartError(e.to_string()))?;
     stored.map(|text| open_checkpoint_key(&text, sealer)).transpose()
+}
+
+/// Takes up the log's key where it was rotated. A log that goes on under another origin is taken up as a whole, by
+/// [`super::restored::take_up`]. A store that cannot be read is told of by everything else.
+pub async fn reload_log_key(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+    signer: &LogSigner,
+) -> Result<(), StartError> {
+    let Ok(Some(text)) = store.meta(CHECKPOINT_KEY).await else { return Ok(()) };
+    let record: CheckpointKeyRecord = serde_json::from_str(&text)
+        .map_err(|e| StartError::because("the stored checkpoint key is damaged", e))?;
+    let here = signer.verifier();
+    if record.name == here.name() && record.verifier != here.to_string() {
+        signer.replace(record.open(sealer).map_err(|e| StartError(e.to_string()))?);
+    }
+    Ok(())
 }
 
 /// Takes up the token keys as they are stored now.

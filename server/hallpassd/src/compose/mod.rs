@@ -1,8 +1,10 @@
 //! Composition root: puts the parts together and starts what runs beside the HTTP server.
 pub mod away;
 pub mod keys;
+pub mod log_key;
 pub mod mail;
 pub mod notices;
+pub mod outside;
 pub mod restored;
 pub mod rewrap;
 pub mod tasks;

@@ -1,4 +1,5 @@
-//! A restored backup: how it is noticed, and what is committed at once. The rules stand in `hallpass_broker::restored`.
+//! A restored backup: what is committed at once when it is noticed, at the start or beneath a running server. What shows it
+//! outside is read in `outside.rs`; the rules stand in `hallpass_broker::restored`.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +9,14 @@ use hallpass_broker::access::FIRST_RUN_CLAIM;
 use hallpass_broker::reconcile::seal_audit::LogSigner;
 use hallpass_broker::restored::{BEFORE, LAST, RESTORED, Restored, Stored, entering, needs_a_secret};
 use hallpass_domain::Timestamp;
-use hallpass_domain::audit::checkpoint::Checkpoint;
-use hallpass_domain::audit::frontier::Frontier;
 use hallpass_domain::audit::keys::VerifierKey;
-use hallpass_domain::audit::merkle::Hash;
-use hallpass_domain::audit::nodes::{NodeId, NodeMap};
 use hallpass_domain::ports::checkpoint_sink::CheckpointSink;
 use hallpass_domain::ports::store::{CommitError, ReadError, Store};
 use hallpass_domain::secret::random_from;
 use hallpass_domain::transition::Change;
 
 use super::keys::{ALGS, CHECKPOINT_KEY, ORIGIN, TOKEN_KEYS};
+use super::outside::{Evidence, judge};
 use super::{Composed, StartError};
 
 /// How long targets may take at a start where nothing else can tell.
@@ -29,111 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What shows that a database is a restored one.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    found_in: String,
-    why: String,
-    cited: Option<(String, u64)>,
-}
-
-/// What the places outside say.
-#[derive(Clone, Debug, Default)]
-pub struct Judged {
-    /// Whether any of them holds a checkpoint of this log, so that it could tell.
-    pub told: bool,
-    /// That the database is behind.
-    pub evidence: Option<Evidence>,
-}
-
 fn read(error: ReadError) -> StartError {
     StartError(error.to_string())
-}
-
-/// A place that cannot be read may hold what shows a restored backup.
-fn silent(sink: &dyn CheckpointSink, error: String) -> StartError {
-    StartError(format!(
-        "Whether this database is the newest cannot be told: {} cannot be read ({error}). Let the server read it, or take it out of the configuration.",
-        sink.describe()
-    ))
-}
-
-/// Compares the database with what was published of it.
-///
-/// # Errors
-/// The store or a place cannot be read, or a place holds the checkpoints of another log.
-pub async fn judge(
-    store: &dyn Store,
-    sinks: &[Arc<dyn CheckpointSink>],
-    key: &VerifierKey,
-) -> Result<Judged, StartError> {
-    let mut judged = Judged::default();
-    for sink in sinks {
-        // The place first: what the log gains meanwhile is no evidence.
-        let newest = sink.newest().await.map_err(|error| silent(sink.as_ref(), error))?;
-        let Some(newest) = newest else { continue };
-        let head = store.log_head().await.map_err(read)?;
-        let mut foreign = false;
-        let mut note = newest;
-        if let Err(error) = Checkpoint::open(&note, std::slice::from_ref(key)) {
-            // The log moved on by a restore, and has not published under its new name yet.
-            if store.meta(BEFORE).await.map_err(read)?.is_some_and(|key| is_signed_by(&note, &key)) {
-                judged.told = true;
-                continue;
-            }
-            // A later restore moved the log on, and this copy is from before it.
-            match sink.newest_of(key.name()).await.map_err(|error| silent(sink.as_ref(), error))? {
-                Some(older) if Checkpoint::open(&older, std::slice::from_ref(key)).is_ok() => {
-                    (note, foreign) = (older, true);
-                }
-                _ => {
-                    return Err(StartError(format!(
-                        "{} holds a checkpoint that this database's key did not sign ({error}): it belongs to another log. Move the file away, or restore the database that it belongs to.",
-                        sink.describe()
-                    )));
-                }
-            }
-        }
-        let Ok(published) = Checkpoint::open(&note, std::slice::from_ref(key)) else { continue };
-        judged.told = true;
-        let here = head.size;
-        let why = if published.size > here {
-            format!(
-                "The database holds {here} sealed events, and {} were published: it is a restored backup, or events were cut off.",
-                published.size
-            )
-        } else if foreign {
-            "The log went on under another origin after an earlier restore, and this database is from before it.".to_owned()
-        } else if root_at(store, published.size).await? != Some(published.root) {
-            format!(
-                "The database's first {} events are not those that were published: it is a restored backup that went on, or history was changed.",
-                published.size
-            )
-        } else {
-            continue;
-        };
-        judged.evidence =
-            Some(Evidence { found_in: sink.describe(), why, cited: Some((note, published.size)) });
-        return Ok(judged);
-    }
-    Ok(judged)
-}
-
-fn is_signed_by(note: &str, key: &str) -> bool {
-    key.parse::<VerifierKey>().is_ok_and(|key| Checkpoint::open(note, &[key]).is_ok())
-}
-
-/// The root over the first `size` events as stored; none where nodes are missing.
-async fn root_at(store: &dyn Store, size: u64) -> Result<Option<Hash>, StartError> {
-    let wanted: Vec<(u8, u64)> = Frontier::nodes(size).iter().map(|n| (n.level, n.index)).collect();
-    let nodes: NodeMap = store
-        .nodes(&wanted)
-        .await
-        .map_err(read)?
-        .into_iter()
-        .map(|((level, index), hash)| (NodeId { level, index }, hash))
-        .collect();
-    Ok(Frontier::read(&nodes, size).ok().map(|f| f.root()))
 }
 
 /// At a start: what the places outside say is taken up before anything is served. Several servers may start on one restored

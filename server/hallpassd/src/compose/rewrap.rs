@@ -16,7 +16,7 @@ use hallpass_domain::transition::{Change, Transition};
 use serde_json::json;
 
 use super::StartError;
-use super::keys::{CHECK, CHECKPOINT_KEY, MARK_KEY, MARK_KEY_AT, TOKEN_KEYS};
+use super::keys::{CHECK, CHECKPOINT_KEY, MARK_KEY, MARK_KEY_AT, NEXT_CHECKPOINT_KEY, TOKEN_KEYS};
 
 /// How often a row that somebody changes at the same moment is tried.
 const TRIES: usize = 20;
@@ -90,8 +90,10 @@ pub async fn run(store: &dyn Store, sealer: &AeadSealer, now: Timestamp) -> Resu
         )
         .await?;
     }
-    done += again(async || checkpoint_key(store, sealer).await, store, ("key", "checkpoint".to_owned()), now)
-        .await?;
+    for (key, what) in [(CHECKPOINT_KEY, "checkpoint"), (NEXT_CHECKPOINT_KEY, "checkpoint.next")] {
+        let change = async || checkpoint_key(store, sealer, key).await;
+        done += again(change, store, ("key", what.to_owned()), now).await?;
+    }
     done += again(async || token_keys(store, sealer).await, store, ("key", "tokens".to_owned()), now).await?;
     done += again(async || mark_key(store, sealer).await, store, ("key", "marks".to_owned()), now).await?;
     finish(store, sealer, done, now).await?;
@@ -118,7 +120,8 @@ pub async fn is_finished(store: &dyn Store, sealer: &AeadSealer) -> Result<bool,
             return Ok(false);
         }
     }
-    let keys = checkpoint_key(store, sealer).await?.is_some()
+    let keys = checkpoint_key(store, sealer, CHECKPOINT_KEY).await?.is_some()
+        || checkpoint_key(store, sealer, NEXT_CHECKPOINT_KEY).await?.is_some()
         || token_keys(store, sealer).await?.is_some()
         || mark_key(store, sealer).await?.is_some();
     let check = store.meta(CHECK).await.map_err(read)?;
@@ -150,8 +153,13 @@ fn outdated(
     sealed.filter(|s| sealer.is_outdated(s)).map(|s| sealer.seal_again(at, s).map_err(failed)).transpose()
 }
 
-async fn checkpoint_key(store: &dyn Store, sealer: &AeadSealer) -> Result<Option<Change>, StartError> {
-    let Some(stored) = store.meta(CHECKPOINT_KEY).await.map_err(read)? else { return Ok(None) };
+/// The key that signs checkpoints, or its announced successor.
+async fn checkpoint_key(
+    store: &dyn Store,
+    sealer: &AeadSealer,
+    key: &str,
+) -> Result<Option<Change>, StartError> {
+    let Some(stored) = store.meta(key).await.map_err(read)? else { return Ok(None) };
     let mut record: CheckpointKeyRecord = serde_json::from_str(&stored)
         .map_err(|e| StartError::because("the stored checkpoint key is damaged", e))?;
     if !sealer.is_outdated(&record.seed) {
@@ -159,7 +167,7 @@ async fn checkpoint_key(store: &dyn Store, sealer: &AeadSealer) -> Result<Option
     }
     record.seal_again(sealer).map_err(failed)?;
     let value = Some(serde_json::to_string(&record).map_err(failed)?);
-    Ok(Some(Change::Meta { key: CHECKPOINT_KEY.to_owned(), expected: Some(stored), value }))
+    Ok(Some(Change::Meta { key: key.to_owned(), expected: Some(stored), value }))
 }
 
 async fn token_keys(store: &dyn Store, sealer: &AeadSealer) -> Result<Option<Change>, StartError> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hallpass_domain::transition::{Change, Transition};
 use tokio::task::JoinHandle;
 
-use super::{CLOCK_MARK, Composed, keys, restored};
+use super::{CLOCK_MARK, Composed, StartError, keys, restored};
 
 /// Starts everything; it runs until aborted.
 pub fn start(composed: &Composed) -> Vec<JoinHandle<()>> {
@@ -17,7 +17,7 @@ pub fn start(composed: &Composed) -> Vec<JoinHandle<()>> {
     tasks
 }
 
-/// Looks each second whether a restore was noticed or confirmed elsewhere; now and then itself, at the places outside
+/// Looks each second whether a restore was noticed or confirmed elsewhere, or the log's key rotated; now and then itself, at the places outside
 /// and at the targets: a database may be put back beneath a running server.
 fn watch_restored(composed: &Composed) -> JoinHandle<()> {
     let composed = composed.clone();
@@ -29,17 +29,25 @@ fn watch_restored(composed: &Composed) -> JoinHandle<()> {
             // A store that cannot be read is told of by everything else: here it is asked again in a second.
             if composed.broker.step_look_restored().await.unwrap_or(false) {
                 done = restored::take_up(&composed).await;
+            } else if let Err(error) = take_up_log_key(&composed).await {
+                done = Err(error);
             } else if round % 10 == 9 {
                 done = restored::look_outside(&composed).await;
             } else if round % 300 == 4 && !composed.broker.restored.is_on() {
                 done = restored::look_at_targets(&composed).await;
             }
             if let Err(error) = done {
-                tracing::error!(%error, "whether this is a restored backup could not be told");
+                tracing::error!(%error, "whether this is a restored backup, or the log's key was rotated, could not be told");
             }
             round += 1;
         }
     })
+}
+
+/// In the same turn as what a restore changes, so that neither undoes the other. The sealer stands still while its key is one
+/// that was rotated away: hence each second.
+async fn take_up_log_key(composed: &Composed) -> Result<(), StartError> {
+    keys::reload_log_key(composed.broker.store.as_ref(), &composed.sealer, &composed.broker.log_signer).await
 }
 
 /// Samples database time each second; an answer that took longer than a second says little and is dropped.

@@ -62,6 +62,8 @@ pub fn missing(config: &Config) -> Vec<(&'static str, String)> {
     if let Err(error) = mail::sender(&config.mail) {
         out.push(("mail.from", error.0));
     } else if config.mail.transport == MailTransport::Smtp
+        // A file that is not there is told of already.
+        && [&config.mail.ca_file, &config.mail.password_file].into_iter().flatten().all(|file| file.is_file())
         && let Err(error) = mail::notifier(&config.mail, "localhost")
     {
         out.push(("mail.host", error.0));

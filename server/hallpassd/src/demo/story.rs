@@ -103,7 +103,7 @@ impl Story {
 }
 
 async fn signed_in(broker: &Broker, people: &[DemoAccount], email: &str) -> Result<Caller, Refusal> {
-    let origin = Origin { address: std::net::IpAddr::from([127, 0, 0, 1]), request_id: "demo".to_owned() };
+    let origin = Origin { address: std::net::IpAddr::from([127, 0, 0, 1]) };
     let opened = open_session(broker, people, email, "demo", &origin).await?;
     let visitor = broker
         .session_for_cookie(opened.cookie.expose_secret(), broker.now())

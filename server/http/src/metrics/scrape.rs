@@ -101,16 +101,22 @@ pub(super) async fn text(state: &AppState) -> Result<String, String> {
         out.one(
             "hallpass_audit_unsealed_events",
             "gauge",
-            "Audit events that no checkpoint covers yet.",
+            "Audit events that no signed checkpoint covers yet.",
             unsealed,
         );
         out.one(
             "hallpass_audit_unsealed_age_seconds",
             "gauge",
-            "Age of the oldest audit event that no checkpoint covers yet.",
+            "Age of the oldest audit event that no signed checkpoint covers yet.",
             age(oldest, now),
         );
     }
+    out.one(
+        "hallpass_audit_unpublished_age_seconds",
+        "gauge",
+        "For how long the newest signed checkpoint has been missing at a place outside; 0 where it is everywhere.",
+        seconds(broker.audit_watch.unpublished_for(now)),
+    );
     if let Ok((oldest, queued)) = broker.store.outbox_age().await {
         out.one("hallpass_outbox_mails", "gauge", "Mails that wait to be handed over.", queued);
         out.one(

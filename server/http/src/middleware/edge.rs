@@ -9,6 +9,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
+use tracing::Instrument as _;
 
 use super::{Area, access_log, headers, host, render};
 use crate::address::client_address;
@@ -63,7 +64,9 @@ pub async fn edge(
         );
         Ok(req.into_response(problem.error_response()))
     } else {
-        answered(&state, &ctx, area, &path, next, req).await
+        // Whatever is logged on the way to the answer says which request it was for.
+        let span = tracing::info_span!("request", request_id = &*ctx.request_id);
+        answered(&state, &ctx, area, &path, next, req).instrument(span).await
     };
     let https = state.config.is_https();
     let (done, status, pattern) = match done {
@@ -113,11 +116,11 @@ async fn answered(
             Err(answer)
         }
         Ok(Err(_panic)) => {
-            tracing::error!(request_id = &*ctx.request_id, path, "a handler panicked");
+            tracing::error!(path, "a handler panicked");
             Err(instead(Problem::internal()))
         }
         Err(_elapsed) => {
-            tracing::error!(request_id = &*ctx.request_id, path, "an answer took too long and was given up");
+            tracing::error!(path, "an answer took too long and was given up");
             Err(instead(Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",

@@ -268,7 +268,7 @@ impl<'a> Visit<'a> {
                 Link { href: "/catalogue".to_owned(), text: "Catalogue".to_owned() },
                 Link { href: "/access".to_owned(), text: "My access".to_owned() },
             ],
-            request_id: self.origin.request_id.clone(),
+            request_id: crate::context::Ctx::of(self.request).request_id.to_string(),
             retry_after_seconds: (code == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
         };
         self.html(code, hallpass_views::error::page(&shell, &view))

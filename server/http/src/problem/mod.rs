@@ -236,7 +236,12 @@ impl From<Refusal> for Problem {
 pub fn wait_in(message: &str) -> Option<u64> {
     let mut words = message.split_once("Wait ")?.1.split_whitespace();
     let count: u64 = words.next()?.parse().ok()?;
-    if words.next()?.starts_with("minute") { count.checked_mul(60) } else { Some(count) }
+    let seconds = match words.next()? {
+        unit if unit.starts_with("hour") => 3_600,
+        unit if unit.starts_with("minute") => 60,
+        _ => 1,
+    };
+    count.checked_mul(seconds)
 }
 
 impl std::fmt::Display for Problem {
@@ -289,6 +294,7 @@ mod tests {
     fn a_throttle_says_how_long() {
         assert_eq!(wait_in("Too many tries from here. Wait 40 seconds, then try again."), Some(40));
         assert_eq!(wait_in("Too many tries from here. Wait 5 minutes, then try again."), Some(300));
+        assert_eq!(wait_in("Too many wrong codes. Wait 6 hours, then try again."), Some(21_600));
         assert_eq!(wait_in("No."), None);
         let answer = Problem::from(Refusal::new(Class::Throttled, "too_many_tries", "Wait 90 seconds, then"))
             .error_response();

@@ -148,7 +148,8 @@ fn receipt(g: &mut Gallery) -> Outcome<()> {
         action: text(action),
         at: minutes(at),
         leaf_index,
-        leaf_hash: text("b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9"),
+        leaf_hash: text("uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek="),
+        path: (1..=14).collect(),
     };
     let view = ReceiptView {
         grant: grant("orders-db.admin", "ended", "gone"),
@@ -174,6 +175,7 @@ fn receipt(g: &mut Gallery) -> Outcome<()> {
             line("credential.issued", -55, 10_251),
             line("credential.revoked", -1, 10_377),
         ],
+        nodes: vec![text("2HkQd3f0m1c6yq8f3Qv0o0yWmC2d0c9sG0m1hJrZ7yY="); 14],
         checkpoint: Some(CheckpointLine {
             origin: text("access.example.org/audit"),
             size: 10_380,

@@ -250,7 +250,7 @@ pub(crate) fn add(g: &mut Gallery) -> Outcome<()> {
     let one = findings.get(..1).unwrap_or_default();
     let all: [(&str, Vec<Mail>); 17] = [
         ("approval-asked", mails::approval_asked(c, r, &[], now())),
-        ("no-action-needed", mails::no_action_needed(c, r, 0, None, "Ana Ruiz approved", now())),
+        ("no-action-needed", mails::no_action_needed(c, r, 0, &[], "Ana Ruiz approved", now())),
         ("request-received", mails::request_received(c, r, now())),
         (
             "request-approved",

@@ -1,6 +1,6 @@
-//! Counting sessions of many accounts at once, for lists.
+//! A look at many accounts at once, for lists.
 use hallpass_domain::credential::Credential;
-use hallpass_domain::ports::target::TargetError;
+use hallpass_domain::ports::target::{AccountSeen, TargetError};
 
 use super::PostgresqlConnector;
 use super::accounts::over_all;
@@ -9,12 +9,17 @@ use super::session::{Script, script};
 const COUNTS: Script = script!("counts": "resolve", "counts");
 
 impl PostgresqlConnector {
-    /// Sessions of each account, in order.
-    pub(super) async fn count(&self, batch: &[Credential]) -> Vec<Result<u32, TargetError>> {
+    /// Sessions of each account and whether it may log in, in order.
+    pub(super) async fn seen(&self, batch: &[Credential]) -> Vec<Result<AccountSeen, TargetError>> {
         over_all(&self.look, COUNTS, &self.accounts(batch))
             .await
             .into_iter()
-            .map(|found| found.map(|f| u32::try_from(f.sessions).unwrap_or(0)))
+            .map(|found| {
+                found.map(|f| AccountSeen {
+                    sessions: u32::try_from(f.sessions).unwrap_or(0),
+                    may_log_in: f.login && f.present().unwrap_or(false),
+                })
+            })
             .collect()
     }
 }

@@ -28,8 +28,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hallpass_domain::credential::{Credential, Plan};
 use hallpass_domain::ports::target::{
-    Canary, ConnectionInfo, Created, Descriptor, Listed, Probed, Removal, Step, TargetConnector, TargetError,
-    TargetSession,
+    AccountSeen, Canary, ConnectionInfo, Created, Descriptor, Listed, Probed, Removal, Step, TargetConnector,
+    TargetError, TargetSession,
 };
 use hallpass_domain::role::CredentialKind;
 use hallpass_domain::target::{PgTls, PostgresqlTarget};
@@ -181,8 +181,8 @@ impl TargetConnector for PostgresqlConnector {
         self.list_sessions(credential).await
     }
 
-    async fn count_sessions(&self, batch: &[Credential]) -> Vec<Result<u32, TargetError>> {
-        self.count(batch).await
+    async fn look_at(&self, batch: &[Credential]) -> Vec<Result<AccountSeen, TargetError>> {
+        self.seen(batch).await
     }
 
     async fn step(&self, step: Step, batch: &[Credential]) -> Vec<Result<Removal, TargetError>> {

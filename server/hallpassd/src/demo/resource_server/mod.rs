@@ -109,9 +109,14 @@ async fn api(server: web::Data<Server>, request: HttpRequest) -> HttpResponse {
     }
 }
 
-async fn show(server: web::Data<Server>) -> HttpResponse {
-    let body = page::page(&server.setup, &server.seen.lock().unwrap_or_else(PoisonError::into_inner));
-    HttpResponse::Ok()
+async fn show(server: web::Data<Server>, request: HttpRequest) -> HttpResponse {
+    let still = request.query_string() == page::STILL;
+    let body = page::page(&server.setup, &server.seen.lock().unwrap_or_else(PoisonError::into_inner), still);
+    let mut answer = HttpResponse::Ok();
+    if !still {
+        answer.insert_header((header::REFRESH, "2"));
+    }
+    answer
         .content_type("text/html; charset=utf-8")
         .insert_header((
             header::CONTENT_SECURITY_POLICY,

@@ -7,7 +7,10 @@ use super::seen::{Seen, Span, Story};
 /// Its style sheet.
 pub(super) const SHEET: &str = include_str!("page.css");
 
-pub(super) fn page(setup: &Setup, seen: &Seen) -> String {
+/// What the page's query says where it shall not load itself anew: somebody reads it (WCAG 2.2.2).
+pub(super) const STILL: &str = "still";
+
+pub(super) fn page(setup: &Setup, seen: &Seen, still: bool) -> String {
     let (how, difference) = if setup.check.asks() {
         (
             "It asks Hallpass about every token it is sent (introspection, RFC 7662), with its own client secret.",
@@ -29,17 +32,22 @@ pub(super) fn page(setup: &Setup, seen: &Seen) -> String {
         "<p class=none>No token has come yet.</p>".to_owned()
     } else {
         format!(
-            "<div class=scroll><table><caption>Tokens that came, the newest first (times are UTC)</caption><thead><tr><th scope=col>Token<th scope=col>Role<th scope=col>During: accepted<th scope=col>Its own end<th scope=col>After: refused<th scope=col>Last answer</thead><tbody>{rows}</tbody></table></div>"
+            "<div class=scroll tabindex=0 role=region aria-label=\"Tokens that came\"><table><caption>Tokens that came, the newest first (times are UTC)</caption><thead><tr><th scope=col>Token<th scope=col>Role<th scope=col>During: accepted<th scope=col>Its own end<th scope=col>After: refused<th scope=col>Last answer</thead><tbody>{rows}</tbody></table></div>"
         )
     };
     format!(
-        "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\"><meta http-equiv=refresh content=2><meta name=color-scheme content=\"light dark\"><title>{name} · a resource server of the demo</title><link rel=stylesheet href=/page.css></head>\
+        "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\"><meta name=color-scheme content=\"light dark\"><title>{name} · a resource server of the demo</title><link rel=stylesheet href=/page.css></head>\
          <body><main><p class=over>A resource server of the demo</p><h1>{name}</h1><p>{how}</p><p>{difference}</p>\
          <h2>Try it</h2><p>Ask for <code>{role}</code> in <a href=\"{hallpass}/request?role={role}\">Hallpass</a> and have it approved. Then, where <code>hallpass</code> is signed in:</p>\
          <p class=label>Once</p><pre tabindex=0><code>{once}</code></pre>\
          <p class=label>Every second, to see it end</p><pre tabindex=0><code>{often}</code></pre>\
          <p class=label>Without a token</p><pre tabindex=0><code>curl -sS {url}/api</code></pre>\
-         <h2>What became of the tokens</h2>{table}<p class=note>This page loads itself anew every two seconds.</p></main></body></html>",
+         <h2>What became of the tokens</h2>{table}<p class=note>{reload}</p></main></body></html>",
+        reload = if still {
+            "This page stands still. <a href=\"/\">Load it anew every two seconds</a>".to_owned()
+        } else {
+            format!("This page loads itself anew every two seconds. <a href=\"/?{STILL}\">Stop that</a>")
+        },
         name = escape(&setup.name),
         hallpass = escape(&setup.hallpass),
         role = escape(role),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::admin::TargetTried;
 use hallpass_client::wire::admin::{CheckOutcome, TargetCheck};
+use tracing::Instrument as _;
 
 use crate::api::answer::Answer;
 use crate::api::idempotency::once;
@@ -26,7 +27,8 @@ pub async fn check(
     let (broker, caller) = (Arc::clone(&state.broker), who.caller.clone());
     once(&state, &req, &who, &body.0, None, |_| async move {
         // The account is removed also where the caller hangs up.
-        let trying = tokio::spawn(async move { broker.check_target(&caller, &name).await });
+        let trying = async move { broker.check_target(&caller, &name).await };
+        let trying = tokio::spawn(trying.in_current_span());
         let tried = trying
             .await
             .map_err(|_| Problem::of_status(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR))??;

@@ -4,6 +4,7 @@ pub mod issue;
 pub mod lift;
 pub mod list;
 pub mod receipt;
+mod recorded;
 pub mod revoke;
 pub mod show;
 

@@ -22,6 +22,7 @@ use hallpass_broker::broker::{uncommitted, unreadable};
 use hallpass_domain::ports::store::CommitError;
 use hallpass_domain::transition::{Idempotency, Transition};
 use ring::digest::{SHA256, digest};
+use tracing::Instrument as _;
 
 pub use record::Again;
 use record::{Record, record_of, replay};
@@ -149,13 +150,16 @@ where
         }
     }
     let (done, state) = (work(Some(record.clone())), state.clone());
-    let whole = actix_web::rt::spawn(async move {
+    let whole = async move {
         let done = done.await;
         store(&state, record, &done).await;
         drop(guard);
         done
-    });
-    whole.await.unwrap_or_else(|_| Err(Problem::internal())).map(Into::into)
+    };
+    actix_web::rt::spawn(whole.in_current_span())
+        .await
+        .unwrap_or_else(|_| Err(Problem::internal()))
+        .map(Into::into)
 }
 
 /// What is recorded for a key, as long as it counts.

@@ -6,6 +6,7 @@ use hallpass_client::wire::grants::{
     AtTarget, AtTargetState, EndReason, Grant, GrantState, Works, WorksState,
 };
 use hallpass_domain::catalogue::Catalogue;
+use hallpass_domain::credential::Token;
 use hallpass_domain::grant as domain;
 use hallpass_domain::principal::{Duty, Principal};
 use hallpass_domain::refusal::Refusal;
@@ -21,15 +22,29 @@ const MOST: usize = 100;
 /// # Errors
 /// `Unavailable`.
 pub async fn whole(broker: &Broker, caller: &Caller, held: &domain::Grant) -> Result<Grant, Refusal> {
+    let tokens =
+        broker.store.tokens_of(held.id, u32::try_from(MOST).unwrap_or(u32::MAX)).await.map_err(unreadable)?;
+    let mut grant = with_tokens(broker, caller, held, &tokens).await?;
+    grant.credentials.truncate(MOST);
+    Ok(grant)
+}
+
+/// One grant with all of its logins and these tokens, newest first.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn with_tokens(
+    broker: &Broker,
+    caller: &Caller,
+    held: &domain::Grant,
+    tokens: &[Token],
+) -> Result<Grant, Refusal> {
     let (catalogue, now) = (broker.catalogue().await?, broker.now());
     let mut grant = item(broker, &catalogue, caller, held).await?;
     let accounts = broker.store.credentials_of(held.id).await.map_err(unreadable)?;
-    let tokens =
-        broker.store.tokens_of(held.id, u32::try_from(MOST).unwrap_or(u32::MAX)).await.map_err(unreadable)?;
     grant.credentials = accounts.iter().map(|c| credential::account(&catalogue, c, now)).collect();
     grant.credentials.extend(tokens.iter().map(|t| credential::token(&catalogue, held, t, now)));
     grant.credentials.sort_by_key(|c| std::cmp::Reverse(c.issued_at.unwrap_or(c.due_at)));
-    grant.credentials.truncate(MOST);
     Ok(grant)
 }
 
