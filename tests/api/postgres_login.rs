@@ -20,9 +20,7 @@ mod down {
     on_both!(a_dead_target_delays_no_other_and_is_cleaned_when_it_is_back);
 
     async fn a_dead_target_delays_no_other_and_is_cleaned_when_it_is_back(backend: Backend) {
-        let spare: &'static Cluster =
-            tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
-        database::make_target(spare).await;
+        let spare = spare().await;
         let shared = database::target().await;
         let targets = vec![("orders-db".to_owned(), shared), ("spare-db".to_owned(), spare)];
         let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
@@ -77,9 +75,7 @@ mod now {
     on_both!(what_works_now_is_asked_now);
 
     async fn what_works_now_is_asked_now(backend: Backend) {
-        let spare: &'static Cluster =
-            tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
-        database::make_target(spare).await;
+        let spare = spare().await;
         let targets = vec![("spare-db".to_owned(), spare)];
         let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
         let (client, approver) = (server.client_as(&server.api("dana").await), server.sign_in("ana").await);
@@ -118,9 +114,7 @@ mod unusable {
     on_both!(a_login_that_does_not_work_is_never_given_out, a_target_that_refuses_is_told_once);
 
     async fn a_target_that_refuses_is_told_once(backend: Backend) {
-        let spare: &'static Cluster =
-            tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
-        database::make_target(spare).await;
+        let spare = spare().await;
         let targets = vec![("spare-db".to_owned(), spare)];
         let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
         let (client, approver) = (server.client_as(&server.api("dana").await), server.sign_in("ana").await);
@@ -169,9 +163,7 @@ mod unusable {
     }
 
     async fn a_login_that_does_not_work_is_never_given_out(backend: Backend) {
-        let spare: &'static Cluster =
-            tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
-        database::make_target(spare).await;
+        let spare = spare().await;
         let targets = vec![("spare-db".to_owned(), spare)];
         let server = TestServer::with(Setup { real_time: true, targets, ..Setup::on(backend) }).await;
         let dana = server.sign_in("dana").await;
@@ -243,6 +235,14 @@ mod unusable {
         sent(&server).await;
         server.stop().await;
     }
+}
+
+/// A target of a test's own, which it may stop and change.
+async fn spare() -> &'static Cluster {
+    let spare: &'static Cluster =
+        tokio::task::spawn_blocking(|| Box::leak(Box::new(Cluster::start()))).await.unwrap();
+    database::make_target(spare).await;
+    spare
 }
 
 /// Asks for a role and has it approved; the grant.

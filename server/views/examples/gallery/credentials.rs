@@ -187,7 +187,7 @@ fn receipt(g: &mut Gallery) -> Outcome<()> {
         }),
         commands: vec![command(
             "Check it offline",
-            "hallpass audit verify --export audit.jsonl --checkpoint checkpoint.txt --receipt R-4821-k7Qm.json",
+            "hallpass audit verify --receipt receipt-01jd9z6y3m.json --vkey log.vkey",
         )],
         instance: text("Acme"),
     };
