@@ -1,8 +1,7 @@
 //! A clock that is not trusted: the server is killed around the commits by which people are told.
-use hallpass_tests::fault_server::{LATER, Said};
-
 use super::check::{Past, check};
 use super::drain::drained;
+use super::killed_by_itself;
 use crate::bed::{Bed, Store, server};
 
 /// How often a server is killed at each.
@@ -21,10 +20,7 @@ async fn told_of_the_clock(store: Store) {
     let bed = Bed::new(store, &[]).await;
     let mut past = Past::default();
     for (clock, point) in std::iter::repeat_n(KILLS, TIMES).flatten() {
-        let mut killed = server(&bed.place, &[(LATER, clock), ("HALLPASS_FAILPOINT", point)]);
-        let ready = killed.line::<Said>().await.unwrap_or_else(|| panic!("no start:\n{}", killed.log()));
-        past.ready(&ready);
-        killed.killed(point).await;
+        killed_by_itself(&bed, clock, point, &mut past).await;
     }
     let mut last = server(&bed.place, &[]);
     past.ready(&last.line().await.expect("a start"));

@@ -1,9 +1,10 @@
 //! An audit log that is behind: the server is killed around the commits by which people are told, and told that it is over.
-use hallpass_tests::fault_server::{LATER, Said};
+use hallpass_tests::fault_server::LATER;
 use hallpass_tests::outsider::Outsider;
 
 use super::check::{Past, check};
 use super::drain::drained;
+use super::killed_by_itself;
 use crate::bed::{Bed, Store, server};
 use crate::parts::Misled;
 
@@ -14,14 +15,6 @@ const TIMES: usize = 3;
 const BEHIND: [&str; 2] = ["store.audit.behind.before", "store.audit.behind.after"];
 /// And once they get out again.
 const OVER: [&str; 2] = ["store.audit.caught_up.before", "store.audit.caught_up.after"];
-
-/// Starts a server whose clock is so far ahead, and waits until it is killed.
-async fn killed(bed: &Bed, later: &str, point: &str, past: &mut Past) {
-    let mut killed = server(&bed.place, &[(LATER, later), ("HALLPASS_FAILPOINT", point)]);
-    let ready = killed.line::<Said>().await.unwrap_or_else(|| panic!("no start:\n{}", killed.log()));
-    past.ready(&ready);
-    killed.killed(point).await;
-}
 
 async fn told_of_the_log(store: Store) {
     let bed = Bed::new(store, &[]).await;
@@ -35,11 +28,11 @@ async fn told_of_the_log(store: Store) {
     for _ in 0..TIMES {
         let misled = Misled::begin(bed.place.checkpoints());
         for point in BEHIND {
-            killed(&bed, &format!("{}:swift", next()), point, &mut past).await;
+            killed_by_itself(&bed, &format!("{}:swift", next()), point, &mut past).await;
         }
         misled.mend();
         for point in OVER {
-            killed(&bed, &next().to_string(), point, &mut past).await;
+            killed_by_itself(&bed, &next().to_string(), point, &mut past).await;
         }
     }
     let mut last = server(&bed.place, &[(LATER, &next().to_string())]);

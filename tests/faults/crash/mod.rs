@@ -17,10 +17,11 @@ mod watch;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use hallpass_tests::fault_server::{Side, Tell};
+use hallpass_tests::fault_server::{LATER, Said, Side, Tell};
 use hallpass_tests::pg::Cluster;
 
-use crate::bed::{Store, target};
+use crate::bed::{Bed, Store, server, target};
+use check::Past;
 use lane::{Lane, Lived};
 use scenes::Scene;
 
@@ -31,6 +32,16 @@ const KILLS: usize = 6;
 
 /// Two runs at a time: what must be over before a lease runs out needs a processor for it.
 static TURNS: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
+
+/// Starts a server whose clock says so (see [`LATER`]), and waits until it is killed at a point by what it does by itself: perhaps
+/// before it says that it is ready.
+async fn killed_by_itself(bed: &Bed, clock: &str, point: &str, past: &mut Past) {
+    let mut killed = server(&bed.place, &[(LATER, clock), ("HALLPASS_FAILPOINT", point)]);
+    if let Some(ready) = killed.line::<Said>().await {
+        past.ready(&ready);
+    }
+    killed.killed(&format!("{point}, clock {clock}")).await;
+}
 
 /// Runs lanes until the work is done; answers how often each point killed.
 async fn run(

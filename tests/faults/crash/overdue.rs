@@ -7,14 +7,15 @@ use hallpass_tests::world::DATABASE;
 
 use super::check::{Past, check};
 use super::drain::drained;
+use super::killed_by_itself;
 use crate::bed::{Bed, Store, own_target, server};
 
 /// How long each login's grant lasts, and how far ahead a clock is by which that login has been overdue for a minute.
 const LOGINS: [(&str, &str); 3] = [("60s", "140"), ("300s", "380"), ("600s", "680")];
 const POINTS: [&str; 2] = ["store.credential.overdue.before", "store.credential.overdue.after"];
 
-async fn start(bed: &Bed, later: &str, point: &str) -> (Process, Said) {
-    let mut server = server(&bed.place, &[(LATER, later), ("HALLPASS_FAILPOINT", point)]);
+async fn start(bed: &Bed, later: &str) -> (Process, Said) {
+    let mut server = server(&bed.place, &[(LATER, later)]);
     let ready = server.line().await.unwrap_or_else(|| panic!("no start:\n{}", server.log()));
     (server, ready)
 }
@@ -23,7 +24,7 @@ async fn told_of_what_is_overdue(store: Store) {
     let cluster = own_target().await;
     let bed = Bed::new(store, &[("db", cluster.port())]).await;
     let (mut said, mut past) = (Vec::new(), Past::default());
-    let (mut first, ready) = start(&bed, "0", "").await;
+    let (mut first, ready) = start(&bed, "0").await;
     past.ready(&ready);
     for (time, _) in LOGINS {
         first.tell(&Tell::Login { role: "db-read".to_owned(), time: time.to_owned() }).await;
@@ -43,12 +44,10 @@ async fn told_of_what_is_overdue(store: Store) {
     let [before, after] = POINTS;
     let kills = [(one, before), (one, before), (one, before), (one, after), (two, after), (three, after)];
     for (later, point) in kills {
-        let (mut killed, ready) = start(&bed, later, point).await;
-        past.ready(&ready);
-        killed.killed(&format!("{point}, {later} s later")).await;
+        killed_by_itself(&bed, later, point, &mut past).await;
     }
     cluster.start_again();
-    let (mut last, ready) = start(&bed, three, "").await;
+    let (mut last, ready) = start(&bed, three).await;
     past.ready(&ready);
     let mut outsider = Outsider::connect(&bed.place.database).await;
     drained("kills while it was overdue", &last, &mut outsider, &bed.place).await;
