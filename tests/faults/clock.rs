@@ -13,7 +13,7 @@ use hallpass_tests::world::World;
 use hallpassd::compose::Given;
 
 use crate::bed::{Bed, Second, Store, target};
-use crate::parts::{Mailbox, SOON, gauge, gone, is_there, row, time, told, trouble};
+use crate::parts::{Mailbox, SOON, gauge, gone, is_there, row, time, told, trouble, turns};
 
 /// A server whose clock is fed by the test, and its mailbox; both also those of the second server, where there is one.
 async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>, Arc<Mailbox>, Option<Second>) {
@@ -23,11 +23,6 @@ async fn with_clock(bed: &Bed) -> (World, Arc<DatabaseClock>, Arc<Mailbox>, Opti
     let world = World::open(&bed.place, given.clone()).await.expect("a server");
     let second = bed.beside(given).await;
     (world, clock, mailbox, second)
-}
-
-/// Time that passes while a jump is held, in which nothing may be destroyed: many turns of every reconciler.
-async fn turns() {
-    tokio::time::sleep(Duration::from_secs(4)).await;
 }
 
 async fn two_days_forward(store: Store) {

@@ -1,6 +1,5 @@
 //! Evidence that does not come to be: checkpoints that do not get out, and events that are not sealed.
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use hallpass_domain::credential::CredentialState;
@@ -11,7 +10,7 @@ use hallpassd::compose::Given;
 
 use crate::bed::{Bed, Second, Store, target};
 use crate::ledger::{Ledger, log_verifies, published};
-use crate::parts::{Mailbox, Misled, MovedClock, SOON, gauge, gone, page, row, told, trouble};
+use crate::parts::{Mailbox, Misled, MovedClock, SOON, gauge, gone, page, row, told, trouble, turns};
 
 /// A server whose clock the test moves, and its mailbox; both also those of the second one, where there is one.
 struct Scene {
@@ -51,11 +50,6 @@ impl Scene {
         })
         .await;
     }
-}
-
-/// Many turns of every reconciler, in which nobody may be told anything more.
-async fn turns() {
-    tokio::time::sleep(Duration::from_secs(4)).await;
 }
 
 async fn checkpoints_do_not_get_out(store: Store) {

@@ -89,6 +89,11 @@ impl Notifier for Mailbox {
     }
 }
 
+/// Time in which nothing may happen: several turns of every reconciler, which take one a second.
+pub(crate) async fn turns() {
+    tokio::time::sleep(Duration::from_secs(4)).await;
+}
+
 /// A credential's row.
 pub(crate) async fn row(world: &World, id: CredentialId) -> Credential {
     world.broker.store.credential(id).await.expect("the store").expect("the row")
