@@ -45,6 +45,7 @@ mod bad_input;
 mod catalogue;
 mod clients;
 mod command;
+mod counted;
 mod findings;
 mod hostile_targets;
 mod inbox;

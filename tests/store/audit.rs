@@ -132,6 +132,22 @@ pub(crate) async fn subjects_are_found_before_and_after_the_seal(bed: &Bed) {
         assert_eq!(list(tokens).await, wanted(&|n| n % 3 != 0 && n % 2 == 1));
         let early = AuditFilter { until: Some(after(6)), ..about("role", &role) };
         assert_eq!(list(early).await, wanted(&|n| n < 6));
+        let mut mentions = store
+            .mentions("request", &[request.clone(), "r-2".to_owned(), role.clone()], 100)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|m| (m.event.0, m.subject, m.kind))
+            .collect::<Vec<_>>();
+        mentions.sort_unstable();
+        let mut told: Vec<_> = events
+            .iter()
+            .map(|e| (e.parts().id, e.parts().subjects["request"].clone(), e.parts().kind.clone()))
+            .collect();
+        told.sort_unstable();
+        assert_eq!(mentions, told);
+        assert!(store.mentions("request", &[], 100).await.unwrap().is_empty());
+        assert_eq!(store.mentions("role", std::slice::from_ref(&role), 7).await.unwrap().len(), 7);
         let (mut seen, mut last) = (Vec::new(), None);
         loop {
             let page = ids(&store.events(&about("role", &role), last, 5).await.unwrap());

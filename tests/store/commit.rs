@@ -370,7 +370,7 @@ pub(crate) async fn many_tokens_under_one_grant(bed: &Bed) {
     }
     let (last_exp, accepted_until) = (Some(after(300)), Some(after(305)));
     for (at, live) in [(now(), 300), (after(300), 0)] {
-        let left = bed.store.live_tokens(grant.id, at).await.unwrap();
+        let left = bed.store.live_tokens(&[grant.id], at).await.unwrap()[&grant.id];
         assert_eq!(left, LiveTokens { live, last_exp, accepted_until });
     }
     let about = AuditFilter {

@@ -1,5 +1,5 @@
 //! Lists and look-ups.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::TimeDelta;
 use hallpass_domain::credential::{Credential, CredentialState};
@@ -259,8 +259,8 @@ pub(crate) async fn sessions_and_tokens_in_force(bed: &Bed) {
     // A revoked token's end still counts: a verifier that cannot be told may accept it until then.
     let (last_exp, accepted_until) = (Some(after(900)), Some(after(905)));
     assert_eq!(
-        store.live_tokens(grant.id, after(10)).await.unwrap(),
-        LiveTokens { live: 2, last_exp, accepted_until }
+        store.live_tokens(&[grant.id], after(10)).await.unwrap(),
+        HashMap::from([(grant.id, LiveTokens { live: 2, last_exp, accepted_until })])
     );
     // The revoked one would be accepted by its signature until its end, and those in force for longer than a minute.
     let minute = TimeDelta::minutes(1);

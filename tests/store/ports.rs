@@ -117,7 +117,7 @@ pub(crate) async fn call_every_port(store: &StoreHandle) {
     store.token_presented(Presented::of(&token)).await.unwrap();
     store.token(token.id).await.unwrap();
     store.tokens_of(grant.id, 5).await.unwrap();
-    store.live_tokens(grant.id, now()).await.unwrap();
+    store.live_tokens(&[grant.id], now()).await.unwrap();
     store.tokens_outlast(grant.target_id, now(), chrono::TimeDelta::minutes(5)).await.unwrap();
     store.user_by_email("a").await.unwrap();
     store.account(w.ana.id).await.unwrap();

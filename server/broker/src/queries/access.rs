@@ -67,7 +67,8 @@ impl Broker {
     ) -> Result<GrantCard, Refusal> {
         let now = self.now();
         let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
-        let tokens = self.store.live_tokens(grant.id, now).await.map_err(unreadable)?;
+        let tokens = self.store.live_tokens(&[grant.id], now).await.map_err(unreadable)?;
+        let tokens = tokens.get(&grant.id).copied().unwrap_or_default();
         let live_tokens = tokens.live;
         let request = match grant.request_id {
             Some(id) => self.store.request(id).await.map_err(unreadable)?,

@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod export;
 mod findings;
 pub mod grant;
+pub(crate) mod happened;
 pub mod inbox;
 pub mod lines;
 pub mod objects;

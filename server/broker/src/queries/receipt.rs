@@ -1,5 +1,5 @@
 //! The access receipt: who asked, who approved what digest with what proof, what was issued, when it was verified gone.
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use hallpass_domain::Timestamp;
@@ -31,7 +31,7 @@ const SEALER_LOOKS: u32 = 20;
 /// Tokens that are listed on one receipt.
 const TOKENS: u32 = 1_000;
 /// Events of one subject on one receipt at most; a grant of which there are more is read in the export.
-const MOST: usize = 5_000;
+pub(super) const MOST: usize = 5_000;
 /// Events read at a time.
 const PAGE: u32 = 200;
 /// Events that are listed on the page.
@@ -119,21 +119,6 @@ impl Broker {
             all.extend(of_it);
         }
         Ok((in_order(all), cut))
-    }
-
-    /// How many events of each kind the log has about a grant and its request: what a receipt must hold from then on. None
-    /// where there are more than a receipt holds.
-    pub(crate) async fn events_so_far(
-        &self,
-        grant: &Grant,
-    ) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
-        let (events, cut) = self.receipt_events(grant).await?;
-        let mut kinds = BTreeMap::new();
-        // Mails go out at any time, and are no part of what happened.
-        for event in events.iter().map(|e| e.event.parts()).filter(|e| !e.kind.starts_with("mail.")) {
-            *kinds.entry(event.kind.clone()).or_insert(0) += 1;
-        }
-        Ok((!cut).then_some(kinds))
     }
 
     /// Every token of a grant that these events tell of, whether its row is still there or not.

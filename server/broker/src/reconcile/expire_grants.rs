@@ -1,8 +1,12 @@
 //! Ends grants whose time is up, and finishes those of which nothing is left.
+use std::collections::HashMap;
+
 use futures_util::future::join_all;
 use hallpass_domain::Timestamp;
+use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::credential::{Credential, CredentialState};
 use hallpass_domain::grant::{EndReason, Grant, GrantState};
+use hallpass_domain::ids::GrantId;
 use hallpass_domain::ports::clock::Trust;
 use hallpass_domain::ports::store::CommitError;
 use hallpass_domain::refusal::Refusal;
@@ -14,6 +18,7 @@ use crate::broker::{Broker, uncommitted, unreadable};
 use crate::events::event;
 use crate::grants::ending::ending;
 use crate::mails;
+use crate::queries::happened::Kinds;
 use crate::queries::tokens::grant_accepted_until;
 
 const BATCH: u32 = 500;
@@ -30,7 +35,7 @@ impl Broker {
         }
         let mut report = Report::default();
         match self.store.due_grants(now, BATCH).await {
-            Ok(due) => self.move_all(&due, now, &mut report).await,
+            Ok(due) => self.end_all(due, now, &mut report).await,
             Err(error) => report.error = Some(error.to_string()),
         }
         // Page by page, so that those which may not end yet keep no others from it.
@@ -43,77 +48,140 @@ impl Broker {
                     break;
                 }
             };
-            self.move_all(&emptied, now, &mut report).await;
             after = emptied.last().map(|g| (g.ends_at, g.id));
-            if emptied.len() < BATCH as usize {
+            let all = emptied.len() < BATCH as usize;
+            self.finish_all(emptied, now, &mut report).await;
+            if all {
                 break;
             }
         }
         report
     }
 
-    async fn move_all(&self, grants: &[Grant], now: Timestamp, report: &mut Report) {
-        for result in join_all(grants.iter().map(|g| self.move_on(g.clone(), now))).await {
-            match result {
-                Ok(true) => report.done += 1,
-                Ok(false) => report.left += 1,
-                Err(refusal) => report.error = Some(refusal.message),
+    /// Due grants to `ending`. One bad grant stops no other: its error stays with it.
+    async fn end_all(&self, due: Vec<Grant>, now: Timestamp, report: &mut Report) {
+        match self.credentials_by_grant(&due).await {
+            Ok(mut credentials) => {
+                let ended = due.into_iter().map(|grant| {
+                    let credentials = credentials.remove(&grant.id).unwrap_or_default();
+                    self.end(grant, credentials, now)
+                });
+                join_all(ended).await.into_iter().for_each(|result| report.count(result));
             }
+            Err(refusal) => report.error = Some(refusal.message),
         }
     }
 
-    /// One bad grant stops no other: its error stays with it. Whatever somebody else moves meanwhile is looked at again.
-    async fn move_on(&self, mut grant: Grant, now: Timestamp) -> Result<bool, Refusal> {
+    /// Whatever somebody else moves meanwhile is looked at again.
+    async fn end(
+        &self,
+        mut grant: Grant,
+        mut credentials: Vec<Credential>,
+        now: Timestamp,
+    ) -> Result<bool, Refusal> {
         for _ in 0..TRIES {
-            let credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
-            let transition = match grant.state {
-                GrantState::Active | GrantState::Scheduled => {
-                    ending(&grant, &credentials, EndReason::Expired, None, "", ACTOR.to_owned(), now).0
-                }
-                GrantState::Ending => match self.finished(&grant, &credentials, now).await? {
-                    Some(transition) => transition,
-                    None => return Ok(false),
-                },
-                GrantState::Ended => return Ok(false),
-            };
-            match self.commit(transition).await {
-                Ok(()) => return Ok(true),
-                Err(CommitError::Conflict(_)) => {}
-                Err(error) => return Err(uncommitted(error)),
+            if !matches!(grant.state, GrantState::Active | GrantState::Scheduled) {
+                return Ok(false);
+            }
+            let (transition, _) =
+                ending(&grant, &credentials, EndReason::Expired, None, "", ACTOR.to_owned(), now);
+            if self.moved(transition).await? {
+                return Ok(true);
             }
             match self.store.grant(grant.id).await.map_err(unreadable)? {
                 Some(now_so) => grant = now_so,
                 None => return Ok(false),
             }
+            credentials = self.store.credentials_of(grant.id).await.map_err(unreadable)?;
         }
         Ok(false)
     }
 
-    /// `ending → ended`, once nothing issued under the grant is left or may still be accepted.
-    async fn finished(
+    /// `ending → ended`, once nothing issued under a grant is left or may still be accepted. What somebody else moves
+    /// meanwhile is looked at in the next round.
+    async fn finish_all(&self, emptied: Vec<Grant>, now: Timestamp, report: &mut Report) {
+        let ended: Result<_, Refusal> = async {
+            let catalogue = self.catalogue().await?;
+            let over = self.nothing_left(&catalogue, emptied, now, report).await?;
+            // Counted after that: nothing happens to them any more.
+            let events = self.events_so_far(&over.iter().map(|o| &o.grant).collect::<Vec<_>>()).await?;
+            let ended =
+                |o: &Over| self.moved(o.ended(&catalogue, events.get(&o.grant.id).unwrap_or(&None), now));
+            Ok(join_all(over.iter().map(ended)).await)
+        }
+        .await;
+        match ended {
+            Ok(results) => results.into_iter().for_each(|result| report.count(result)),
+            Err(refusal) => report.error = Some(refusal.message),
+        }
+    }
+
+    /// Those of which nothing is left.
+    async fn nothing_left(
         &self,
-        grant: &Grant,
-        credentials: &[Credential],
+        catalogue: &Catalogue,
+        emptied: Vec<Grant>,
         now: Timestamp,
-    ) -> Result<Option<Transition>, Refusal> {
-        if credentials.iter().any(|c| c.state != CredentialState::Revoked) {
-            return Ok(None);
+        report: &mut Report,
+    ) -> Result<Vec<Over>, Refusal> {
+        let mut credentials = self.credentials_by_grant(&emptied).await?;
+        let ids: Vec<GrantId> = emptied.iter().map(|grant| grant.id).collect();
+        let tokens = self.store.live_tokens(&ids, now).await.map_err(unreadable)?;
+        let mut over = Vec::with_capacity(emptied.len());
+        for grant in emptied {
+            let credentials = credentials.remove(&grant.id).unwrap_or_default();
+            let tokens = tokens.get(&grant.id).copied().unwrap_or_default();
+            let until = grant_accepted_until(catalogue, &grant, &tokens);
+            let left = credentials.iter().any(|c| c.state != CredentialState::Revoked);
+            if left || until.is_some_and(|t| now < t) {
+                report.left += 1;
+            } else {
+                over.push(Over { grant, credentials, until });
+            }
         }
-        let catalogue = self.catalogue().await?;
-        let tokens = self.store.live_tokens(grant.id, now).await.map_err(unreadable)?;
-        let until = grant_accepted_until(&catalogue, grant, &tokens);
-        if until.is_some_and(|t| now < t) {
-            return Ok(None);
+        Ok(over)
+    }
+
+    async fn credentials_by_grant(
+        &self,
+        grants: &[Grant],
+    ) -> Result<HashMap<GrantId, Vec<Credential>>, Refusal> {
+        let ids: Vec<GrantId> = grants.iter().map(|grant| grant.id).collect();
+        let mut by_grant = HashMap::<GrantId, Vec<Credential>>::new();
+        for credential in self.store.credentials_of_all(&ids).await.map_err(unreadable)? {
+            by_grant.entry(credential.grant_id).or_default().push(credential);
         }
+        Ok(by_grant)
+    }
+
+    /// False where somebody else was faster.
+    async fn moved(&self, transition: Transition) -> Result<bool, Refusal> {
+        match self.commit(transition).await {
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict(_)) => Ok(false),
+            Err(error) => Err(uncommitted(error)),
+        }
+    }
+}
+
+/// A grant of which nothing is left.
+struct Over {
+    grant: Grant,
+    credentials: Vec<Credential>,
+    /// Until when one of its tokens could be accepted by a target that does not ask.
+    until: Option<Timestamp>,
+}
+
+impl Over {
+    fn ended(&self, catalogue: &Catalogue, events: &Kinds, now: Timestamp) -> Transition {
+        let grant = &self.grant;
         let next = Grant {
             state: GrantState::Ended,
             verified_at: Some(now),
-            accepted_until: until.filter(|t| *t > grant.ends_at),
+            accepted_until: self.until.filter(|t| *t > grant.ends_at),
             version: grant.version + 1,
             ..grant.clone()
         };
-        let check = check_sentence(&next, credentials);
-        let events = self.events_so_far(grant).await?;
         let mut subjects = vec![
             ("grant", grant.id.to_string()),
             ("role", grant.role_id.to_string()),
@@ -121,12 +189,23 @@ impl Broker {
             ("subject", grant.principal.to_string()),
         ];
         subjects.extend(grant.request_id.map(|r| ("request", r.to_string())));
-        let mut transition = Transition::new(now).with(Change::Grant(Box::new(next.clone()))).event(event(now, "grant.ended", ACTOR, &subjects,
-            json!({ "reason": next.end_reason.map(EndReason::as_str), "ends_at": next.ends_at.to_rfc3339(), "verified_at": now.to_rfc3339(), "accepted_until": next.accepted_until.map(|t| t.to_rfc3339()), "credentials": credentials.len(), "events": events }), json!({})));
-        if grant.request_id.is_some() {
-            transition = transition.mails(mails::grant_ended(&catalogue, &next, &check, now));
+        let data = json!({
+            "reason": next.end_reason.map(EndReason::as_str), "ends_at": next.ends_at.to_rfc3339(), "verified_at": now.to_rfc3339(),
+            "accepted_until": next.accepted_until.map(|t| t.to_rfc3339()), "credentials": self.credentials.len(), "events": events,
+        });
+        let transition = Transition::new(now).with(Change::Grant(Box::new(next.clone()))).event(event(
+            now,
+            "grant.ended",
+            ACTOR,
+            &subjects,
+            data,
+            json!({}),
+        ));
+        if grant.request_id.is_none() {
+            return transition;
         }
-        Ok(Some(transition))
+        let check = check_sentence(&next, &self.credentials);
+        transition.mails(mails::grant_ended(catalogue, &next, &check, now))
     }
 }
 

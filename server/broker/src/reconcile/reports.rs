@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use hallpass_domain::Timestamp;
+use hallpass_domain::refusal::Refusal;
 use serde::Serialize;
 
 /// Report of one run.
@@ -15,6 +16,17 @@ pub struct Report {
     pub left: u64,
     /// What went wrong, in a sentence without secrets.
     pub error: Option<String>,
+}
+
+impl Report {
+    /// Counts one thing that was done, or left for later, or failed.
+    pub(super) fn count(&mut self, result: Result<bool, Refusal>) {
+        match result {
+            Ok(true) => self.done += 1,
+            Ok(false) => self.left += 1,
+            Err(refusal) => self.error = Some(refusal.message),
+        }
+    }
 }
 
 /// Report with its history.

@@ -74,6 +74,17 @@ pub struct Unsealed {
     pub leaf_hash: Hash,
 }
 
+/// That an event is about something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// What it is about.
+    pub subject: String,
+    /// Which event.
+    pub event: EventId,
+    /// Its kind.
+    pub kind: String,
+}
+
 /// The audit log as stored.
 #[async_trait]
 pub trait AuditLog {
@@ -84,6 +95,8 @@ pub trait AuditLog {
         after: Option<uuid::Uuid>,
         limit: u32,
     ) -> Read<Vec<LoggedEvent>>;
+    /// Events about any of these subjects of one noun, in no order, at most `limit`; one that is sealed meanwhile may come twice.
+    async fn mentions(&self, noun: &str, subjects: &[String], limit: u32) -> Read<Vec<Mention>>;
     /// Sealed events by index, from `first`, at most `limit`: for exports.
     async fn sealed_events(&self, first: u64, limit: u32) -> Read<Vec<LoggedEvent>>;
     /// Events without an index, oldest id first.

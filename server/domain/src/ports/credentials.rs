@@ -28,6 +28,8 @@ pub trait Credentials {
     async fn credentials(&self, ids: &[CredentialId]) -> Read<Vec<Credential>>;
     /// Credentials of a grant, oldest first.
     async fn credentials_of(&self, grant: GrantId) -> Read<Vec<Credential>>;
+    /// The same of many grants in one read.
+    async fn credentials_of_all(&self, grants: &[GrantId]) -> Read<Vec<Credential>>;
     /// Everything not yet `revoked` at a target, and its external names: what the reconciler compares with what the target lists.
     async fn unrevoked_at(&self, target: TargetId) -> Read<Vec<Credential>>;
     /// A credential by its name at a target.

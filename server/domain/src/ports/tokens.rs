@@ -1,4 +1,6 @@
 //! Reads of access tokens.
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
@@ -19,8 +21,8 @@ pub trait Tokens {
     async fn token(&self, id: TokenId) -> Read<Option<Token>>;
     /// Tokens of a grant, those that last longest first; of the same end, the newest.
     async fn tokens_of(&self, grant: GrantId, limit: u32) -> Read<Vec<Token>>;
-    /// What the tokens of a grant come to at `now`.
-    async fn live_tokens(&self, grant: GrantId, now: Timestamp) -> Read<LiveTokens>;
+    /// What the tokens of each of these grants come to at `now`; a grant that does not exist is left out.
+    async fn live_tokens(&self, grants: &[GrantId], now: Timestamp) -> Read<HashMap<GrantId, LiveTokens>>;
     /// From when no token of the target lives longer than `life` and none that is over could still be accepted by its
     /// signature; none where it is so at `now`.
     async fn tokens_outlast(

@@ -262,7 +262,8 @@ mod tests {
 
     #[test]
     fn flags_override_environment_overrides_file() {
-        let text = "[server]\nlisten = \"127.0.0.1:1\"\nworkers = 1\n[mail]\nhost = \"a\"\n";
+        let text =
+            "[server]\nlisten = \"127.0.0.1:1\"\nworkers = 1\n[mail]\ntransport = \"smtp\"\nhost = \"a\"\n";
         let config = load_text(
             text,
             &[

@@ -1,6 +1,7 @@
 //! What the two back ends do not share: row locks, notifications, the clock, and the look-up after a lost COMMIT.
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use data_encoding::HEXLOWER;
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -129,12 +130,12 @@ pub(crate) async fn claimable_mails(db: &mut Db<'_>, now: Ts, limit: i64) -> Res
 }
 
 statement!(
-    /// The place of one event.
-    Place on Sqlite {
-        "UPDATE audit_events SET leaf_index = " index: BigInt => i64,
-        ", leaf_hash = " hash: Binary => Digest,
-        " WHERE id = " id: UidSql => Uid;
-        " AND leaf_index IS NULL"
+    /// The places of many events, which begin with the first: a list of pairs, id and hash, in hexadecimal. One statement, since
+    /// SQLite copies every page that a statement changes under a trigger before its first change.
+    PlacesListed on Sqlite {
+        "UPDATE audit_events SET leaf_index = p.place, leaf_hash = p.hash FROM (SELECT key + " first: BigInt => i64,
+        " AS place, unhex(value ->> 0) AS id, unhex(value ->> 1) AS hash FROM json_each(" leaves: Text => String;
+        ")) AS p WHERE audit_events.id = p.id AND audit_events.leaf_index IS NULL"
     }
 );
 
@@ -170,11 +171,12 @@ pub(crate) async fn place_leaves(
 ) -> Result<usize, Fail> {
     match db {
         Db::Lite(conn) => {
-            let mut placed = 0;
-            for (index, (id, hash)) in (first..).zip(leaves) {
-                let query = Place { index, hash: Digest(*hash.as_bytes()), id: Uid(id.0) };
-                placed += diesel::RunQueryDsl::execute(query, &mut **conn)?;
-            }
+            let pairs: Vec<_> = leaves
+                .iter()
+                .map(|(id, hash)| (id.0.as_simple().to_string(), HEXLOWER.encode(hash.as_bytes())))
+                .collect();
+            let text = serde_json::to_string(&pairs).map_err(|e| Fail::Refused(e.to_string()))?;
+            let placed = diesel::RunQueryDsl::execute(PlacesListed { first, leaves: text }, &mut **conn)?;
             let end = first.saturating_add(i64::try_from(leaves.len()).unwrap_or(i64::MAX));
             diesel::RunQueryDsl::execute(PlacedSubjects { first, end }, &mut **conn)?;
             Ok(placed)

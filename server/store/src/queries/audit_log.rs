@@ -11,7 +11,9 @@ use hallpass_domain::Timestamp;
 use hallpass_domain::audit::event::Event;
 use hallpass_domain::audit::merkle::Hash;
 use hallpass_domain::ids::EventId;
-use hallpass_domain::ports::audit_log::{AuditFilter, AuditLog, LogHead, LoggedEvent, Seal, Unsealed};
+use hallpass_domain::ports::audit_log::{
+    AuditFilter, AuditLog, LogHead, LoggedEvent, Mention, Seal, Unsealed,
+};
 use hallpass_domain::ports::store::{CommitError, Read};
 use uuid::Uuid;
 
@@ -118,6 +120,50 @@ impl AuditLog for StoreHandle {
             found.truncate(usize::try_from(limit(rows)).unwrap_or(usize::MAX));
         }
         Ok(found)
+    }
+
+    async fn mentions(&self, noun: &str, subjects: &[String], rows: u32) -> Read<Vec<Mention>> {
+        // Read first, as above.
+        let mut found = if self.is_shared() {
+            Vec::new()
+        } else {
+            // They are held against each event that waits, so they come as one list, which SQLite indexes once.
+            let list = serde_json::json!(subjects).to_string();
+            values!(
+                self,
+                (String, Uid, String),
+                audit_events::table
+                    .filter(
+                        sql::<Bool>(UNSEALED)
+                            .sql(" AND json_valid(audit_events.subjects) AND json_extract(audit_events.subjects, '$.' || ")
+                            .bind::<Text, _>(noun)
+                            .sql(") IN (SELECT value FROM json_each(")
+                            .bind::<Text, _>(&list)
+                            .sql("))")
+                    )
+                    .limit(limit(rows))
+                    .select((
+                        sql::<Text>("json_extract(audit_events.subjects, '$.' || ").bind::<Text, _>(noun).sql(")"),
+                        audit_events::id,
+                        audit_events::kind
+                    ))
+            )?
+        };
+        found.extend(values!(
+            self,
+            (String, Uid, String),
+            audit_subjects::table
+                .inner_join(audit_events::table.on(audit_events::id.eq(audit_subjects::event_id)))
+                .filter(audit_subjects::noun.eq(noun))
+                .filter(audit_subjects::subject_id.eq_any(subjects))
+                .limit(limit(rows))
+                .select((audit_subjects::subject_id, audit_events::id, audit_events::kind))
+        )?);
+        found.truncate(usize::try_from(limit(rows)).unwrap_or(usize::MAX));
+        Ok(found
+            .into_iter()
+            .map(|(subject, event, kind)| Mention { subject, event: EventId(event.0), kind })
+            .collect())
     }
 
     async fn sealed_events(&self, first: u64, rows: u32) -> Read<Vec<LoggedEvent>> {

@@ -49,6 +49,15 @@ impl Credentials for StoreHandle {
         )
     }
 
+    async fn credentials_of_all(&self, grants: &[GrantId]) -> Read<Vec<Credential>> {
+        let grants: Vec<Uid> = grants.iter().map(|grant| Uid(grant.0)).collect();
+        many!(
+            self,
+            CredentialRow,
+            credentials::table.filter(credentials::grant_id.eq_any(&grants)).order(credentials::id.asc())
+        )
+    }
+
     async fn unrevoked_at(&self, target: TargetId) -> Read<Vec<Credential>> {
         many!(
             self,

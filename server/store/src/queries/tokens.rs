@@ -1,4 +1,6 @@
 //! Access tokens.
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -10,7 +12,7 @@ use hallpass_domain::ports::store::Read;
 use hallpass_domain::ports::tokens::{LiveTokens, Tokens};
 use hallpass_domain::presented::Presented;
 
-use super::{count, limit, many, one, value};
+use super::{count, limit, many, one, value, values};
 use crate::db::conn::on_db;
 use crate::db::fail::unread;
 use crate::db::types::{Digest, Ts, Uid};
@@ -60,19 +62,44 @@ impl Tokens for StoreHandle {
         )
     }
 
-    async fn live_tokens(&self, grant: GrantId, now: Timestamp) -> Read<LiveTokens> {
-        let of_grant = || tokens::table.filter(tokens::grant_id.eq(Uid(grant.0)));
-        let live = value!(
+    async fn live_tokens(&self, grants: &[GrantId], now: Timestamp) -> Read<HashMap<GrantId, LiveTokens>> {
+        let ids: Vec<Uid> = grants.iter().map(|grant| Uid(grant.0)).collect();
+        let of_grant = || tokens::table.filter(tokens::grant_id.eq(grants::id));
+        let live = of_grant().filter(tokens::expires_at.gt(Ts(now))).filter(tokens::revoked_at.is_null());
+        let last = of_grant().select(diesel::dsl::max(tokens::expires_at));
+        let counted = values!(
             self,
-            i64,
-            of_grant().filter(tokens::expires_at.gt(Ts(now))).filter(tokens::revoked_at.is_null()).count()
+            (Uid, Option<i64>, Option<Ts>),
+            grants::table.filter(grants::id.eq_any(&ids)).select((
+                grants::id,
+                live.count().single_value(),
+                last.single_value()
+            ))
         )?;
-        let last = value!(self, Option<Ts>, of_grant().select(diesel::dsl::max(tokens::expires_at)))?;
-        let Some(Ts(last)) = last else { return Ok(LiveTokens::default()) };
         // Only those that end within a leeway of the last one can be accepted longer than it.
-        let late = of_grant().filter(tokens::expires_at.ge(Ts(last - LONGEST_LEEWAY)));
-        let accepted = value!(self, Option<Ts>, late.select(diesel::dsl::max(tokens::accepted_until)))?;
-        Ok(LiveTokens { live: count(live), last_exp: Some(last), accepted_until: accepted.map(|at| at.0) })
+        let late = counted.iter().filter_map(|(_, _, last)| *last).map(|last| last.0 - LONGEST_LEEWAY).min();
+        let accepted: HashMap<Uid, Option<Ts>> = match late {
+            None => HashMap::new(),
+            Some(late) => values!(
+                self,
+                (Uid, Option<Ts>),
+                grants::table.filter(grants::id.eq_any(&ids)).select((
+                    grants::id,
+                    of_grant()
+                        .filter(tokens::expires_at.ge(Ts(late)))
+                        .select(diesel::dsl::max(tokens::accepted_until))
+                        .single_value()
+                ))
+            )?
+            .into_iter()
+            .collect(),
+        };
+        let tokens = |(id, live, last): (Uid, Option<i64>, Option<Ts>)| {
+            let accepted_until = accepted.get(&id).copied().flatten().map(|at| at.0);
+            let last_exp = last.map(|at| at.0);
+            (GrantId(id.0), LiveTokens { live: count(live.unwrap_or(0)), last_exp, accepted_until })
+        };
+        Ok(counted.into_iter().map(tokens).collect())
     }
 
     async fn tokens_outlast(
