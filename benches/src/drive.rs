@@ -47,6 +47,7 @@ impl Server {
             .args(arguments)
             .stdout(Stdio::piped())
             .stdin(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;

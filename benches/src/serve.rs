@@ -114,6 +114,8 @@ pub(crate) async fn hallpass(args: Args) -> Result<(), Fault> {
     config.database.journal_file = Some(args.folder.join("journal"));
     config.keys.master_key_file = args.folder.join("master.key");
     config.mail.directory = args.folder.join("mail");
+    // As in use: a line a request, the good answers of introspection left out.
+    hallpassd::logging::start(&config.log.filter, config.log.json);
     let composed = compose(&config, &base_url, Making::Allowed, Given::default()).await?;
     let broker = &composed.broker;
     let applied = broker

@@ -127,7 +127,8 @@ mod unusable {
             assert_eq!((error.status(), error.code()), (Some(502), "target_refused"));
             // The log has the cause under the id that the caller was told.
             let (id, log) = (error.request_id().expect("an id"), logs::since(mark));
-            let cause = |line: &str| line.contains("issuing at a target failed") && line.contains(id);
+            let named = format!("{{\"request_id\":\"{id}\",");
+            let cause = |line: &str| line.starts_with(&named) && line.contains("issuing at a target failed");
             assert!(log.lines().any(cause), "{id}: {log}");
         }
         // Its owner and the administrator learn why, once; the event has the class, each time.

@@ -45,6 +45,8 @@ async fn ask_approve_use_watch_end(script: bool) {
     window.expect_words("Ana Ruiz").await;
     window.expect_words_sooner_or_later("Verified absent").await;
     window.look_with_script("receipt").await;
+    // One page, as the demo's story has it, on A4 and on Letter.
+    assert_eq!(window.sheets([(21.0, 29.7), (21.59, 27.94)]).await, [1, 1]);
     window.open("/access").await;
     window.expect_words("Ended lately").await;
     window.expect_quiet().await;

@@ -110,6 +110,19 @@ impl Window {
         self.driver.open(&url).await;
     }
 
+    /// How many sheets the page takes, on each of these papers: width and height in centimetres.
+    pub(crate) async fn sheets<const N: usize>(&self, papers: [(f64, f64); N]) -> [usize; N] {
+        let mut sheets = [0; N];
+        for (sheets, (width, height)) in sheets.iter_mut().zip(papers) {
+            let paper = json!({ "page": { "width": width, "height": height } });
+            let pdf = self.driver.command(reqwest::Method::POST, "/print", Some(paper)).await.unwrap();
+            let pdf = data_encoding::BASE64.decode(pdf.as_str().unwrap().as_bytes()).unwrap();
+            let pdf = String::from_utf8_lossy(&pdf);
+            *sheets = pdf.matches("/Type /Page\n").count();
+        }
+        sheets
+    }
+
     /// The first that a person sees, once there is one.
     pub(crate) async fn see(&self, by: By<'_>) -> Element {
         let find = || async {

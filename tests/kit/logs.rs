@@ -34,7 +34,8 @@ pub fn keep() {
     STARTED.call_once(|| {
         let filter = std::env::var("HALLPASS_TEST_LOG").unwrap_or_else(|_| "debug,hallpass=trace".to_owned());
         let filter = hallpassd::logging::filter(&filter).expect("a filter");
-        let lines = tracing_subscriber::fmt::layer().json().with_writer(Kept).with_filter(filter);
+        let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(Kept);
+        let lines = lines.map_event_format(hallpassd::logging::OfRequest).with_filter(filter);
         let _ = tracing_subscriber::registry().with(lines).try_init();
     });
 }

@@ -9,6 +9,7 @@ pub mod events;
 pub mod grants;
 pub mod health;
 mod known;
+pub mod log_scope;
 pub mod mails;
 pub mod nudge;
 pub mod queries;

@@ -1,18 +1,49 @@
 //! Structured logs: JSON lines to standard error.
+use hallpass_broker::log_scope;
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry::LookupSpan;
 
 /// Starts logging; a second call does nothing. A filter that cannot be read was refused before (`config/serve.rs`).
 pub fn start(text: &str, json: bool) {
     let filter = filter(text).unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = if json {
-        lines.json().flatten_event(true).with_span_list(false).boxed()
+        lines.json().flatten_event(true).with_current_span(false).map_event_format(OfRequest).boxed()
     } else {
-        lines.compact().boxed()
+        lines.compact().map_event_format(OfRequest).boxed()
     };
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+}
+
+/// Lines that begin with the id of the request for which they were written, where there is one.
+#[derive(Debug)]
+pub struct OfRequest<F>(pub F);
+
+impl<S, N, F> FormatEvent<S, N> for OfRequest<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        ctx: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> std::fmt::Result {
+        let Some(id) = log_scope::request() else { return self.0.format_event(ctx, writer, event) };
+        let mut line = String::new();
+        self.0.format_event(ctx, Writer::new(&mut line), event)?;
+        // An id is 1 to 64 of `[A-Za-z0-9._-]`: nothing of it needs to be escaped.
+        match line.strip_prefix('{') {
+            Some(fields) => write!(writer, "{{\"request_id\":\"{id}\",{fields}"),
+            None => write!(writer, "[{id}] {line}"),
+        }
+    }
 }
 
 /// Reads a filter: a level for all, and levels for those whose name begins so, apart by commas.

@@ -1,9 +1,8 @@
 //! What is known about a request before its handler runs: its id and where it comes from.
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr};
-use std::rc::Rc;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
@@ -13,7 +12,7 @@ use hallpass_broker::Origin;
 #[derive(Clone, Debug)]
 pub struct Ctx {
     /// Id of the request: in the answer, the log and every problem.
-    pub request_id: Rc<str>,
+    pub request_id: Arc<str>,
     /// The client's address (see [`crate::address`]).
     pub address: IpAddr,
 }
@@ -22,7 +21,7 @@ impl Ctx {
     /// The context of a request.
     pub fn of(req: &HttpRequest) -> Self {
         req.extensions().get::<Self>().cloned().unwrap_or_else(|| Self {
-            request_id: Rc::from(""),
+            request_id: Arc::from(""),
             address: req.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.ip()),
         })
     }
@@ -46,20 +45,20 @@ impl FromRequest for Ctx {
 const MAX_ID: usize = 64;
 
 /// The id of a request: the caller's own where it is 1 to 64 of `[A-Za-z0-9._-]`, else a new one.
-pub fn request_id(presented: Option<&str>) -> Rc<str> {
+pub fn request_id(presented: Option<&str>) -> Arc<str> {
     let plain = |id: &&str| {
         (1..=MAX_ID).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
     };
     match presented.filter(plain) {
-        Some(id) => Rc::from(id),
+        Some(id) => Arc::from(id),
         None => new_id(),
     }
 }
 
 /// A UUID whose upper half is drawn once per process and whose lower half counts: unique like a random one, without
 /// asking the operating system for randomness at every request. It is a name, not a secret.
-fn new_id() -> Rc<str> {
+fn new_id() -> Arc<str> {
     static PROCESS: LazyLock<(u64, AtomicU64)> = LazyLock::new(|| {
         let (upper, lower) = uuid::Uuid::new_v4().as_u64_pair();
         (upper, AtomicU64::new(lower))
@@ -68,7 +67,7 @@ fn new_id() -> Rc<str> {
     // Bits 63 and 62 of the lower half are the variant (RFC 9562 §4.1); the count leaves them alone.
     let count = lower.fetch_add(1, Ordering::Relaxed) & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
     let mut text = uuid::Uuid::encode_buffer();
-    Rc::from(&*uuid::Uuid::from_u64_pair(*upper, count).as_hyphenated().encode_lower(&mut text))
+    Arc::from(&*uuid::Uuid::from_u64_pair(*upper, count).as_hyphenated().encode_lower(&mut text))
 }
 
 #[cfg(test)]

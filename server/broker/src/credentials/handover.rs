@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_domain::credential::Credential;
-use tracing::Instrument as _;
 
 use super::abandon::Failure;
 use super::login::IssuedLogin;
 use crate::broker::Broker;
+use crate::log_scope;
 
 /// Time between two tries to write down that a login goes again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ impl Drop for Otherwise {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
                 let taking = async move { broker.take_back(&credential).await };
-                drop(runtime.spawn(taking.in_current_span()));
+                drop(runtime.spawn(log_scope::carried(taking)));
             }
             // Only where the process ends; a crash between the commit and the answer leaves the same.
             Err(_) => {

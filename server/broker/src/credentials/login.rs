@@ -15,7 +15,6 @@ use hallpass_domain::transition::{Change, Rested, Transition};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::oneshot;
-use tracing::Instrument as _;
 
 use super::abandon::Failure;
 use super::handover::Handover;
@@ -23,6 +22,7 @@ use super::token::issuable;
 use crate::broker::{Broker, Decided, unreadable};
 use crate::caller::Caller;
 use crate::events::event;
+use crate::log_scope;
 
 /// Seconds in which the target must have created the account.
 const CREATE_SECONDS: i64 = 10;
@@ -60,7 +60,7 @@ impl Broker {
             // Nobody takes it: it comes back, or is dropped on its way, and a login in it is removed.
             let _ = hand.send(issued.map(|login| Handover::of(login, broker)));
         };
-        tokio::spawn(issuing.in_current_span());
+        tokio::spawn(log_scope::carried(issuing));
         taking.await.unwrap_or_else(|_| {
             Err(Refusal::unavailable(
                 "internal",

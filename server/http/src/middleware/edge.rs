@@ -1,6 +1,7 @@
 //! The one middleware: id, address, host, time limit, panics, words of errors, headers, log, counters.
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::BoxBody;
@@ -9,7 +10,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
-use tracing::Instrument as _;
+use hallpass_broker::log_scope;
 
 use super::{Area, access_log, headers, host, render};
 use crate::address::client_address;
@@ -64,9 +65,8 @@ pub async fn edge(
         );
         Ok(req.into_response(problem.error_response()))
     } else {
-        // Whatever is logged on the way to the answer says which request it was for.
-        let span = tracing::info_span!("request", request_id = &*ctx.request_id);
-        answered(&state, &ctx, area, &path, next, req).instrument(span).await
+        let answered = answered(&state, &ctx, area, &path, next, req);
+        log_scope::of_request(Arc::clone(&ctx.request_id), answered).await
     };
     let https = state.config.is_https();
     let (done, status, pattern) = match done {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use hallpass_broker::admin::TargetTried;
+use hallpass_broker::log_scope;
 use hallpass_client::wire::admin::{CheckOutcome, TargetCheck};
-use tracing::Instrument as _;
 
 use crate::api::answer::Answer;
 use crate::api::idempotency::once;
@@ -28,7 +28,7 @@ pub async fn check(
     once(&state, &req, &who, &body.0, None, |_| async move {
         // The account is removed also where the caller hangs up.
         let trying = async move { broker.check_target(&caller, &name).await };
-        let trying = tokio::spawn(trying.in_current_span());
+        let trying = tokio::spawn(log_scope::carried(trying));
         let tried = trying
             .await
             .map_err(|_| Problem::of_status(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR))??;

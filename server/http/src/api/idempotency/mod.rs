@@ -19,10 +19,10 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use data_encoding::HEXLOWER;
 use hallpass_broker::broker::{uncommitted, unreadable};
+use hallpass_broker::log_scope;
 use hallpass_domain::ports::store::CommitError;
 use hallpass_domain::transition::{Idempotency, Transition};
 use ring::digest::{SHA256, digest};
-use tracing::Instrument as _;
 
 pub use record::Again;
 use record::{Record, record_of, replay};
@@ -156,7 +156,7 @@ where
         drop(guard);
         done
     };
-    actix_web::rt::spawn(whole.in_current_span())
+    actix_web::rt::spawn(log_scope::carried(whole))
         .await
         .unwrap_or_else(|_| Err(Problem::internal()))
         .map(Into::into)
