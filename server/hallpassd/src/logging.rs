@@ -1,22 +1,30 @@
 //! Structured logs: JSON lines to standard error.
 use hallpass_broker::log_scope;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{self, FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
 /// Starts logging; a second call does nothing. A filter that cannot be read was refused before (`config/serve.rs`).
 pub fn start(text: &str, json: bool) {
     let filter = filter(text).unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
-    let lines = fmt::layer().with_writer(std::io::stderr);
-    let lines = if json {
+    let _ = tracing_subscriber::registry().with(lines(json, std::io::stderr).with_filter(filter)).try_init();
+}
+
+fn lines<S, W>(json: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
+    if json {
         lines.json().flatten_event(true).with_current_span(false).map_event_format(OfRequest).boxed()
     } else {
         lines.compact().map_event_format(OfRequest).boxed()
-    };
-    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    }
 }
 
 /// Lines that begin with the id of the request for which they were written, where there is one.
@@ -75,6 +83,50 @@ mod tests {
         assert!(read.would_enable("rustls", &Level::WARN));
         assert!(!read.would_enable("rustls", &Level::INFO));
         assert!(!filter("off").unwrap().would_enable("hallpass", &Level::ERROR));
+    }
+
+    #[derive(Clone, Default)]
+    struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_name_their_request() {
+        for json in [true, false] {
+            let kept = Kept::default();
+            let writer = kept.clone();
+            let logger = tracing_subscriber::registry().with(lines(json, move || writer.clone()));
+            tracing::subscriber::with_default(logger, || {
+                let work =
+                    log_scope::of_request("r-1".into(), async { tracing::warn!(n = 1, "said \"so\"") });
+                futures_util::FutureExt::now_or_never(work).unwrap();
+                tracing::warn!("of nobody");
+            });
+            let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+            let (of_request, of_nobody) = text.split_once('\n').unwrap();
+            if json {
+                let line: serde_json::Value = serde_json::from_str(of_request).unwrap();
+                assert_eq!(
+                    (&line["request_id"], &line["message"], &line["n"]),
+                    (&"r-1".into(), &"said \"so\"".into(), &1.into())
+                );
+                let line: serde_json::Value = serde_json::from_str(of_nobody).unwrap();
+                assert!(line.get("request_id").is_none(), "{line}");
+            } else {
+                assert!(
+                    of_request.starts_with("[r-1] ") && of_request.contains("said \"so\""),
+                    "{of_request}"
+                );
+                assert!(!of_nobody.contains('['), "{of_nobody}");
+            }
+        }
     }
 
     #[test]

@@ -19,9 +19,9 @@ use crate::notices::{Committed, Notices};
 
 /// Most jobs in one transaction.
 const BATCH: usize = 256;
-/// Longest wait for callers of the last batch to come back and join the next: one sync for twice as many. Only where
-/// several were waiting; who comes alone never waits.
-const GATHER: Duration = Duration::from_millis(1);
+/// Longest wait for callers of the last batch to come back and join the next: one sync for twice as many, and about as long as
+/// a sync takes. Only where several were waiting; who comes alone never waits.
+const GATHER: Duration = Duration::from_millis(2);
 /// Tries of a batch that met another transaction or a lost connection before its COMMIT.
 const TRIES: u32 = 5;
 /// Waits between tries to connect.
@@ -51,11 +51,16 @@ impl Writer {
     /// Serves until every sender is gone.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
         let mut last = 1;
-        while let Some(first) = queue.recv().await {
-            let mut batch = vec![first];
+        loop {
+            let mut batch = Vec::new();
             take_waiting(&mut batch, &mut queue);
+            // Who waits already came while the last batch was written, and its callers may come back yet.
+            let goal = (batch.len() + last).min(BATCH);
+            if batch.is_empty() {
+                let Some(first) = queue.recv().await else { return };
+                batch.push(first);
+            }
             if last > 1 {
-                let goal = (batch.len() + last).min(BATCH);
                 let gathered = tokio::time::timeout(GATHER, async {
                     while batch.len() < goal
                         && let Some(next) = queue.recv().await

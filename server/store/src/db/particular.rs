@@ -302,7 +302,7 @@ pub(crate) async fn hold_row(db: &mut Db<'_>, (table, id): (Locked, Uuid)) -> Re
 async fn held_catalogue(db: &mut Db<'_>) -> Result<Option<i64>, Fail> {
     let query = catalogue_revision::table.find(1).select(catalogue_revision::revision);
     let revision: QueryResult<i64> = match db {
-        Db::Lite(conn) => diesel::RunQueryDsl::first(query, &mut **conn),
+        Db::Lite(conn) => diesel::RunQueryDsl::get_result(query, &mut **conn),
         Db::Pg(conn) => diesel_async::RunQueryDsl::get_result(query.for_share(), &mut **conn).await,
     };
     Ok(revision.optional()?)
