@@ -124,6 +124,17 @@ fn assert_conflict(refusal: &Refusal, code: &str) {
     assert!(refusal.message.len() > 20, "it says what happened: {}", refusal.message);
 }
 
+/// Until an instant may come while these are under way: each time a little later, and every fourth time as soon as the first of
+/// them is through, so that the instant is not always the faster one.
+async fn under_way<T>(work: &[tokio::task::JoinHandle<T>], round: usize) {
+    for _ in 0..round % 16 {
+        tokio::task::yield_now().await;
+    }
+    while round % 4 == 3 && !work.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Each side won some rounds; else it was no race.
 #[track_caller]
 fn assert_both_won(one: usize, other: usize) {
@@ -234,10 +245,7 @@ async fn approve_against_lapse(backend: Backend) {
             .iter()
             .map(|(_, r)| tokio::spawn(approve(arena.one(), arena.ana.clone(), r.clone())))
             .collect();
-        // The instant comes while the approvals are on their way, each time a little later.
-        for _ in 0..round % 16 {
-            tokio::task::yield_now().await;
-        }
+        under_way(&approving, round).await;
         arena.server.set_clock(decide_by);
         let (first, second) = (arena.other(), arena.one());
         let lapsing = tokio::join!(first.step_lapse_requests(), second.step_lapse_requests());
@@ -287,9 +295,7 @@ async fn end_against_expiry(backend: Backend) {
                 tokio::spawn(async move { broker.release_grant(&holder, id).await })
             })
             .collect();
-        for _ in 0..round % 16 {
-            tokio::task::yield_now().await;
-        }
+        under_way(&releasing, round).await;
         arena.server.set_clock(ends_at);
         let other = arena.other();
         let (_, releasing) =
