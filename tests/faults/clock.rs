@@ -48,7 +48,7 @@ async fn two_days_forward(store: Store) {
     assert!(gauge(&world, "hallpass_clock_jump_held").await > 0.5);
     assert!(gauge(&world, "hallpass_clock_skew_seconds").await > 172_000.0);
     told(&mailbox, "jumped forward by", 1).await;
-    turns().await;
+    turns(&world).await;
     assert!(trouble(&world, "lapse").is_some_and(|t| t.contains("jumped forward")));
     told(&mailbox, "jumped forward by", 1).await;
     // … and nothing is destroyed, nor lapsed.
@@ -67,7 +67,7 @@ async fn two_days_forward(store: Store) {
         .await;
     assert!(world.is_active(&token).await);
     world.approve(&pending).await.expect("the request is as it was");
-    turns().await;
+    turns(&world).await;
 
     // The jump is real: samples agree with it, and after half a minute it is the time.
     let start = Instant::now();

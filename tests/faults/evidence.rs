@@ -75,13 +75,13 @@ async fn checkpoints_do_not_get_out(store: Store) {
     scene.clock.forward(TimeDelta::seconds(31));
     scene.ready(503, "audit: checkpoints have not got out").await;
     assert!(gauge(world, "hallpass_audit_unpublished_age_seconds").await > 30.0);
-    turns().await;
+    turns(world).await;
     told(&scene.mailbox, "do not get out", 0).await;
     // What is sealed and signed can be shown later; issuing goes on.
     world.token(&grant).await.expect("a token");
     scene.clock.forward(TimeDelta::seconds(30));
     told(&scene.mailbox, "do not get out", 1).await;
-    turns().await;
+    turns(world).await;
     told(&scene.mailbox, "do not get out", 1).await;
     world.token(&grant).await.expect("a token");
     assert!(trouble(world, "evidence").is_none());
@@ -91,7 +91,7 @@ async fn checkpoints_do_not_get_out(store: Store) {
     scene.ready(200, "audit: ok").await;
     assert!(gauge(world, "hallpass_audit_unpublished_age_seconds").await < 0.1);
     assert_eq!(trouble(world, "seal"), None);
-    turns().await;
+    turns(world).await;
     told(&scene.mailbox, "do not get out", 1).await;
     told(&scene.mailbox, "get out again", 1).await;
     let key = world.broker.log_signer.verifier().to_string();
@@ -139,7 +139,7 @@ async fn events_are_not_sealed(store: Store) {
     world.token(&reading).await.expect("a token: it has not lasted");
     let why = eventually_within(SOON, "the report to say so", || async { trouble(world, "seal") }).await;
     assert!(why.contains("not sealed") && why.contains("hindered"), "{why}");
-    turns().await;
+    turns(world).await;
     world.token(&reading).await.expect("a token: it has not lasted");
     scene.clock.forward(TimeDelta::seconds(31));
     eventually_within(SOON, "issuing to stop", || async { world.broker.may_issue().is_err().then_some(()) })
@@ -158,7 +158,7 @@ async fn events_are_not_sealed(store: Store) {
     })
     .await;
     told(&scene.mailbox, "the audit log is not sealed", 1).await;
-    turns().await;
+    turns(world).await;
     told(&scene.mailbox, "the audit log is not sealed", 1).await;
 
     unhinder(&bed, &mut outsider).await;
@@ -167,7 +167,7 @@ async fn events_are_not_sealed(store: Store) {
     world.token(&reading).await.expect("a token");
     world.login(&lasting).await.expect("a login");
     told(&scene.mailbox, "the audit log is sealed again", 1).await;
-    turns().await;
+    turns(world).await;
     told(&scene.mailbox, "the audit log is sealed again", 1).await;
     scene.ready(200, "audit: ok").await;
     scene.published(&bed.place.checkpoints()).await;
@@ -220,10 +220,10 @@ async fn who_told_of_it_is_gone() {
     told(&mailbox, "do not get out", 1).await;
     // The other's places are well, and say nothing of those of the first.
     assert_eq!(trouble(&second.world, "seal"), None);
-    turns().await;
+    turns(&second.world).await;
     told(&mailbox, "get out again", 0).await;
     drop((running, world));
     told(&mailbox, "get out again", 1).await;
-    turns().await;
+    turns(&second.world).await;
     told(&mailbox, "get out again", 1).await;
 }

@@ -39,6 +39,7 @@ mod restored_command;
 mod restored_many;
 mod rewrap;
 mod slow;
+mod spoilt;
 mod trials;
 mod unwritable;
 mod upkeep;

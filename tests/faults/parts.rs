@@ -1,4 +1,5 @@
 //! Parts that the tests give to a server: a clock that they move, a mailbox that they read.
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -89,9 +90,18 @@ impl Notifier for Mailbox {
     }
 }
 
-/// Time in which nothing may happen: several turns of every reconciler, which take one a second.
-pub(crate) async fn turns() {
-    tokio::time::sleep(Duration::from_secs(4)).await;
+/// Until those who might have told somebody of something have looked three times more, each from its beginning to its end.
+pub(crate) async fn turns(world: &World) {
+    let runs = || {
+        let all: HashMap<_, _> = world.broker.reports.all().into_iter().map(|(n, s)| (n, s.runs)).collect();
+        ["evidence", "clock", "lapse", "mail"].map(|name| all.get(name).copied().unwrap_or(0))
+    };
+    let before = runs();
+    eventually_within(SOON, "several turns of the reconcilers", || async {
+        // The one that is under way may have looked before.
+        before.iter().zip(runs()).all(|(before, now)| now >= before + 4).then_some(())
+    })
+    .await;
 }
 
 /// A credential's row.

@@ -58,18 +58,14 @@ impl Broker {
         report
     }
 
-    /// Due grants to `ending`. One bad grant stops no other: its error stays with it.
+    /// Due grants to `ending`. One bad grant or credential stops no others: its error stays with it.
     async fn end_all(&self, due: Vec<Grant>, now: Timestamp, report: &mut Report) {
-        match self.credentials_by_grant(&due).await {
-            Ok(mut credentials) => {
-                let ended = due.into_iter().map(|grant| {
-                    let credentials = credentials.remove(&grant.id).unwrap_or_default();
-                    self.end(grant, credentials, now)
-                });
-                join_all(ended).await.into_iter().for_each(|result| report.count(result));
-            }
-            Err(refusal) => report.error = Some(refusal.message),
-        }
+        let credentials = self.credentials_of_each(&due).await;
+        let ended = due
+            .into_iter()
+            .zip(credentials)
+            .map(async |(grant, credentials)| self.end(grant, credentials?, now).await);
+        join_all(ended).await.into_iter().for_each(|result| report.count(result));
     }
 
     /// Whatever somebody else moves meanwhile is looked at again.
@@ -124,12 +120,18 @@ impl Broker {
         now: Timestamp,
         report: &mut Report,
     ) -> Result<Vec<Over>, Refusal> {
-        let mut credentials = self.credentials_by_grant(&emptied).await?;
+        let credentials = self.credentials_of_each(&emptied).await;
         let ids: Vec<GrantId> = emptied.iter().map(|grant| grant.id).collect();
         let tokens = self.store.live_tokens(&ids, now).await.map_err(unreadable)?;
         let mut over = Vec::with_capacity(emptied.len());
-        for grant in emptied {
-            let credentials = credentials.remove(&grant.id).unwrap_or_default();
+        for (grant, credentials) in emptied.into_iter().zip(credentials) {
+            let credentials = match credentials {
+                Ok(credentials) => credentials,
+                Err(refusal) => {
+                    report.error = Some(refusal.message);
+                    continue;
+                }
+            };
             let tokens = tokens.get(&grant.id).copied().unwrap_or_default();
             let until = grant_accepted_until(catalogue, &grant, &tokens);
             let left = credentials.iter().any(|c| c.state != CredentialState::Revoked);
@@ -142,16 +144,18 @@ impl Broker {
         Ok(over)
     }
 
-    async fn credentials_by_grant(
-        &self,
-        grants: &[Grant],
-    ) -> Result<HashMap<GrantId, Vec<Credential>>, Refusal> {
+    /// The credentials of each, in one read; each on its own where that fails, since a row that cannot be read fails it for all.
+    async fn credentials_of_each(&self, grants: &[Grant]) -> Vec<Result<Vec<Credential>, Refusal>> {
         let ids: Vec<GrantId> = grants.iter().map(|grant| grant.id).collect();
+        let Ok(all) = self.store.credentials_of_all(&ids).await else {
+            let each = ids.iter().map(async |id| self.store.credentials_of(*id).await.map_err(unreadable));
+            return join_all(each).await;
+        };
         let mut by_grant = HashMap::<GrantId, Vec<Credential>>::new();
-        for credential in self.store.credentials_of_all(&ids).await.map_err(unreadable)? {
+        for credential in all {
             by_grant.entry(credential.grant_id).or_default().push(credential);
         }
-        Ok(by_grant)
+        ids.iter().map(|id| Ok(by_grant.remove(id).unwrap_or_default())).collect()
     }
 
     /// False where somebody else was faster.
