@@ -6,7 +6,7 @@ use hallpass_domain::ids::{EventId, GrantId};
 use hallpass_domain::ports::audit_log::Mention;
 use hallpass_domain::refusal::Refusal;
 
-use super::receipt::MOST;
+use super::receipt::{MOST, subjects};
 use crate::broker::{Broker, unreadable};
 
 /// Events that are read at once; of grants that have more, fewer grants are counted at a time.
@@ -43,11 +43,12 @@ impl Broker {
 
     /// Every event about these grants and their requests; none where there are more than are read at once.
     async fn mentions_of(&self, grants: &[&Grant]) -> Result<Option<Mentions>, Refusal> {
-        let ids = grants.iter().map(|g| g.id.to_string()).collect();
-        let requests = grants.iter().filter_map(|g| g.request_id).map(|r| r.to_string()).collect();
+        let mut by_noun = HashMap::<&str, Vec<String>>::new();
+        for (noun, id) in grants.iter().flat_map(|grant| subjects(grant)) {
+            by_noun.entry(noun).or_default().push(id);
+        }
         let mut mentions = Mentions(HashMap::new());
-        for (noun, ids) in [("grant", ids), ("request", requests)] {
-            let ids: Vec<String> = ids;
+        for (noun, ids) in by_noun {
             let found = self.store.mentions(noun, &ids, ROWS).await.map_err(unreadable)?;
             if found.len() >= usize::try_from(ROWS).unwrap_or(usize::MAX) {
                 return Ok(None);
@@ -71,9 +72,7 @@ struct Mentions(HashMap<String, Vec<Mention>>);
 impl Mentions {
     fn of(&self, grant: &Grant) -> Kinds {
         let (mut seen, mut all) = (HashSet::<EventId>::new(), Vec::new());
-        for subject in
-            [Some(grant.id.to_string()), grant.request_id.map(|r| r.to_string())].into_iter().flatten()
-        {
+        for (_, subject) in subjects(grant) {
             // An event names both, and one that was sealed meanwhile came twice.
             let about = self.0.get(&subject).into_iter().flatten().collect::<Vec<_>>();
             if about.len() >= MOST {

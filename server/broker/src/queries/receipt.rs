@@ -197,13 +197,15 @@ fn oauth_of<'a>(catalogue: &'a Catalogue, grant: &Grant) -> Option<&'a OauthTarg
     }
 }
 
-/// What a receipt of a grant is about.
-fn filters(grant: &Grant) -> impl Iterator<Item = AuditFilter> {
-    let subjects =
-        [Some(("grant", grant.id.to_string())), grant.request_id.map(|r| ("request", r.to_string()))];
-    subjects
+/// What a receipt of a grant is about: nouns with their ids.
+pub(super) fn subjects(grant: &Grant) -> impl Iterator<Item = (&'static str, String)> {
+    [Some(("grant", grant.id.to_string())), grant.request_id.map(|r| ("request", r.to_string()))]
         .into_iter()
         .flatten()
+}
+
+fn filters(grant: &Grant) -> impl Iterator<Item = AuditFilter> {
+    subjects(grant)
         .map(|(noun, id)| AuditFilter { subject: Some((noun.to_owned(), id)), ..AuditFilter::default() })
 }
 
