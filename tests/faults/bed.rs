@@ -31,6 +31,13 @@ pub(crate) struct Bed {
     _folder: TempDir,
 }
 
+/// The second server of a place, as a process of its own, which can be stopped and killed.
+pub(crate) struct Beside {
+    pub(crate) server: Process,
+    pub(crate) place: Place,
+    _folder: TempDir,
+}
+
 /// The second server of a place, in this process.
 pub(crate) struct Second {
     pub(crate) world: World,
@@ -43,6 +50,11 @@ impl Second {
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.folder.path().join("checkpoints.txt")
     }
+}
+
+/// One server, and the second one where there is one.
+pub(crate) fn each<'a>(world: &'a World, second: &'a Option<Second>) -> impl Iterator<Item = &'a World> {
+    std::iter::once(world).chain(second.iter().map(|second| &second.world))
 }
 
 /// A target that stays up.
@@ -129,10 +141,10 @@ impl Bed {
         Some(Second { _running: Some(second.world.run()), ..second })
     }
 
-    /// The same as a process of its own, which can be stopped and killed.
-    pub(crate) fn process_beside(&self) -> Option<(Process, TempDir)> {
+    /// The same as a process of its own.
+    pub(crate) fn process_beside(&self) -> Option<Beside> {
         let (place, folder) = self.second_place()?;
-        Some((server(&place, &[]), folder))
+        Some(Beside { server: server(&place, &[]), place, _folder: folder })
     }
 }
 

@@ -62,30 +62,43 @@ async fn a_broken_journal_stops_no_removal(store: Store) {
     journal.append(&line()).expect("a line");
     journal.broken.store(true, Ordering::Relaxed);
     let world = World::open(&bed.place, given).await.expect("a world");
+    // Another server's journal is its own: what it holds is recorded, once, whatever is wrong with ours.
+    let sound = Arc::new(Breaking::default());
+    sound.append(&line()).expect("a line");
+    let given = Given { journal: Some(Arc::clone(&sound) as Arc<dyn Journal>), ..Given::default() };
+    let (before, mut others) = (recorded(&world).await, 0);
+    if let Some(second) = bed.second(given).await {
+        for _ in 0..2 {
+            assert_eq!(second.world.broker.step_record_journal().await.error, None);
+        }
+        others = 1;
+        assert_eq!(recorded(&world).await, before + others);
+        assert_eq!(sound.lines().expect("lines"), Vec::<String>::new());
+    }
     for _ in 0..3 {
         let report = world.broker.dispatch_revocations().await;
         assert_eq!(report.error, None, "removals go on");
         let told = world.broker.step_record_journal().await.error.unwrap_or_default();
         assert!(told.contains("cannot be cleared"), "{told}");
     }
-    assert_eq!(recorded(&world).await, 1, "once, however often it cannot be cleared");
+    assert_eq!(recorded(&world).await, others + 1, "once, however often it cannot be cleared");
 
     // One more beside it: recorded alone.
     journal.append(&line()).expect("a line");
     world.broker.step_record_journal().await;
-    assert_eq!(recorded(&world).await, 2);
+    assert_eq!(recorded(&world).await, others + 2);
 
     journal.unreadable.store(true, Ordering::Relaxed);
     journal.append(&line()).expect("a line");
     let told = world.broker.step_record_journal().await.error.unwrap_or_default();
     assert!(told.contains("cannot be read"), "{told}");
     assert_eq!(world.broker.dispatch_revocations().await.error, None, "nor where it cannot be read");
-    assert_eq!(recorded(&world).await, 2);
+    assert_eq!(recorded(&world).await, others + 2);
 
     journal.unreadable.store(false, Ordering::Relaxed);
     journal.broken.store(false, Ordering::Relaxed);
     assert_eq!(world.broker.step_record_journal().await.error, None);
-    assert_eq!(recorded(&world).await, 3);
+    assert_eq!(recorded(&world).await, others + 3);
     assert_eq!(journal.lines().expect("lines"), Vec::<String>::new());
 }
 
@@ -97,4 +110,9 @@ async fn a_broken_journal_stops_no_removal_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_journal_stops_no_removal_on_postgres() {
     a_broken_journal_stops_no_removal(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_journal_stops_no_removal_beside_another_server() {
+    a_broken_journal_stops_no_removal(Store::PostgresTwo).await;
 }

@@ -12,7 +12,7 @@ use hallpass_tests::pg::Cluster;
 use hallpass_tests::wait::eventually_within;
 
 use crate::operators::{Installed, PASSWORD};
-use crate::operators_dump::on;
+use crate::operators_replicas::two;
 use crate::parts::SOON;
 use crate::restored_command::log_in;
 
@@ -197,14 +197,15 @@ async fn only_the_later_keys_checkpoints_are_left() {
     assert!(why.contains("rotate-log") && why.contains("a key that this database does not know"), "{why}");
 }
 
+/// Beside running servers on PostgreSQL: each takes the new key up by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rotation_beside_a_server_on_postgres() {
+async fn rotations_beside_two_servers() {
     let _ = tokio::task::spawn_blocking(program).await.expect("the command is built");
     let cluster = tokio::task::spawn_blocking(Cluster::start).await.expect("a cluster");
-    cluster.databases(&["hallpass"]).await;
-    let new = on(&cluster, "hallpass");
-    new.init().await;
-    let server = new.serve().await;
+    let [new, other] = two(&cluster).await;
+    let (server, other_server) = (new.serve().await, other.serve().await);
+    let at_the_other = Shell::new(&other.address());
+    log_in(&other, &at_the_other).await;
     let auditor = Auditor { new: &new, shell: Shell::new(&new.address()) };
     log_in(&new, &auditor.shell).await;
     let mut keys = vec![vkey(&auditor.shell).await];
@@ -217,7 +218,12 @@ async fn a_rotation_beside_a_server_on_postgres() {
         })
         .await;
         assert!(said.contains(&next) && said.contains(&before), "{said}");
+        eventually_within(SOON, "the other server to take the key up", || async {
+            (vkey(&at_the_other).await == next).then_some(())
+        })
+        .await;
         keys.push(next);
+        goes_on(&other).await;
         goes_on(&new).await;
         if keys.len() == 2 {
             let export = auditor.export("export.jsonl").await;
@@ -229,7 +235,11 @@ async fn a_rotation_beside_a_server_on_postgres() {
     let all = auditor.shell.file("all.vkey", &keys.join("\n"));
     let ran = auditor.verify(&export, &[&all]).await.expect(0);
     assert_eq!(ran.out.matches("covers that").count(), 2, "{}", ran.out);
-    server.stop().await;
-    new.serve().await.stop().await;
+    for server in [server, other_server] {
+        server.stop().await;
+    }
+    for one in [&new, &other] {
+        one.serve().await.stop().await;
+    }
     tokio::task::spawn_blocking(move || drop(cluster)).await.expect("its end");
 }

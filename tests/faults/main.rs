@@ -28,6 +28,7 @@ mod ledger;
 mod log_key;
 mod operators;
 mod operators_dump;
+mod operators_replicas;
 mod operators_tls;
 mod outbox;
 mod overlap;

@@ -344,7 +344,8 @@ async fn a_copy_while_serving() {
     assert!(why.contains("does not exist"), "{why}");
 }
 
-fn kids(jwks: &str) -> Vec<String> {
+/// Names of the keys in a key set.
+pub(crate) fn kids(jwks: &str) -> Vec<String> {
     let value: serde_json::Value = serde_json::from_str(jwks).expect("a key set");
     let keys = value["keys"].as_array().expect("keys");
     keys.iter().map(|k| k["kid"].as_str().expect("a kid").to_owned()).collect()

@@ -85,8 +85,8 @@ async fn ask(server: &mut Process) {
 async fn refused_cut_off_and_late(store: Store) {
     let (mut post, mut server) = Post::open(store, &[]).await;
     let mut second = post.bed.process_beside();
-    if let Some((second, _)) = &mut second {
-        ready(second).await;
+    if let Some(second) = &mut second {
+        ready(&mut second.server).await;
     }
     let before = post.all_over().await;
     assert_eq!(post.arrived().await.len() as i64, before);
@@ -116,7 +116,7 @@ async fn refused_cut_off_and_late(store: Store) {
     ask(&mut server).await;
     post.mail.event("step").await;
     // Nor does another server that stands still, whatever it is in the middle of, lose or send again what it has taken.
-    let stands_still = |signal| second.iter().for_each(|(second, _)| second.signal(signal));
+    let stands_still = |signal| second.iter().for_each(|second| second.server.signal(signal));
     stands_still("STOP");
     let queued = post.outsider.lock().await.number("SELECT count(*) FROM mails WHERE state = 'queued'").await;
     assert!(queued >= 1, "it is on its way");
@@ -159,6 +159,10 @@ async fn killed_between_the_reply_and_the_commit(store: Store) {
     let sent = "SELECT count(*) FROM mails WHERE state = 'sent'";
     assert_eq!(post.outsider.lock().await.number(sent).await, 0, "it was not recorded");
 
+    let mut second = post.bed.process_beside();
+    if let Some(second) = &mut second {
+        ready(&mut second.server).await;
+    }
     let mut server = server(&post.bed.place, &[]);
     ready(&mut server).await;
     ask(&mut server).await;
@@ -179,4 +183,10 @@ async fn killed_between_the_reply_and_the_commit_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_between_the_reply_and_the_commit_on_postgres() {
     killed_between_the_reply_and_the_commit(Store::Postgres).await;
+}
+
+/// Two servers start after it at once, and each takes up what the dead one had in hand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_between_the_reply_and_the_commit_before_two_servers() {
+    killed_between_the_reply_and_the_commit(Store::PostgresTwo).await;
 }

@@ -6,9 +6,9 @@ use hallpass_tests::fault_server::{Said, Tell};
 use hallpass_tests::pg::Cluster;
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::{Place, World};
-use hallpassd::compose::rewrap;
+use hallpassd::compose::{Given, rewrap};
 
-use crate::bed::{Bed, Store, server, target};
+use crate::bed::{Bed, Store, each, server, target};
 use crate::restored::{closed, open};
 
 /// Names of accounts of an installation at a target.
@@ -34,20 +34,27 @@ async fn a_trial_outlives_the_old_key(store: Store) {
     let key = bed.place.data.join("master.key");
     sealing::add_to_file(&key).expect("a new key before the old one");
     let world = open(&bed).await;
+    let second = bed.second(Given::default()).await;
     let check = world.broker.store.open_checks(10).await.expect("checks").pop().expect("an open one");
     let left = accounts(cluster, &world).await;
     assert_eq!(left, [check.account.external_name.as_str()], "its account is there");
     let (store, sealer) = (world.broker.store.as_ref(), &world.composed.sealer);
     assert!(!rewrap::is_finished(store, sealer).await.expect("a look"));
     assert!(rewrap::run(store, sealer, world.broker.now()).await.expect("sealed again") > 0);
-    assert!(rewrap::is_finished(store, sealer).await.expect("a look"));
-    assert_eq!(rewrap::run(store, sealer, world.broker.now()).await.expect("nothing is left"), 0);
+    for server in each(&world, &second) {
+        let (store, sealer) = (server.broker.store.as_ref(), &server.composed.sealer);
+        assert!(rewrap::is_finished(store, sealer).await.expect("a look"));
+        assert_eq!(rewrap::run(store, sealer, server.broker.now()).await.expect("nothing is left"), 0);
+    }
+    drop(second);
     closed(world).await;
     sealing::keep_newest(&key).expect("the new key alone");
 
     let world = open(&bed).await;
+    let second = bed.second(Given::default()).await;
+    let finishes = each(&world, &second).last().expect("a server");
     eventually_within(Duration::from_secs(60), "the trial to be over", || async {
-        assert_eq!(world.broker.step_finish_checks().await.error, None);
+        assert_eq!(finishes.broker.step_finish_checks().await.error, None);
         world.broker.store.open_checks(10).await.expect("checks").is_empty().then_some(())
     })
     .await;
@@ -64,4 +71,9 @@ async fn a_trial_outlives_the_old_key_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trial_outlives_the_old_key_on_postgres() {
     a_trial_outlives_the_old_key(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trial_outlives_the_old_key_under_two_servers() {
+    a_trial_outlives_the_old_key(Store::PostgresTwo).await;
 }

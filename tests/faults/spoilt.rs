@@ -1,11 +1,12 @@
 //! A row that cannot be read: its own grant waits for somebody to mend it, the others end.
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_tests::outsider::Outsider;
 use hallpass_tests::world::World;
 use hallpassd::compose::Given;
 
-use crate::bed::{Bed, Store, target};
+use crate::bed::{Bed, Store, each, target};
 use crate::parts::MovedClock;
 
 async fn state(world: &World, grant: &Grant) -> GrantState {
@@ -17,7 +18,8 @@ async fn a_credential_that_cannot_be_read(store: Store) {
     let bed = Bed::new(store, &[("db", cluster.port())]).await;
     let clock = MovedClock::at(cluster).await;
     let given = Given { clock: Some(clock.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given).await.expect("a server");
+    let world = World::open(&bed.place, given.clone()).await.expect("a server");
+    let second = bed.second(given).await;
     let (spoilt, sound) =
         (world.grant("db-read", "1h").await.unwrap(), world.grant("db-read", "1h").await.unwrap());
     let login = world.login(&spoilt).await.expect("a login");
@@ -27,14 +29,17 @@ async fn a_credential_that_cannot_be_read(store: Store) {
     outsider.sql(&format!("UPDATE credentials SET probe = '7' WHERE external_name = '{name}'")).await;
 
     clock.forward(TimeDelta::hours(2));
-    let report = world.broker.step_expire_grants().await;
-    assert!(report.error.is_some() && report.done == 1, "{report:?}");
+    let turns = each(&world, &second).map(|server| server.broker.step_expire_grants());
+    let reports = join_all(turns).await;
+    assert!(reports.iter().all(|report| report.error.is_some()), "{reports:?}");
+    assert_eq!(reports.iter().map(|report| report.done).sum::<u64>(), 1, "{reports:?}");
     assert_eq!(
         (state(&world, &spoilt).await, state(&world, &sound).await),
         (GrantState::Active, GrantState::Ending)
     );
     outsider.sql(&format!("UPDATE credentials SET probe = NULL WHERE external_name = '{name}'")).await;
-    assert_eq!(world.broker.step_expire_grants().await.error, None);
+    let last = each(&world, &second).last().expect("a server");
+    assert_eq!(last.broker.step_expire_grants().await.error, None);
     assert_eq!(state(&world, &spoilt).await, GrantState::Ending);
 }
 
@@ -46,4 +51,9 @@ async fn a_credential_that_cannot_be_read_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_credential_that_cannot_be_read_on_postgres() {
     a_credential_that_cannot_be_read(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credential_that_cannot_be_read_by_two_servers() {
+    a_credential_that_cannot_be_read(Store::PostgresTwo).await;
 }

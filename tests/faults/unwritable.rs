@@ -186,9 +186,18 @@ async fn the_database_is_killed() {
 /// room.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_disk_of_the_database_is_full() {
+    the_disk_is_full(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_disk_of_the_database_is_full_under_two_servers() {
+    the_disk_is_full(true).await;
+}
+
+async fn the_disk_is_full(two: bool) {
     let start = || Cluster::start_on_disk(96, &[("max_wal_size", "8MB"), ("min_wal_size", "2MB")]);
     let cluster = tokio::task::spawn_blocking(start).await.expect("a cluster");
-    let bed = Bed::on(&cluster, &[("db", target().await.port())]).await;
+    let bed = Bed::on(&cluster, &[("db", target().await.port())]).await.with_two(two);
     let scene = scene(&bed).await;
     let neighbour = cluster.superuser("postgres").await;
     cluster.fill();

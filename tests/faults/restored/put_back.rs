@@ -4,11 +4,12 @@ use hallpass_broker::credentials::login::IssuedLogin;
 use hallpass_domain::credential::CredentialState;
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::{REQUESTER, World};
+use hallpassd::compose::Given;
 use secrecy::ExposeSecret as _;
 
 use super::bearers::Bearers;
 use super::{Copy, all_published, closed, open, remove_by_hand, sealed};
-use crate::bed::{Bed, Store, target};
+use crate::bed::{Bed, Store, each, target};
 use crate::ledger::log_verifies;
 use crate::parts::{SOON, gone, is_there, row};
 
@@ -53,13 +54,17 @@ async fn a_copy_is_put_back(store: Store) {
     let world = open(&bed).await;
     let restored = world.broker.restored.get().expect("it is known as a restored backup");
     assert!(restored.found_in.contains("checkpoints.txt"), "{restored:?}");
-    assert_eq!(bearers.alive(&world).await, [false; 4]);
     let running = world.run();
-    // Nothing is issued, on either way.
-    let grant = world.grant("api-read", "1h").await.expect("people may still ask and approve");
-    assert_eq!(world.token(&grant).await.expect_err("no token").code, "restored");
-    let grant = world.grant("db-read", "1h").await.expect("a grant");
-    assert_eq!(world.login(&grant).await.expect_err("no login").code, "restored");
+    let second = bed.beside(Given::default()).await;
+    for server in each(&world, &second) {
+        assert_eq!(server.broker.restored.get().as_deref(), Some(&*restored), "one restore");
+        assert_eq!(bearers.alive(server).await, [false; 4]);
+        // Nothing is issued, on either way.
+        let grant = server.grant("api-read", "1h").await.expect("people may still ask and approve");
+        assert_eq!(server.token(&grant).await.expect_err("no token").code, "restored");
+        let grant = server.grant("db-read", "1h").await.expect("a grant");
+        assert_eq!(server.login(&grant).await.expect_err("no login").code, "restored");
+    }
     // Targets are only looked at: not even what is due is removed.
     eventually_within(SOON, "the login to be overdue", || async {
         (world.broker.now() > due.credential.due_at + chrono::Duration::seconds(2)).then_some(())
@@ -67,10 +72,10 @@ async fn a_copy_is_put_back(store: Store) {
     .await;
     assert!(is_there(cluster, &due.credential.external_name).await, "held until somebody confirms");
     assert!(is_there(cluster, &unknown.external_name).await, "not ours to touch");
-    assert!(
-        world.broker.step_compare_targets().await.done == 0
-            && is_there(cluster, &unknown.external_name).await
-    );
+    for server in each(&world, &second) {
+        assert_eq!(server.broker.step_compare_targets().await.done, 0);
+        assert!(is_there(cluster, &unknown.external_name).await);
+    }
 
     // The log goes on under a new name, and its first event cites the old checkpoint.
     sealed(&bed, &world).await;
@@ -91,7 +96,13 @@ async fn a_copy_is_put_back(store: Store) {
     world.broker.confirm_restored().await.expect("confirmed");
     assert_eq!(world.broker.confirm_restored().await.expect_err("once").code, "not_restored");
     gone(cluster, &due.credential.external_name).await;
-    assert_eq!(bearers.alive(&world).await, [false; 4], "what died stays dead");
+    for server in each(&world, &second) {
+        eventually_within(SOON, "every server to know that it was confirmed", || async {
+            server.broker.restored.get().is_none().then_some(())
+        })
+        .await;
+        assert_eq!(bearers.alive(server).await, [false; 4], "what died stays dead");
+    }
     // What the copy thinks live and was revoked since comes back as a row only, and ends as one.
     assert_eq!(row(&world, ended_later.credential.id).await.state, CredentialState::Live);
     world.broker.step_compare_targets().await;
@@ -99,11 +110,14 @@ async fn a_copy_is_put_back(store: Store) {
         Some(row(&world, ended_later.credential.id).await.state).filter(|s| *s == CredentialState::Revoked)
     })
     .await;
-    let token = world.token(&world.grant("api-read", "1h").await.expect("a grant")).await.expect("a token");
-    assert!(world.is_active(&token).await);
-    login_works(&world).await;
+    for server in each(&world, &second) {
+        let grant = server.grant("api-read", "1h").await.expect("a grant");
+        let token = server.token(&grant).await.expect("a token");
+        assert!(each(&world, &second).last().expect("a server").is_active(&token).await);
+        login_works(server).await;
+    }
     sealed(&bed, &world).await;
-    drop(running);
+    drop((running, second));
     new_log_verifies(&world, &bed, &new_vkey).await;
     closed(world).await;
 
@@ -147,4 +161,9 @@ async fn a_copy_is_put_back_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_is_put_back_on_postgres() {
     a_copy_is_put_back(Store::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_is_put_back_under_two_servers() {
+    a_copy_is_put_back(Store::PostgresTwo).await;
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use hallpass_domain::credential::Credential;
 use hallpass_domain::ports::target::{Step, TargetError};
+use hallpass_tests::wait::eventually;
 
 use super::rig::{Admin, DATABASE, Postgres, SECOND, ident};
 use crate::rig::{Rig, revoke, step};
@@ -114,6 +115,36 @@ async fn promoted_accounts() {
     superuser.batch_execute(&format!("ALTER ROLE {login} NOSUPERUSER")).await.expect("demoted");
     revoke(rig.connector(), &batch).await;
     assert!(!mine.works().await);
+}
+
+/// Whoever changes the account at the same instant (another server of ours, or a person) is no reason to fail: PostgreSQL gives
+/// up on the second change of a row that the first one makes, and it is tried again at once.
+#[tokio::test]
+async fn changed_at_the_same_instant() {
+    let rig = Postgres::start(Admin::CreateRole).await;
+    let (credential, _) = rig.issue().await;
+    let superuser = rig.cluster.superuser("postgres").await;
+    let looking = rig.cluster.superuser("postgres").await;
+    let login = ident(&credential.external_name);
+    let waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename <> current_user";
+    for one in [Step::Deny, Step::Remove] {
+        superuser
+            .batch_execute(&format!("BEGIN; ALTER ROLE {login} CONNECTION LIMIT 7"))
+            .await
+            .expect("changed");
+        let meanwhile = async {
+            eventually("the step to wait for it", || async {
+                let waiting: i64 = looking.query_one(waits, &[]).await.expect("a look").get(0);
+                (waiting > 0).then_some(())
+            })
+            .await;
+            superuser.batch_execute("COMMIT").await.expect("committed");
+        };
+        let (done, ()) = tokio::join!(step(&rig, one, &credential), meanwhile);
+        assert!(done.is_ok(), "{one:?}: {done:?}");
+    }
+    assert!(!rig.exists(&credential.external_name).await);
 }
 
 /// A lock that somebody else holds delays this account's removal, and only until it is free.

@@ -187,6 +187,20 @@ mod tests {
     }
 
     #[test]
+    fn an_operators_successor_is_published_everywhere_before_it_signs() {
+        let sealer = sealer();
+        let mut records = POLICY.first_keys(&[TokenAlg::EdDsa], at(0), &sealer).unwrap();
+        let old = records[0].id.clone();
+        POLICY.rotate_now(&mut records, TokenAlg::EdDsa, at(1), &sealer).unwrap();
+        let ring = KeyRing::open(&records, &sealer).unwrap();
+        assert_eq!(ring.published(at(1)).len(), 2);
+        let spread = at(1) + RotationPolicy::SPREAD;
+        let sign = |now| kid(&ring.sign_jwt(TokenAlg::EdDsa, "at+jwt", &claims(at(5)), now).unwrap());
+        assert_eq!(sign(spread - TimeDelta::milliseconds(1)), old);
+        assert_ne!(sign(spread), old);
+    }
+
+    #[test]
     fn no_token_outlives_its_key() {
         let sealer = sealer();
         let mut records = POLICY.first_keys(&[TokenAlg::EdDsa], at(0), &sealer).unwrap();

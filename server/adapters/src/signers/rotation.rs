@@ -31,6 +31,10 @@ impl Default for RotationPolicy {
 }
 
 impl RotationPolicy {
+    /// How long every server on the database may take to publish a key before one of them signs with it: each looks once a
+    /// second.
+    pub const SPREAD: TimeDelta = TimeDelta::seconds(5);
+
     /// The first keys, usable at once: nobody holds an older JWKS.
     ///
     /// # Errors
@@ -66,8 +70,8 @@ impl RotationPolicy {
         self.succeed(keys, alg, (now, now + ahead), sealer)
     }
 
-    /// As [`Self::rotate`], and the successor signs at once: for an operator who does not wait. Verifiers that keep the
-    /// JWKS meet it when they read that again.
+    /// As [`Self::rotate`], and the successor signs after [`Self::SPREAD`]: for an operator who does not wait. Verifiers that keep
+    /// the JWKS meet it when they read that again.
     ///
     /// # Errors
     /// [`SignError`].
@@ -78,7 +82,7 @@ impl RotationPolicy {
         now: Timestamp,
         sealer: &dyn Sealer,
     ) -> Result<(), SignError> {
-        self.succeed(keys, alg, (now, now), sealer)
+        self.succeed(keys, alg, (now, now + Self::SPREAD), sealer)
     }
 
     fn succeed(

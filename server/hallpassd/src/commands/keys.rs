@@ -15,10 +15,10 @@ pub async fn rotate_tokens(config: Config, drop_old: bool) -> Result<(), StartEr
     say(if drop_old {
         "New keys sign tokens now. The old ones are not published any more: what they signed fails wherever the key set is read again, and introspection answers as before."
     } else {
-        "New keys sign tokens now. The old ones stay published until the last token that they signed has expired."
+        "New keys sign tokens in five seconds. The old ones stay published until the last token that they signed has expired."
     });
     if composed.store.is_shared() {
-        say("Running servers take the new keys up within a minute.");
+        say("Running servers publish the new keys within seconds.");
     }
     Ok(())
 }

@@ -17,8 +17,8 @@ pub fn start(composed: &Composed) -> Vec<JoinHandle<()>> {
     tasks
 }
 
-/// Looks each second whether a restore was noticed or confirmed elsewhere, or the log's key rotated; now and then itself, at the places outside
-/// and at the targets: a database may be put back beneath a running server.
+/// Looks each second whether a restore was noticed or confirmed elsewhere, or keys were rotated; now and then itself, at the
+/// places outside and at the targets: a database may be put back beneath a running server.
 fn watch_restored(composed: &Composed) -> JoinHandle<()> {
     let composed = composed.clone();
     tokio::spawn(async move {
@@ -29,7 +29,7 @@ fn watch_restored(composed: &Composed) -> JoinHandle<()> {
             // A store that cannot be read is told of by everything else: here it is asked again in a second.
             if composed.broker.step_look_restored().await.unwrap_or(false) {
                 done = restored::take_up(&composed).await;
-            } else if let Err(error) = take_up_log_key(&composed).await {
+            } else if let Err(error) = take_up_keys(&composed).await {
                 done = Err(error);
             } else if round % 10 == 9 {
                 done = restored::look_outside(&composed).await;
@@ -37,7 +37,7 @@ fn watch_restored(composed: &Composed) -> JoinHandle<()> {
                 done = restored::look_at_targets(&composed).await;
             }
             if let Err(error) = done {
-                tracing::error!(%error, "whether this is a restored backup, or the log's key was rotated, could not be told");
+                tracing::error!(%error, "whether this is a restored backup, or keys were rotated, could not be told");
             }
             round += 1;
         }
@@ -45,9 +45,11 @@ fn watch_restored(composed: &Composed) -> JoinHandle<()> {
 }
 
 /// In the same turn as what a restore changes, so that neither undoes the other. The sealer stands still while its key is one
-/// that was rotated away: hence each second.
-async fn take_up_log_key(composed: &Composed) -> Result<(), StartError> {
-    keys::reload_log_key(composed.broker.store.as_ref(), &composed.sealer, &composed.broker.log_signer).await
+/// that was rotated away, and whoever reads the key set here meets tokens that another server signed: hence each second.
+async fn take_up_keys(composed: &Composed) -> Result<(), StartError> {
+    let store = composed.broker.store.as_ref();
+    keys::reload_log_key(store, &composed.sealer, &composed.broker.log_signer).await?;
+    keys::reload_token_keys(store, &composed.sealer, &composed.keys).await
 }
 
 /// Samples database time each second; an answer that took longer than a second says little and is dropped.
@@ -83,7 +85,7 @@ fn sample_clock(composed: &Composed) -> JoinHandle<()> {
     })
 }
 
-/// Looks once a minute whether token keys are due for a successor, or another replica made one.
+/// Looks once a minute whether token keys are due for a successor.
 fn rotate_keys(composed: &Composed) -> JoinHandle<()> {
     let (broker, ring, sealer) =
         (Arc::clone(&composed.broker), Arc::clone(&composed.keys), Arc::clone(&composed.sealer));

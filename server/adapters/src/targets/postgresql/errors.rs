@@ -12,24 +12,27 @@ pub(super) struct Trouble {
     pub(super) lost: bool,
     /// The target's table of locks is full.
     pub(super) full: bool,
+    /// Somebody else changed the same object at the same instant. PostgreSQL has only its code for internal errors for it,
+    /// `XX000` ("tuple concurrently updated", "cache lookup failed for role"), and words in the language of the server.
+    pub(super) crossed: bool,
 }
 
 impl Trouble {
     /// The target cannot be reached, or does not answer.
     pub(super) fn lost(why: impl Into<String>) -> Self {
-        Self { error: TargetError::Down(why.into()), lost: true, full: false }
+        Self { error: TargetError::Down(why.into()), lost: true, full: false, crossed: false }
     }
 }
 
 impl From<TargetError> for Trouble {
     fn from(error: TargetError) -> Self {
-        Self { error, lost: false, full: false }
+        Self { error, lost: false, full: false, crossed: false }
     }
 }
 
 /// Translates what the server answered to a new connection: a target that lets nobody in is down.
 pub(super) fn connect_trouble(db: &DbError) -> Trouble {
-    Trouble { error: from_server(db, true), lost: true, full: is_full(db) }
+    Trouble { error: from_server(db, true), lost: true, full: is_full(db), crossed: false }
 }
 
 /// Translates an error of a statement: what it ran out of is the fault of the account that it was about, and no reason to
@@ -40,6 +43,7 @@ pub(super) fn statement_trouble(error: &tokio_postgres::Error) -> Trouble {
             error: from_server(db, false),
             lost: matches!(db.severity(), "FATAL" | "PANIC"),
             full: is_full(db),
+            crossed: *db.code() == SqlState::INTERNAL_ERROR,
         },
         None => Trouble::lost(no_answer(error)),
     }

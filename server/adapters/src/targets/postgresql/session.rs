@@ -23,6 +23,8 @@ use super::hold::{self, Relief};
 
 /// How long a script has the target's table of locks emptied for it: whoever filled it may come back and fill it again.
 const RELIEF: Duration = Duration::from_secs(3);
+/// How often a script is tried again after it met somebody else's change of the same object.
+const CROSSINGS: usize = 3;
 
 /// A script and its name in logs.
 #[derive(Clone, Copy)]
@@ -109,6 +111,13 @@ impl Link {
             && let Some(relief) = &self.relief
             && Box::pin(relief.relieve(Instant::now())).await
         {
+            answer = self.once(script, &args).await;
+        }
+        // All of it was undone: it begins anew, and sees the other's change.
+        for _ in 0..CROSSINGS {
+            if !answer.as_ref().is_err_and(|t| t.crossed && !t.lost) {
+                break;
+            }
             answer = self.once(script, &args).await;
         }
         if let Some((_, after)) = script.points {

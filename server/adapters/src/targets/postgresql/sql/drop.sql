@@ -16,7 +16,8 @@ BEGIN
     BEGIN
       EXECUTE format('DROP ROLE IF EXISTS %I', account.name);
     EXCEPTION WHEN OTHERS THEN
-      IF SQLSTATE LIKE '53%' THEN RAISE; END IF;
+      -- Out of something, or somebody changed it at the same instant: the whole script is tried again.
+      IF SQLSTATE LIKE '53%' OR SQLSTATE = 'XX000' THEN RAISE; END IF;
       GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
       errors := errors || jsonb_build_object(account.ord::text, format('%s (%s) %s', SQLERRM, SQLSTATE, left(detail, 500)));
     END;
