@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use super::bearers::Bearers;
 use super::{Copy, all_published, closed, open, remove_by_hand, sealed};
 use crate::bed::{Bed, Store, each, target};
-use crate::ledger::log_verifies;
+use crate::ledger::{left_is_published, log_verifies};
 use crate::parts::{SOON, gone, is_there, row};
 
 /// Everything at once, as it happens: a copy, work that it does not know, the copy put back.
@@ -145,6 +145,7 @@ async fn login_works(world: &World) {
 
 /// The new log verifies from its first event to its last, those of the backup included, with its own key.
 async fn new_log_verifies(world: &World, bed: &Bed, vkey: &str) {
+    left_is_published(&world.broker, &bed.place.checkpoints()).await;
     let notes = std::fs::read_to_string(bed.place.checkpoints()).expect("notes");
     let origin = vkey.split('+').next().expect("a name");
     let at = notes.find(&format!("{origin}\n")).expect("a checkpoint of the new log");

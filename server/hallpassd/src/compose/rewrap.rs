@@ -227,7 +227,7 @@ async fn finish(store: &dyn Store, sealer: &AeadSealer, done: u64, now: Timestam
         return Ok(());
     }
     let transition = Transition::new(now)
-        .with(Change::Meta { key: CHECK.to_owned(), expected: stored, value: Some(value) })
+        .with(Change::Meta { key: CHECK.to_owned(), expected: stored, value: Some(value.clone()) })
         .event(event(
             now,
             "key.master_rotated",
@@ -236,5 +236,9 @@ async fn finish(store: &dyn Store, sealer: &AeadSealer, done: u64, now: Timestam
             json!({ "key": sealer.keys().newest().id(), "values": done }),
             json!({}),
         ));
-    store.commit(transition).await.map_err(failed)
+    match store.commit(transition).await {
+        // Somebody else ran it at the same moment, and came to its end first.
+        Err(CommitError::Conflict(_)) if store.meta(CHECK).await.map_err(read)? == Some(value) => Ok(()),
+        done => done.map_err(failed),
+    }
 }
