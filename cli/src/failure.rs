@@ -137,11 +137,14 @@ impl Failure {
     }
 }
 
-/// A capital and a full stop, whatever the server wrote.
+/// A capital and a full stop, whatever the server wrote. The name of a file stays as it is.
 fn sentence(text: &str) -> String {
-    let mut chars = text.trim().chars();
-    let mut out: String = chars.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
-    out.push_str(chars.as_str());
+    let text = text.trim();
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let is_name = first.trim_end_matches(['.', ',', ':', ';']).contains(['.', '/', '_', '-', '=']);
+    let mut chars = text.chars();
+    let capital = chars.next().filter(|_| !is_name).map(|c| c.to_uppercase().collect::<String>());
+    let mut out = capital.map_or_else(|| text.to_owned(), |capital| capital + chars.as_str());
     if !out.ends_with(['.', '!', '?', '”']) {
         out.push('.');
     }
@@ -250,6 +253,14 @@ mod tests {
             errors: Vec::new(),
         };
         Failure::from(Error::Problem { problem: Box::new(problem), retry_after: None })
+    }
+
+    #[test]
+    fn sentences_begin_with_a_capital_and_names_stay() {
+        assert_eq!(sentence("that is wrong"), "That is wrong.");
+        assert_eq!(sentence("log.vkey cannot be read"), "log.vkey cannot be read.");
+        assert_eq!(sentence("keys/a cannot be read."), "keys/a cannot be read.");
+        assert_eq!(sentence(""), ".");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::steps;
 on_all!(metrics_are_as_prometheus_wants_them);
 mod ready {
     use super::*;
-    on_both!(not_while_the_store_cannot_be_written);
+    on_all!(not_while_the_store_cannot_be_written);
 
     async fn not_while_the_store_cannot_be_written(backend: Backend) {
         let server = TestServer::start(backend).await;

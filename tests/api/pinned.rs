@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::steps;
 
-on_both!(
+on_all!(
     a_role_made_wider_while_it_waits_is_not_given,
     text_and_durations_hurt_nobody,
     a_grant_gives_what_was_approved_and_no_more,
@@ -22,7 +22,7 @@ on_both!(
 );
 mod logins {
     use super::*;
-    on_both!(a_login_never_joins_a_group_that_was_not_approved);
+    on_all!(a_login_never_joins_a_group_that_was_not_approved);
 }
 mod once {
     use super::*;

@@ -17,7 +17,7 @@ use crate::steps;
 on_all!(a_login_works_and_is_gone_at_its_end);
 mod down {
     use super::*;
-    on_both!(a_dead_target_delays_no_other_and_is_cleaned_when_it_is_back);
+    on_all!(a_dead_target_delays_no_other_and_is_cleaned_when_it_is_back);
 
     async fn a_dead_target_delays_no_other_and_is_cleaned_when_it_is_back(backend: Backend) {
         let spare = spare().await;
@@ -72,7 +72,7 @@ mod down {
 mod now {
     use super::*;
     use hallpass_client::wire::grants::WorksState;
-    on_both!(what_works_now_is_asked_now);
+    on_all!(what_works_now_is_asked_now);
 
     async fn what_works_now_is_asked_now(backend: Backend) {
         let spare = spare().await;
@@ -111,7 +111,7 @@ mod now {
 
 mod unusable {
     use super::*;
-    on_both!(a_login_that_does_not_work_is_never_given_out, a_target_that_refuses_is_told_once);
+    on_all!(a_login_that_does_not_work_is_never_given_out, a_target_that_refuses_is_told_once);
 
     async fn a_target_that_refuses_is_told_once(backend: Backend) {
         let spare = spare().await;
@@ -364,6 +364,13 @@ async fn a_login_works_and_is_gone_at_its_end(backend: Backend) {
     let times = [gone.denied_at, gone.sessions_ended_at, gone.removed_at, gone.verified_at]
         .map(|t| t.expect("measured"));
     assert!(times.is_sorted() && times[0] >= login.expires_at, "{times:?}");
+    // How late it was is measured, at the server that proved it gone.
+    eventually("the lag to be measured", || async {
+        let metrics = server.nobody().send(reqwest::Method::GET, "/metrics", &[], None).await.text;
+        let count = metrics.lines().find_map(|l| l.strip_prefix("hallpass_revocation_lag_seconds_count "));
+        (count == Some("1")).then_some(())
+    })
+    .await;
     // How many sessions that cut is told wherever the end is: to people, in the API, and as evidence.
     assert!(idle.simple_query("SELECT 1").await.is_err());
     assert_eq!(gone.sessions_cut, Some(2));

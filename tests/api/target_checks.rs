@@ -8,7 +8,7 @@ use hallpass_tests::server::{Setup, TestServer};
 use hallpass_tests::wait::eventually_within;
 use serde_json::{Value, json};
 
-on_both!(a_new_target_is_tried_and_an_unfit_one_refused, one_that_does_not_answer);
+on_all!(a_new_target_is_tried_and_an_unfit_one_refused, one_that_does_not_answer);
 
 async fn apply(api: &Caller, toml: &str, apply: bool) -> Answer {
     api.post("/admin/catalogue", json!({ "toml": toml, "apply": apply })).await

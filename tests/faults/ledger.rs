@@ -187,7 +187,7 @@ impl Ledger {
                 "{when}: {c:?} went live outside {grant:?}"
             );
             assert!(
-                c.not_after >= grant.ends_at && c.due_at <= c.not_after,
+                c.due_at <= grant.ends_at && grant.ends_at <= c.not_after,
                 "{when}: {c:?} outlives {grant:?}"
             );
         }

@@ -158,7 +158,7 @@ impl Installed {
             );
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
         }
-        Server { child, said }
+        Server { child, said, log }
     }
 
     pub(crate) async fn signs_in(&self, password: &str) -> bool {
@@ -173,6 +173,7 @@ impl Installed {
 pub(crate) struct Server {
     child: Child,
     said: tokio::sync::mpsc::UnboundedReceiver<String>,
+    log: std::sync::Arc<std::sync::Mutex<String>>,
 }
 
 impl Server {
@@ -321,6 +322,14 @@ async fn a_copy_while_serving() {
     let before = published();
     assert!(new.signs_in(PASSWORD).await);
     eventually_within(SOON, "a newer checkpoint", || async { (published() > before).then_some(()) }).await;
+    // It stands in the log, too: whoever collects that holds it.
+    let notes = std::fs::read_to_string(new.path("data-checkpoints.txt")).expect("checkpoints");
+    let signature = notes.trim_end().lines().last().expect("a signature").trim_start_matches("— ").to_owned();
+    eventually_within(SOON, "the checkpoint in the log", || async {
+        let log = server.log.lock().expect("the log");
+        (log.contains("audit checkpoint") && log.contains(&signature)).then_some(())
+    })
+    .await;
     server.stop().await;
     // Elsewhere: the copy and the key, which is kept apart from it.
     let other = Installed::new();

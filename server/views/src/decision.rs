@@ -41,6 +41,13 @@ fn words(kind: &str) -> Words {
             "check",
             "Decided",
         ),
+        "decided_by_you" => (
+            "Already decided",
+            "Your decision is recorded, and it counts. Nothing is left for you to do, and nothing was changed now.",
+            "info",
+            "check",
+            "Decided",
+        ),
         "stage_closed" => (
             "This stage is settled",
             "Enough approvals are in for your stage. The request goes on without you.",

@@ -5,7 +5,7 @@ use hallpass_tests::wait::eventually;
 
 use super::{server, shell, stop, workload};
 
-on_both!(
+on_all!(
     a_client_gets_a_new_secret,
     a_target_is_tried,
     an_account_that_no_record_knows_is_found_and_removed,

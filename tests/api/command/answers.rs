@@ -4,7 +4,7 @@ use hallpass_tests::database::Backend;
 
 use super::{reference, server, shell, stop};
 
-on_both!(exit_codes, where_the_token_comes_from,);
+on_all!(exit_codes, where_the_token_comes_from,);
 
 /// Every exit code of `hallpass help exit-codes` that a server can lead to, and what the person is told to do.
 async fn exit_codes(backend: Backend) {

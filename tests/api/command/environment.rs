@@ -8,7 +8,7 @@ use hallpass_tests::database::Backend;
 
 use super::{reference, server, shell, stop};
 
-on_both!(each_variable_does_what_it_says, where_sign_ins_are_kept, at_a_terminal,);
+on_all!(each_variable_does_what_it_says, where_sign_ins_are_kept, at_a_terminal,);
 
 /// What is on the screen between its control sequences.
 fn is_coloured(text: &str) -> bool {

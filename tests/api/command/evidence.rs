@@ -5,7 +5,7 @@ use hallpass_tests::database::Backend;
 use super::{server, shell, stop};
 use crate::steps;
 
-on_both!(a_catalogue_is_shown_before_it_is_applied, evidence_is_checked_without_the_server,);
+on_all!(a_catalogue_is_shown_before_it_is_applied, evidence_is_checked_without_the_server,);
 
 async fn a_catalogue_is_shown_before_it_is_applied(backend: Backend) {
     let server = server(backend).await;

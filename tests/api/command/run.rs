@@ -9,7 +9,7 @@ use hallpass_tests::wait::eventually;
 use super::{server, server_with, shell, stop};
 use crate::steps;
 
-on_both!(
+on_all!(
     what_the_child_has_and_gives,
     at_the_end_of_the_grant_the_child_is_stopped,
     a_token_in_the_environment_or_in_its_file_alone,

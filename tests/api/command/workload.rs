@@ -4,7 +4,7 @@ use hallpass_tests::process::signal;
 
 use super::{reference, server, shell, stop, workload};
 
-on_both!(a_program_asks_and_fetches, an_interrupted_wait_leaves_the_request_open,);
+on_all!(a_program_asks_and_fetches, an_interrupted_wait_leaves_the_request_open,);
 
 async fn a_program_asks_and_fetches(backend: Backend) {
     let server = server(backend).await;

@@ -34,7 +34,10 @@ async fn two_distinct_people(backend: Backend) {
 
     // The same person in another browser counts no second time.
     let again = server.sign_in("ana").await;
-    steps::assert_outcome(&again.get(&format!("/r/{reference}")).await, "Already decided");
+    let opened = again.get(&format!("/r/{reference}")).await;
+    steps::assert_outcome(&opened, "Already decided");
+    let words = opened.words();
+    assert!(words.contains("Your decision is recorded") && !words.contains("faster"), "{words}");
     let digest = steps::request(&server, &reference).await.digest;
     let fields = [("digest", digest.as_str()), ("decision", "approve")];
     let twice = again.send(&again.made_up(&format!("/r/{reference}"), &fields)).await;

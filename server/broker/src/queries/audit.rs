@@ -144,7 +144,7 @@ impl Broker {
             root: checkpoint.map(|c| c.root.to_base64()).unwrap_or_default(),
             at: None,
             unsealed: i64::try_from(unsealed).unwrap_or(i64::MAX),
-            command: "hallpass audit export > log.jsonl && hallpass audit verify --export log.jsonl --checkpoint checkpoint.txt --vkey log.vkey".to_owned(),
+            command: "# once, and kept where nobody here can change it\nhallpass audit vkey > log.vkey; hallpass audit checkpoint > checkpoint.txt\n# then, whenever you look\nhallpass audit export > log.jsonl && hallpass audit verify --export log.jsonl --checkpoint checkpoint.txt --vkey log.vkey".to_owned(),
         })
     }
 }

@@ -227,9 +227,8 @@ impl Broker {
 /// still decide, or that says nothing of the request: then its own message is all that is true.
 pub fn outcome_kind(refusal: &Refusal) -> Option<&'static str> {
     match refusal.code {
-        "already_approved" | "already_denied" | "already_decided_by_you" | "closed" => {
-            Some("already_decided")
-        }
+        "already_approved" | "already_denied" | "closed" => Some("already_decided"),
+        "already_decided_by_you" => Some("decided_by_you"),
         "withdrawn" => Some("withdrawn"),
         "lapsed" => Some("lapsed"),
         "role_changed" => Some("role_changed"),

@@ -1,4 +1,7 @@
 //! Requests: the list of one's own, and one with its history.
+use std::collections::BTreeMap;
+
+use hallpass_domain::Timestamp;
 use hallpass_domain::catalogue::Catalogue;
 use hallpass_domain::grant::Grant;
 use hallpass_domain::mail::{Mail, MailKind, MailState};
@@ -257,16 +260,15 @@ fn timeline(
             .join("; ");
         out.push(line(d.decided_at, what, lines::user(catalogue, d.approver).name, Some(detail), tone));
     }
-    let asked: Vec<&Mail> =
-        mails.iter().filter(|m| m.kind == MailKind::ApprovalAsked && m.sent_at.is_some()).collect();
-    if let Some(first) = asked.iter().filter_map(|m| m.sent_at).min() {
-        out.push(line(
-            first,
-            format!("mailed {} {}", asked.len(), if asked.len() == 1 { "approver" } else { "approvers" }),
-            "Hallpass",
-            None,
-            "info",
-        ));
+    // Those of one stage were queued by one commit.
+    let mut stages: BTreeMap<Timestamp, Vec<Timestamp>> = BTreeMap::new();
+    for mail in mails.iter().filter(|m| m.kind == MailKind::ApprovalAsked) {
+        stages.entry(mail.queued_at).or_default().extend(mail.sent_at);
+    }
+    for sent in stages.values() {
+        let Some(first) = sent.iter().min() else { continue };
+        let approvers = if sent.len() == 1 { "approver" } else { "approvers" };
+        out.push(line(*first, format!("mailed {} {approvers}", sent.len()), "Hallpass", None, "info"));
     }
     match (request.state, request.closed_at) {
         (RequestState::Withdrawn, Some(at)) => match request.closed_because {

@@ -23,4 +23,15 @@ pub struct ErrorView {
     pub request_id: String,
     /// Seconds after which to try again (503).
     pub retry_after_seconds: Option<i64>,
+    /// What the person typed into the form that could not be taken.
+    pub typed: Vec<TypedText>,
+}
+
+/// One field of a form, as it was typed.
+#[derive(Debug, Clone, Serialize)]
+pub struct TypedText {
+    /// The field's label.
+    pub label: String,
+    /// What stood in it.
+    pub text: String,
 }

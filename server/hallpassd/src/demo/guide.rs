@@ -23,6 +23,13 @@ pub fn server(what: &str) -> String {
     }
 }
 
+/// A command of the demo that works on what this one leaves.
+pub fn afterwards(what: &str, data: &Path) -> String {
+    let same =
+        if data == Path::new(DEFAULT_DATA) { String::new() } else { format!(" --data {}", quoted(data)) };
+    format!("{}{same}", server(what))
+}
+
 /// What another terminal needs before it has `hallpass`.
 fn program() -> Vec<String> {
     let mut lines = Vec::new();
@@ -128,10 +135,8 @@ pub fn text(facts: &Facts, data: &Path) -> String {
         lines.push(String::new());
     }
     lines.push("  Afterwards, with this demo stopped:".to_owned());
-    let same =
-        if data == Path::new(DEFAULT_DATA) { String::new() } else { format!(" --data {}", quoted(data)) };
     for what in ["demo crash", "demo tamper"] {
-        lines.push(format!("    {}{same}", server(what)));
+        lines.push(format!("    {}", afterwards(what, data)));
     }
     lines.push(String::new());
     lines.push("  Ctrl-C stops it, and everything it started.".to_owned());

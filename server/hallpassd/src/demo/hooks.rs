@@ -1,4 +1,5 @@
 //! What the demo gives its pages: the guide, the mail viewer, the switcher.
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,6 +27,8 @@ pub struct Hooks {
     pub facts: Facts,
     /// Whether there is a PostgreSQL target.
     pub postgres: bool,
+    /// The folder with its data.
+    pub data: PathBuf,
 }
 
 fn mail(kept: &KeptMail) -> DemoMail {
@@ -194,12 +197,12 @@ impl DemoHooks for Hooks {
                     command,
                 }),
                 Some(Command {
-                    label: "See a crash survived".to_owned(),
-                    command: guide::server("demo crash"),
+                    label: "See a crash survived, with this demo stopped".to_owned(),
+                    command: guide::afterwards("demo crash", &self.data),
                 }),
                 Some(Command {
-                    label: "See tampering found".to_owned(),
-                    command: guide::server("demo tamper"),
+                    label: "See tampering found, with this demo stopped".to_owned(),
+                    command: guide::afterwards("demo tamper", &self.data),
                 }),
             ]
             .into_iter()

@@ -196,6 +196,7 @@ async fn assemble(
         people: memory.people.clone(),
         facts: facts.clone(),
         postgres: reach.is_some(),
+        data: args.data.clone(),
     };
     let http = HttpConfig { plain_http_on_loopback: true, workers: 2, ..HttpConfig::new(&base_url) };
     let state = AppState::new(Arc::clone(&composed.broker), http).with_demo(Arc::new(hooks));

@@ -6,6 +6,7 @@ use hallpass_broker::views::Shell;
 use hallpass_broker::views::error::ErrorView;
 
 use super::Area;
+use crate::pages::typed::Typed;
 use crate::problem::{Problem, title};
 use crate::state::AppState;
 
@@ -23,7 +24,8 @@ pub fn render(
     }
     let found = answer.extensions_mut().remove::<Problem>();
     let problem = found.unwrap_or_else(|| Problem::of_status(status));
-    let words = words(state, area, path, request_id, problem);
+    let typed = answer.extensions_mut().remove::<Typed>();
+    let words = words(state, area, path, request_id, problem, typed);
     let (status, kind, body) = words;
     *answer.status_mut() = status.0;
     if let Some(seconds) = status.1 {
@@ -62,6 +64,7 @@ fn words(
     path: &str,
     request_id: &str,
     problem: Problem,
+    typed: Option<Typed>,
 ) -> (Line, &'static str, String) {
     let line = |p: &Problem| (p.status, p.retry_after, p.challenge);
     match area {
@@ -82,7 +85,17 @@ fn words(
             format!("{} {}\n", problem.status.as_u16(), title(problem.status)),
         ),
         Area::Pages => {
-            let page = hallpass_views::error::page(&bare_shell(state, path), &view(&problem, request_id));
+            let mut view = view(&problem, request_id);
+            if problem.status == StatusCode::PAYLOAD_TOO_LARGE {
+                view.message = format!(
+                    "What was sent is larger than the {} KiB that this page takes, so nothing of it was read. Shorten it, and send it again.",
+                    state.config.limits.body / 1024
+                );
+            }
+            if let Some(typed) = typed {
+                typed.shown_in(&mut view);
+            }
+            let page = hallpass_views::error::page(&bare_shell(state, path), &view);
             (
                 line(&problem),
                 "text/html; charset=utf-8",
@@ -126,5 +139,6 @@ pub fn view(problem: &Problem, request_id: &str) -> ErrorView {
         links: Vec::new(),
         request_id: request_id.to_owned(),
         retry_after_seconds: problem.retry_after.and_then(|s| i64::try_from(s).ok()),
+        typed: Vec::new(),
     }
 }

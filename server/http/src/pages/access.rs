@@ -15,6 +15,7 @@ use secrecy::ExposeSecret as _;
 
 use super::forms::Form;
 use super::psql_line::psql;
+use super::typed::Typed;
 use super::visit::{Visit, visit};
 use crate::AppState;
 
@@ -169,9 +170,10 @@ pub async fn revoke(
     id: Path<String>,
     body: Bytes,
 ) -> HttpResponse {
-    visit!(state, request, |v| {
+    let form = Form::read(&body);
+    let typed = Typed::of(&format!("/grants/{id}"), &form, &[("reason", "Reason")]);
+    visit!(state, request, Some(typed), |v| {
         let caller = v.caller()?;
-        let form = Form::read(&body);
         v.check_form(form.get("csrf"))?;
         match v.state.broker.revoke_grant(&caller, grant_id(&id)?, form.get("reason")).await {
             Ok(_) => Ok(v.redirect(

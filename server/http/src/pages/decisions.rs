@@ -15,8 +15,8 @@ use hallpass_domain::window::parse_duration;
 
 use super::forms::Form;
 use super::requests::OTHER_SESSION;
+use super::typed::Typed;
 use super::visit::{Visit, visit};
-use super::way_back::filled_in;
 use crate::AppState;
 
 /// GET /inbox
@@ -82,9 +82,10 @@ pub async fn decide(
     reference: Path<String>,
     body: Bytes,
 ) -> HttpResponse {
-    visit!(state, request, |v| {
-        let form = Form::read(&body);
-        v.keep_typed(&form, filled_in(&format!("/r/{reference}"), &form, &["comment", "shorten_to"]));
+    let form = Form::read(&body);
+    let typed =
+        Typed::of(&format!("/r/{reference}"), &form, &[("comment", "Comment"), ("shorten_to", "Shorten to")]);
+    visit!(state, request, Some(typed), |v| {
         let human = v.human()?;
         let values = DecisionValues {
             decision: form.get("decision").to_owned(),

@@ -13,6 +13,7 @@ pub mod objects;
 mod psql_line;
 pub mod requests;
 pub mod sign_in;
+pub(crate) mod typed;
 pub mod visit;
 mod way_back;
 

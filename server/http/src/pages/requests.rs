@@ -15,8 +15,8 @@ use hallpass_domain::transition::Idempotency;
 use ring::digest::{SHA256, digest};
 
 use super::forms::Form;
+use super::typed::Typed;
 use super::visit::visit;
-use super::way_back::filled_in;
 use crate::AppState;
 
 fn ask(form: &Form) -> AskForm {
@@ -31,6 +31,10 @@ fn ask(form: &Form) -> AskForm {
         ticket: form.get("ticket").to_owned(),
     }
 }
+
+/// What somebody types who asks.
+const TYPED: [(&str, &str); 5] =
+    [("role", "Role"), ("for", "For"), ("for_text", "For"), ("reason", "Reason"), ("ticket", "Ticket")];
 
 /// What somebody reads who sent a form twice.
 const SENT_BEFORE: &str = "You have already asked exactly this: here it is. Open the form anew to ask again.";
@@ -70,9 +74,8 @@ pub async fn form(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
 
 /// POST /request
 pub async fn submit(state: Data<AppState>, request: HttpRequest, body: Bytes) -> HttpResponse {
-    visit!(state, request, |v| {
-        let form = Form::read(&body);
-        v.keep_typed(&form, filled_in("/request", &form, &["role", "for", "for_text", "reason", "ticket"]));
+    let form = Form::read(&body);
+    visit!(state, request, Some(Typed::of("/request", &form, &TYPED)), |v| {
         let caller = v.caller()?;
         let asked = ask(&form);
         if let Err(refusal) = v.check_form(form.get("csrf")) {

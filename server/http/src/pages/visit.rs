@@ -1,6 +1,4 @@
 //! A visit: the browser's session, who is signed in, and the frame that every page stands in.
-use std::cell::RefCell;
-
 use actix_web::cookie::Cookie;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
@@ -13,9 +11,13 @@ use hallpass_domain::principal::Duty;
 use hallpass_domain::refusal::{Class, Refusal};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::typed::Typed;
 use crate::AppState;
 use crate::problem::status_of;
 use crate::session::{CookieOf, is_same_origin};
+
+/// Seconds after which somebody is told to try again what could not be done.
+const AGAIN_SECONDS: i64 = 5;
 
 /// A browser's visit of one request.
 pub struct Visit<'a> {
@@ -29,8 +31,8 @@ pub struct Visit<'a> {
     pub visitor: Option<Visitor>,
     /// Its cookie, where no session stands for it (any more).
     unopened: Option<Unopened>,
-    /// Where a form that was sent without a session is shown again, with what was typed in it.
-    pub(super) typed: RefCell<Option<String>>,
+    /// What was typed into the form that was sent, where it must not be lost.
+    pub(super) typed: Option<Typed>,
 }
 
 impl<'a> Visit<'a> {
@@ -47,7 +49,12 @@ impl<'a> Visit<'a> {
             None => None,
         };
         let unopened = cookie.filter(|_| visitor.is_none()).and_then(|c| Unopened::of(&c));
-        Ok(Self { state, request, origin, visitor, unopened, typed: RefCell::default() })
+        Ok(Self { state, request, origin, visitor, unopened, typed: None })
+    }
+
+    /// With what was typed into the form that was sent.
+    pub(crate) fn with_typed(self, typed: Option<Typed>) -> Self {
+        Self { typed, ..self }
     }
 
     /// The signed-in person; else a redirect to where they sign in, from where they come back.
@@ -258,7 +265,7 @@ impl<'a> Visit<'a> {
         }
         let shell = self.shell().await;
         let code = status_of(refusal.class);
-        let view = ErrorView {
+        let mut view = ErrorView {
             status: code.as_u16(),
             code: refusal.code.to_owned(),
             title: String::new(),
@@ -269,9 +276,18 @@ impl<'a> Visit<'a> {
                 Link { href: "/access".to_owned(), text: "My access".to_owned() },
             ],
             request_id: crate::context::Ctx::of(self.request).request_id.to_string(),
-            retry_after_seconds: (code == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
+            retry_after_seconds: (code == StatusCode::SERVICE_UNAVAILABLE).then_some(AGAIN_SECONDS),
+            typed: Vec::new(),
         };
-        self.html(code, hallpass_views::error::page(&shell, &view))
+        // Nothing of what another site sent is shown as theirs.
+        if let Some(typed) = self.typed.clone().filter(|_| self.is_from_here()) {
+            typed.shown_in(&mut view);
+        }
+        let mut answer = self.html(code, hallpass_views::error::page(&shell, &view));
+        if let Some(seconds) = view.retry_after_seconds {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        answer
     }
 }
 
@@ -298,11 +314,16 @@ fn read_flash(value: &str) -> Option<Flash> {
     Some(Flash { tone: tone.to_owned(), message: message.chars().take(300).collect(), link: None })
 }
 
-/// Runs a handler's body with its visit, and turns a refusal into a page.
+/// Runs a handler's body with its visit, and turns a refusal into a page; beside it stands what was typed into a form.
 macro_rules! visit {
-    ($state:expr, $request:expr, |$visit:ident| $body:expr) => {{
+    ($state:expr, $request:expr, |$visit:ident| $body:expr) => {
+        $crate::pages::visit::visit!($state, $request, None, |$visit| $body)
+    };
+    ($state:expr, $request:expr, $typed:expr, |$visit:ident| $body:expr) => {{
+        let typed: Option<$crate::pages::typed::Typed> = $typed;
         match $crate::pages::visit::Visit::load(&$state, &$request).await {
-            Ok($visit) => {
+            Ok(visit) => {
+                let $visit = visit.with_typed(typed);
                 let answer: Result<actix_web::HttpResponse, hallpass_domain::refusal::Refusal> =
                     async { $body }.await;
                 match answer {
@@ -311,7 +332,14 @@ macro_rules! visit {
                 }
             }
             Err(refusal) => {
-                actix_web::ResponseError::error_response(&$crate::problem::Problem::from(refusal))
+                let problem = $crate::problem::Problem::from(refusal);
+                let answer = actix_web::ResponseError::error_response(&problem);
+                match typed {
+                    Some(typed) if $crate::session::is_same_origin($request.headers(), &$state.config) => {
+                        typed.left_with(answer)
+                    }
+                    _ => answer,
+                }
             }
         }
     }};

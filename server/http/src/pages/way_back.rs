@@ -5,11 +5,10 @@ use actix_web::HttpResponse;
 use actix_web::cookie::Cookie;
 use actix_web::http::Method;
 use hallpass_broker::access::{NewSession, next_path};
-use hallpass_broker::queries::catalogue::encode;
 use hallpass_domain::account::Session;
 use hallpass_domain::refusal::Refusal;
 
-use super::forms::Form;
+use super::typed::{Typed, without_long};
 use super::visit::Visit;
 use crate::session::CookieOf;
 
@@ -17,23 +16,12 @@ const KEPT: &str =
     "You were signed out meanwhile, so nothing was sent. Sign in: the form comes back as you filled it in.";
 const TOO_LONG: &str = "You were signed out meanwhile, so nothing was sent, and what you typed is too long to be kept. Go back in your browser and copy it before you sign in.";
 
-/// Longest field, as it stands in an address, that is kept where everything together is too long. Bytes.
-const LONG_FIELD: usize = 256;
-
 impl Visit<'_> {
-    /// For a form: where it is shown again, filled in, should it turn out that nobody is signed in. Only what was sent
-    /// from a page of ours in this very browser is kept.
-    pub(super) fn keep_typed(&self, form: &Form, back: String) {
-        if self.human().is_err() && self.check_form(form.get("csrf")).is_ok() {
-            *self.typed.borrow_mut() = Some(back);
-        }
-    }
-
-    /// To the sign-in page.
+    /// To the sign-in page. What was typed into a form is kept where that was sent from a page of ours in this very browser.
     pub(super) async fn to_sign_in(&self) -> HttpResponse {
-        let typed = self.typed.borrow_mut().take();
-        if let Some(back) = typed {
-            return self.with_typed_kept(&back).await;
+        let ours = |typed: &&Typed| self.human().is_err() && self.check_form(&typed.csrf).is_ok();
+        if let Some(typed) = self.typed.as_ref().filter(ours) {
+            return self.with_typed_kept(&typed.back).await;
         }
         let looks = self.request.method() == Method::GET || self.request.method() == Method::HEAD;
         let next = if looks { self.request.uri().to_string() } else { "/".to_owned() };
@@ -98,23 +86,4 @@ impl Visit<'_> {
         CookieOf::Next.read(&self.state.config, self.request)?;
         Some(CookieOf::Next.cleared(&self.state.config))
     }
-}
-
-/// The address without what is too long to be kept, so that it still leads to the form of the same thing.
-fn without_long(back: &str) -> String {
-    let (path, query) = back.split_once('?').unwrap_or((back, ""));
-    let kept: Vec<&str> =
-        query.split('&').filter(|pair| !pair.is_empty() && pair.len() <= LONG_FIELD).collect();
-    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
-}
-
-/// The address of a page with a form, and what was typed in the fields that it reads from there.
-pub(super) fn filled_in(path: &str, form: &Form, fields: &[&str]) -> String {
-    let mut pairs: Vec<String> = Vec::new();
-    for (name, value) in form.pairs() {
-        if (fields.contains(&name) || name.starts_with("scope.")) && !value.is_empty() {
-            pairs.push(format!("{}={}", encode(name), encode(value)));
-        }
-    }
-    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }

@@ -105,6 +105,7 @@ pub(crate) fn add(g: &mut Gallery) -> Outcome<()> {
         "approved",
         "denied",
         "already_decided",
+        "decided_by_you",
         "stage_closed",
         "withdrawn",
         "lapsed",
@@ -118,8 +119,9 @@ pub(crate) fn add(g: &mut Gallery) -> Outcome<()> {
             kind: text(kind),
             reference: told.then(|| text("R-4821-k7Qm")),
             summary: told.then(|| text("Dana Kim, orders-db.admin on orders-db, 1 h")),
-            by: matches!(kind, "already_decided" | "withdrawn").then(|| text("Ana Ruiz")),
-            at: matches!(kind, "already_decided" | "withdrawn" | "lapsed").then(|| minutes(-6)),
+            by: matches!(kind, "already_decided" | "decided_by_you" | "withdrawn").then(|| text("Ana Ruiz")),
+            at: matches!(kind, "already_decided" | "decided_by_you" | "withdrawn" | "lapsed")
+                .then(|| minutes(-6)),
             decision: (kind == "already_decided").then(|| text("approve")),
             comment: (kind == "already_decided").then(|| text("One hour first.")),
             next: (kind == "approved")

@@ -6,7 +6,7 @@ use hallpass_broker::views::account::{
 use hallpass_broker::views::demo::{
     DemoView, GuidePerson, GuideRole, GuideStep, MailListView, MailRow, MailView,
 };
-use hallpass_broker::views::error::ErrorView;
+use hallpass_broker::views::error::{ErrorView, TypedText};
 use hallpass_broker::views::session::{
     DeviceConfirmView, DeviceDoneView, DeviceView, FirstRunView, SecondFactorView, SignInView,
 };
@@ -83,13 +83,20 @@ pub(crate) fn add(g: &mut Gallery) -> Outcome<()> {
             title: String::new(),
             message: String::new(),
             next: (status == 409).then(|| text("Look at it as it is now, then decide again.")),
-            links: if status == 409 {
-                vec![link("/requests/R-4821-k7Qm", "Open R-4821-k7Qm")]
-            } else {
-                Vec::new()
+            links: match status {
+                409 => vec![link("/requests/R-4821-k7Qm", "Open R-4821-k7Qm")],
+                503 => vec![link("/request?role=db-read", "Back to the form, filled in")],
+                _ => Vec::new(),
             },
             request_id: text("01JD9Z6Y3M"),
             retry_after_seconds: (status == 503).then_some(5),
+            typed: if status == 503 {
+                [("For", "90m"), ("Reason", "Restore invoice 4711.\nIt took an hour to find out why.")]
+                    .map(|(label, typed)| TypedText { label: text(label), text: text(typed) })
+                    .into()
+            } else {
+                Vec::new()
+            },
         };
         g.add(&format!("error-{status}"), error::page(&shell("/x", Some("Dana Kim")), &view))?;
     }
