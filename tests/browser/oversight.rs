@@ -127,6 +127,7 @@ async fn a_standing_role_is_stopped_and_lifted(script: bool) {
     window.fill("Reason", "it was broken into").await;
     window.press("Revoke").await;
     window.expect_words("does not get this role any more").await;
+    window.expect_words_sooner_or_later("Let it have the role again").await;
     window.look_with_script("standing-stopped").await;
     window.press("Let it have the role again").await;
     assert!(!window.says("does not get this role any more").await);
