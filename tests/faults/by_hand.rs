@@ -3,10 +3,9 @@ use chrono::TimeDelta;
 use hallpass_domain::credential::CredentialState;
 use hallpass_domain::ports::audit_log::AuditFilter;
 use hallpass_tests::world::World;
-use hallpassd::compose::Given;
 
-use crate::bed::{Bed, Store, target};
-use crate::parts::{MovedClock, row};
+use crate::bed::{Store, target};
+use crate::parts::{clocked, row};
 
 async fn told(world: &World, kind: &str) -> usize {
     let filter = AuditFilter { kind: Some(kind.to_owned()), ..AuditFilter::default() };
@@ -17,11 +16,7 @@ async fn told(world: &World, kind: &str) -> usize {
 /// for any other, and its end stays where it was.
 async fn missing_when_overdue(store: Store) {
     let cluster = target().await;
-    let bed = Bed::new(store, &[("db", cluster.port())]).await;
-    let clock = MovedClock::at(cluster).await;
-    let given = Given { clock: Some(clock.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given.clone()).await.expect("a server");
-    let second = bed.second(given).await;
+    let (_bed, clock, world, second) = clocked(store, cluster).await;
     let login = world.login(&world.grant("db-read", "1h").await.expect("a grant")).await.expect("a login");
     let due_at = login.credential.due_at;
     clock.forward(TimeDelta::hours(2));

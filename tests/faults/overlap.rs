@@ -2,11 +2,9 @@
 //! the other's lease.
 use hallpass_domain::credential::CredentialState;
 use hallpass_tests::wait::eventually_within;
-use hallpass_tests::world::World;
-use hallpassd::compose::Given;
 
-use crate::bed::{Bed, Store, target};
-use crate::parts::{MovedClock, SOON, is_there, row};
+use crate::bed::{Store, target};
+use crate::parts::{SOON, clocked, is_there, row};
 
 /// Each has some logins, so that the two meet in the middle of them.
 const ROUNDS: usize = 5;
@@ -16,11 +14,7 @@ const LOGINS: usize = 8;
 /// for less.
 async fn a_claim_meets_the_end_of_the_grant(store: Store) {
     let target = target().await;
-    let bed = Bed::new(store, &[("db", target.port())]).await;
-    let clock = MovedClock::at(target).await;
-    let given = Given { clock: Some(clock.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given.clone()).await.expect("a server");
-    let second = bed.second(given).await;
+    let (_bed, clock, world, second) = clocked(store, target).await;
     let ends = second.as_ref().map_or(&world, |s| &s.world);
     let database = world.target("db").await.expect("the target");
     for _ in 0..ROUNDS {

@@ -16,6 +16,9 @@ use hallpass_tests::pg::Cluster;
 use hallpass_tests::process::Process;
 use hallpass_tests::wait::eventually_within;
 use hallpass_tests::world::{ADMINISTRATOR, World};
+use hallpassd::compose::Given;
+
+use crate::bed::{Bed, Second, Store};
 
 /// Longest wait for what a healthy server does within seconds.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -49,6 +52,16 @@ impl Clock for MovedClock {
     fn trust(&self) -> Trust {
         Trust::Good
     }
+}
+
+/// A server that a test takes step by step, and a second one where there is one, with one target and a clock that the test moves.
+pub(crate) async fn clocked(store: Store, target: &Cluster) -> (Bed, Arc<MovedClock>, World, Option<Second>) {
+    let bed = Bed::new(store, &[("db", target.port())]).await;
+    let clock = MovedClock::at(target).await;
+    let given = Given { clock: Some(clock.clone()), ..Given::default() };
+    let world = World::open(&bed.place, given.clone()).await.expect("a server");
+    let second = bed.second(given).await;
+    (bed, clock, world, second)
 }
 
 /// A cluster's time.

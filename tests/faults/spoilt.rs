@@ -4,10 +4,9 @@ use futures_util::future::join_all;
 use hallpass_domain::grant::{Grant, GrantState};
 use hallpass_tests::outsider::Outsider;
 use hallpass_tests::world::World;
-use hallpassd::compose::Given;
 
-use crate::bed::{Bed, Store, each, target};
-use crate::parts::MovedClock;
+use crate::bed::{Store, each, target};
+use crate::parts::clocked;
 
 async fn state(world: &World, grant: &Grant) -> GrantState {
     world.broker.store.grant(grant.id).await.expect("the store").expect("the grant").state
@@ -15,11 +14,7 @@ async fn state(world: &World, grant: &Grant) -> GrantState {
 
 async fn a_credential_that_cannot_be_read(store: Store) {
     let cluster = target().await;
-    let bed = Bed::new(store, &[("db", cluster.port())]).await;
-    let clock = MovedClock::at(cluster).await;
-    let given = Given { clock: Some(clock.clone()), ..Given::default() };
-    let world = World::open(&bed.place, given.clone()).await.expect("a server");
-    let second = bed.second(given).await;
+    let (bed, clock, world, second) = clocked(store, cluster).await;
     let (spoilt, sound) =
         (world.grant("db-read", "1h").await.unwrap(), world.grant("db-read", "1h").await.unwrap());
     let login = world.login(&spoilt).await.expect("a login");

@@ -76,6 +76,10 @@ async fn what_was_typed_outlives_a_database_that_is_away(backend: Backend) {
     let asking = asking.with("for_text", "90m").with("reason", REASON).with("ticket", "INC-77");
     let deciding = ana.get(&format!("/r/{reference}")).await.expect(200).form(&format!("/r/{reference}"));
     let deciding = deciding.with("decision", "deny").with("comment", "Not before the audit of Tuesday");
+    let other = steps::ask_because(&dana, "billing-read", "1h", "another").await;
+    steps::approve(&ana, &other).await;
+    let held = format!("/grants/{}", steps::grant(&server, &other).await.id);
+    let revoking = ana.get(&held).await.expect(200).form(&format!("{held}/revoke"));
 
     let away = Away::begin(&server).await;
     let page = dana.send(&asking.clone().with("action", "send")).await.expect(503);
@@ -84,6 +88,10 @@ async fn what_was_typed_outlives_a_database_that_is_away(backend: Backend) {
     assert!(page.words().contains("which took an hour") && !page.body.contains("<invoice>"), "{}", page.body);
     let page = ana.send(&deciding).await.expect(503);
     let back_to_decision = assert_shown_again(&page, "Not before the audit of Tuesday");
+    // The page of a grant reads nothing from its address, and nobody is told that it does.
+    let page = ana.send(&revoking.with("reason", "It was seen in a chat")).await.expect(503);
+    assert!(page.words().contains("It was seen in a chat"), "{}", page.words());
+    assert!(page.links().contains(&held) && !page.words().contains("filled in"), "{}", page.words());
     // Whoever sends it from elsewhere gets none of it shown as if it were theirs.
     let stranger = server.nobody();
     let foreign =

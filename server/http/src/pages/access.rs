@@ -171,7 +171,7 @@ pub async fn revoke(
     body: Bytes,
 ) -> HttpResponse {
     let form = Form::read(&body);
-    let typed = Typed::of(&format!("/grants/{id}"), &form, &[("reason", "Reason")]);
+    let typed = Typed::to_be_copied(&format!("/grants/{id}"), &form, &[("reason", "Reason")]);
     visit!(state, request, Some(typed), |v| {
         let caller = v.caller()?;
         v.check_form(form.get("csrf"))?;

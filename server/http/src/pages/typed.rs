@@ -18,6 +18,8 @@ pub(crate) struct Typed {
     pub(super) csrf: String,
     /// Address of the form, filled in.
     pub(super) back: String,
+    /// Whether the form's page reads it from there.
+    pub(super) fills: bool,
     texts: Vec<TypedText>,
 }
 
@@ -37,14 +39,20 @@ impl Typed {
             texts.push(TypedText { label: label.to_owned(), text: value.to_owned() });
         }
         let back = if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) };
-        Self { csrf: form.get("csrf").to_owned(), back, texts }
+        Self { csrf: form.get("csrf").to_owned(), back, fills: true, texts }
+    }
+
+    /// Of a form whose page reads nothing from its address: to be copied from the error's page.
+    pub(super) fn to_be_copied(path: &str, form: &Form, fields: &[(&str, &str)]) -> Self {
+        Self { back: path.to_owned(), fills: false, ..Self::of(path, form, fields) }
     }
 
     /// Shows it beside an error, with the way back to the form where that is still there.
     pub(crate) fn shown_in(self, view: &mut ErrorView) {
         if view.status != 404 {
             let href = next_path(&self.back).unwrap_or_else(|| without_long(&self.back));
-            view.links.insert(0, Link { href, text: "Back to the form, filled in".to_owned() });
+            let text = if self.fills { "Back to the form, filled in" } else { "Back to the form" };
+            view.links.insert(0, Link { href, text: text.to_owned() });
         }
         view.typed = self.texts;
     }

@@ -19,7 +19,8 @@ const TOO_LONG: &str = "You were signed out meanwhile, so nothing was sent, and 
 impl Visit<'_> {
     /// To the sign-in page. What was typed into a form is kept where that was sent from a page of ours in this very browser.
     pub(super) async fn to_sign_in(&self) -> HttpResponse {
-        let ours = |typed: &&Typed| self.human().is_err() && self.check_form(&typed.csrf).is_ok();
+        let ours =
+            |typed: &&Typed| typed.fills && self.human().is_err() && self.check_form(&typed.csrf).is_ok();
         if let Some(typed) = self.typed.as_ref().filter(ours) {
             return self.with_typed_kept(&typed.back).await;
         }
